@@ -1,0 +1,32 @@
+# Needs Python 3.11 or newer with pip, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: search test check lint types clean
+
+search: .venv/installed  ## the first command a user runs
+	$(BIN)/python -m nas.search hardware=pixel4 budget=300M
+
+test: .venv/tested  ## the whole test suite
+	$(BIN)/python -m pytest -n auto
+
+check: lint types test
+
+lint: .venv/tested
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/tested
+	$(BIN)/mypy
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/tested: .venv/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

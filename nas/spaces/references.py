@@ -1,0 +1,82 @@
+"""Published networks by name: `mobilenet_v1`, `mobilenet_v2`, with `_w0.75` (width) and `_r192`.
+
+Sources: Howard et al. 2017, https://arxiv.org/abs/1704.04861, table 1; Sandler et al. 2018,
+https://arxiv.org/abs/1801.04381, table 2. The width multiplier scales every block's channels,
+rounded to a multiple of 8; MobileNetV2's last convolution only grows with it, never shrinks.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from nas.errors import ArchitectureError
+from nas.resources import names
+from nas.spaces.architecture import Architecture, Block
+from nas.spaces.layers import divisible
+
+# out_channels, stride of each separable block
+_V1 = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
+# expansion, out_channels, depth, stride of each stage
+_V2 = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
+
+
+def _mobilenet_v1(width: float) -> Iterator[Block]:
+    yield Block("conv", 3, 2, divisible(32 * width))
+    for channels, stride in _V1:
+        yield Block("sep", 3, stride, divisible(channels * width))
+
+
+def _mobilenet_v2(width: float) -> Iterator[Block]:
+    yield Block("conv", 3, 2, divisible(32 * width))
+    for expansion, channels, depth, stride in _V2:
+        for index in range(depth):
+            yield Block("mbconv", 3, stride if index == 0 else 1, divisible(channels * width), expansion)
+    yield Block("conv", 1, 1, divisible(1280 * max(1.0, width)))
+
+
+REFERENCES: dict[str, Callable[[float], Iterator[Block]]] = {
+    "mobilenet_v1": _mobilenet_v1,
+    "mobilenet_v2": _mobilenet_v2,
+}
+_NAME = re.compile(r"(?P<family>[a-z0-9_]+?)(?:_w(?P<width>\d+(?:\.\d+)?))?(?:_r(?P<resolution>\d+))?")
+
+
+def reference(name: str, in_channels: int = 3, classes: int = 1000) -> Architecture:
+    """The network called `name`, such as `mobilenet_v2_w0.75_r192` (default width 1, resolution 224).
+
+    Raises:
+        ArchitectureError: no such network, or a width or resolution of zero.
+    """
+    match = _NAME.fullmatch(name)
+    if not match or match["family"] not in REFERENCES:
+        raise ArchitectureError(
+            f"unknown network {name!r}; known: {names(REFERENCES)}, with _w0.75 and _r192 for width and resolution. "
+            "A JSON file or a notation works too"
+        )
+    width, resolution = float(match["width"] or 1), int(match["resolution"] or 224)
+    if width == 0:
+        raise ArchitectureError(f"the width of {name!r} must be above 0")
+    return Architecture(resolution, in_channels, classes, tuple(REFERENCES[match["family"]](width)))
+
+
+def load_architecture(name_or_path: str | Path) -> Architecture:
+    """A network from a reference name, a JSON file, or a notation line.
+
+    Raises:
+        ArchitectureError: no such network, or the file or line cannot be read.
+    """
+    text = str(name_or_path)
+    path = Path(text).expanduser()
+    if " " in text.strip() and not path.exists():
+        return Architecture.from_notation(text)
+    if path.suffix != ".json" and not path.is_file():
+        return reference(text)
+    try:
+        return Architecture.from_json(json.loads(path.read_text()))
+    except OSError as error:
+        raise ArchitectureError(f"cannot read {text}: {error.strerror}") from None
+    except ValueError as error:
+        raise ArchitectureError(f"{text} is not JSON: {error}") from None
+    except ArchitectureError as error:
+        raise ArchitectureError(f"{text}: {error}") from None

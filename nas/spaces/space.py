@@ -1,0 +1,150 @@
+"""Search spaces: sets of networks as choices, and the way between genotypes and networks.
+
+A genotype is a row of ints, one per `Variable`: the index of its chosen value. Choices without effect
+(the kernel of a block that the depth leaves out) make several genotypes one network:
+`Architecture.key` tells networks apart, `SearchSpace.genotype` gives the one genotype of each.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nas.errors import SpaceError
+from nas.spaces.architecture import Architecture, Block
+from nas.spaces.inverse import match
+from nas.spaces.stage import Stage, Variable
+
+Genotypes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """A set of networks, as choices. `strides` are the allowed patterns, one stride per stage.
+
+    Strides are chosen together, as one variable, so that every genotype has the same total stride.
+    """
+
+    name: str
+    resolution: tuple[int, ...]
+    width: tuple[float, ...]
+    strides: tuple[tuple[int, ...], ...]
+    stages: tuple[Stage, ...]
+    in_channels: int = 3
+    classes: int = 1000
+    variables: tuple[Variable, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        every = [
+            Variable("resolution", self.resolution, True),
+            Variable("width", self.width, True),
+            Variable("strides", self.strides, False),
+            *(variable for stage in self.stages for variable in stage.variables()),
+        ]
+        object.__setattr__(self, "variables", tuple(v for v in every if len(v.values) > 1))
+
+    @property
+    def size(self) -> int:
+        """How many genotypes there are: the product of the choices. Distinct networks may be fewer."""
+        return prod(self._counts)
+
+    @property
+    def _counts(self) -> list[int]:
+        return [len(variable.values) for variable in self.variables]
+
+    def with_data(self, in_channels: int, classes: int) -> "SearchSpace":
+        """The same choices for images of `in_channels` channels and `classes` classes."""
+        return replace(self, in_channels=in_channels, classes=classes)
+
+    def sample(self, rng: np.random.Generator, n: int) -> Genotypes:
+        """N genotypes, shape (n, variables): each choice uniform and independent of the others.
+
+        Uniform over choices is not uniform over networks: those that many genotypes encode
+        (shallow ones) come up more often, and repeats occur.
+        """
+        return rng.integers(0, self._counts, size=(n, len(self.variables)), dtype=np.int64)
+
+    def mutate(self, rng: np.random.Generator, row: Genotypes) -> Genotypes:
+        """A copy of `row` with each choice changed with probability 1 / variables, and at least one."""
+        chosen = rng.random(len(row)) < 1 / len(row)
+        chosen[rng.integers(len(row))] = True
+        step = rng.integers(1, self._counts, dtype=np.int64)
+        return np.where(chosen, (row + step) % self._counts, row)
+
+    def cross(self, rng: np.random.Generator, first: Genotypes, second: Genotypes) -> Genotypes:
+        """Uniform crossover: each choice from one of the two parents, at random."""
+        return np.where(rng.random(len(first)) < 0.5, first, second)
+
+    def genotypes(self) -> Iterator[Genotypes]:
+        """Every genotype in lexicographic order, `size` of them."""
+        for row in product(*(range(count) for count in self._counts)):
+            yield np.array(row, dtype=np.int64)
+
+    def architecture(self, row: Sequence[int] | Genotypes) -> Architecture:
+        """The network that the genotype `row` encodes.
+
+        Raises:
+            SpaceError: the row has the wrong length, or an index out of range.
+        """
+        if len(row) != len(self.variables):
+            raise SpaceError(f"a genotype of {self.name} has {len(self.variables)} entries, got {len(row)}")
+        chosen: dict[str, Any] = {}
+        for variable, index in zip(self.variables, row, strict=True):
+            if not 0 <= index < len(variable.values):
+                raise SpaceError(f"{variable.name}: index {index} is not in 0..{len(variable.values) - 1}")
+            chosen[variable.name] = variable.values[index]
+        return self._decode(chosen)
+
+    def genotype(self, arch: Architecture) -> Genotypes:
+        """The one canonical genotype of `arch`; choices without effect are 0.
+
+        Raises:
+            SpaceError: the network is not in the space.
+        """
+        fits = arch.resolution in self.resolution
+        fits &= (arch.in_channels, arch.classes) == (self.in_channels, self.classes)
+        for width, strides in product(self.width, self.strides) if fits else ():
+            found = match(arch, self.stages, width, strides, self.in_channels)
+            if found is not None:
+                found |= {"resolution": arch.resolution, "width": width, "strides": strides}
+                indices = [v.values.index(found[v.name]) if v.name in found else 0 for v in self.variables]
+                return np.array(indices, dtype=np.int64)
+        raise SpaceError(f"the network is not in the space {self.name}: {arch.notation}")
+
+    def contains(self, arch: Architecture) -> bool:
+        """Whether some genotype encodes `arch`."""
+        try:
+            self.genotype(arch)
+        except SpaceError:
+            return False
+        return True
+
+    def smallest(self, size: Callable[[Architecture], float]) -> Architecture:
+        """The network of least `size`, by coordinate descent: exact where size grows with each choice alone."""
+        best = np.zeros(len(self.variables), dtype=np.int64)
+        best_size, previous = size(self.architecture(best)), float("inf")
+        while best_size < previous:
+            previous = best_size
+            for position, count in enumerate(self._counts):
+                for index in range(count):
+                    tried = best.copy()
+                    tried[position] = index
+                    if (tried_size := size(self.architecture(tried))) < best_size:
+                        best, best_size = tried, tried_size
+        return self.architecture(best)
+
+    def _decode(self, chosen: dict[str, Any]) -> Architecture:
+        width, strides = chosen.get("width", self.width[0]), chosen.get("strides", self.strides[0])
+        channels = self.in_channels
+        blocks: list[Block] = []
+        for stage, stride in zip(self.stages, strides, strict=True):
+            for index in range(chosen.get(f"{stage.name}.depth", stage.depth[0])):
+                block = stage.block(chosen, index, width, stride if index == 0 else 1, channels)
+                if block is not None:
+                    blocks.append(block)
+                    channels = block.out_channels
+        return Architecture(chosen.get("resolution", self.resolution[0]), self.in_channels, self.classes, tuple(blocks))
