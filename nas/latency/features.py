@@ -1,0 +1,164 @@
+"""What makes a layer slow, in a few numbers per layer, and which layers a profile has measured.
+
+A layer's features depend on the layer alone; a network's are their sum and a constant. None is negative
+and none falls when channels, kernel or size grow, so with non-negative coefficients neither do the
+predicted milliseconds. All are in millions (of MACs, of elements, of weights); batch norm, bias and a
+clamp (relu, relu6) are fused into their convolution and cost nothing of their own.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.errors import ProfileError
+from nas.latency.profile import HardwareProfile
+from nas.resources import names
+from nas.spaces.architecture import Architecture
+from nas.spaces.layers import Layer, layers
+
+FEATURES = (
+    "pointwise_macs",  # 1x1 convolutions, output channels rounded up to the 8 a kernel computes at once
+    "conv_macs",  # kxk convolutions, in practice the stem
+    "depthwise_macs",
+    "large_depthwise_macs",  # the part of it in kernels above 3, which have less tuned code
+    "pointwise_outputs",  # elements a 1x1 convolution writes: small inputs leave little work per element
+    "depthwise_traffic",  # elements a depthwise convolution or a global pool reads and writes
+    "weights",  # weights read, once per inference; all there is to the classifier at batch 1
+    "shortcut_elements",
+    "network",  # 1: what a run costs before its first layer
+)
+
+# Milliseconds per unit of FEATURES on one large ARM core. Only the ratios matter: the fit scales them
+# freely and departs from them as far as the measurements ask (predictor.py).
+EXPECTED_MS = {
+    "fp32": (0.055, 0.12, 0.25, 0.05, 0.5, 0.4, 0.4, 1.5, 0.3),
+    "fp16": (0.028, 0.06, 0.13, 0.03, 0.25, 0.2, 0.2, 0.8, 0.3),
+    "int8": (0.014, 0.06, 0.25, 0.05, 0.5, 0.8, 0.3, 1.5, 0.3),
+}
+
+_CLAMPS = ("none", "relu", "relu6")
+_LANES = 8
+# How far past the measured shapes still counts as measured, as a factor: maps down to 1/2 of the smallest
+# (a 128-pixel network ends at 4 where a 224-pixel one ends at 7) and up to 1.25 of the largest; a layer's
+# MACs up to 1.5 of the largest; channels 1.25 either way. A grey image's stem is only less of the same work.
+_SLACK = {"channels": (1.25, 1.25), "size": (2.0, 1.25), "macs": (float("inf"), 1.5)}
+_STEM_SLACK = (float("inf"), 1.25)
+
+
+@lru_cache(maxsize=65536)
+def layer_features(layer: Layer) -> tuple[float, ...]:
+    """FEATURES of one layer, without the last (the constant)."""
+    pointwise = layer.op == "conv" and layer.kernel == 1
+    depthwise = layer.op == "depthwise"
+    lanes = -(-layer.out_channels // _LANES) * _LANES / layer.out_channels
+    traffic = layer.in_elements + layer.out_elements
+    counts = (
+        layer.macs * lanes * pointwise,
+        layer.macs * (layer.op == "conv" and not pointwise),
+        layer.macs * depthwise,
+        layer.macs * (depthwise and layer.kernel > 3),
+        layer.out_elements * pointwise,
+        traffic * (layer.op in ("depthwise", "pool")),
+        layer.params,
+        layer.out_elements * (layer.op in ("add", "scale")),
+    )
+    return tuple(count / 1e6 for count in counts)
+
+
+def network_features(arch: Architecture) -> NDArray[np.float64]:
+    """FEATURES of a network, shape `(len(FEATURES),)`."""
+    return np.append(np.sum([layer_features(layer) for layer in layers(arch)], axis=0), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the networks of a profile contain: the ground a prediction stands on.
+
+    `kinds`: (class, activation class); `kernels`: (class, kernel, stride); `ranges`: (class, quantity,
+    smallest, largest). The classes are the ops, with 1x1 convolutions apart as `pointwise`.
+    """
+
+    profile: str
+    kinds: frozenset[tuple[str, str]]
+    kernels: frozenset[tuple[str, int, int]]
+    ranges: tuple[tuple[str, str, int, int], ...]
+
+
+@lru_cache(maxsize=32)
+def measured(profile: HardwareProfile) -> Measured:
+    """What `profile` has measured."""
+    seen = {layer for row in profile.measurements for layer in layers(row.architecture)}
+    values: dict[tuple[str, str], list[int]] = {}
+    for layer in seen:
+        for quantity, value in _quantities(layer):
+            values.setdefault((_class(layer), quantity), []).append(value)
+    return Measured(
+        profile.label,
+        frozenset((_class(layer), _activation(layer)) for layer in seen),
+        frozenset((_class(layer), layer.kernel, layer.stride) for layer in seen),
+        tuple((*key, min(found), max(found)) for key, found in sorted(values.items())),
+    )
+
+
+def require_measured(arch: Architecture, ground: Measured) -> None:
+    """Refuse a network with a kind of layer nobody measured, rather than count it as free.
+
+    Raises:
+        ProfileError: an op or an activation is not among the measured; the message names the layer.
+    """
+    walk = list(enumerate(layers(arch), start=1))
+    classes = {kind for kind, _ in ground.kinds}
+    for number, layer in walk:
+        if _class(layer) not in classes:
+            known = names(classes)
+            raise ProfileError(
+                f"{ground.profile} has no measured {_class(layer)!r}: layer {number}, {layer}; it has {known}"
+            )
+    for number, layer in walk:
+        if (_class(layer), _activation(layer)) not in ground.kinds:
+            raise ProfileError(
+                f"{ground.profile} has no measured {_class(layer)!r} with {layer.activation}: layer {number}, {layer}; "
+                f"it has {names(activation for kind, activation in ground.kinds if kind == _class(layer))}"
+            )
+
+
+def outside(arch: Architecture, ground: Measured) -> tuple[str, ...]:
+    """Reasons why `arch` lies outside the measured shapes, one per class and quantity; empty when inside."""
+    limits = {(kind, quantity): (low, high) for kind, quantity, low, high in ground.ranges}
+    reasons: dict[tuple[str, str], str] = {}
+    for number, layer in enumerate(layers(arch), start=1):
+        kind = _class(layer)
+        if (kind, layer.kernel, layer.stride) not in ground.kernels:
+            reasons.setdefault((kind, "kernel"), f"layer {number}, {layer}: kernel and stride not measured")
+        for quantity, value in _quantities(layer):
+            low, high = limits[kind, quantity]
+            stem = (kind, quantity) == ("conv", "in_channels")
+            below, above = _STEM_SLACK if stem else _SLACK[quantity.rpartition("_")[2]]
+            if not low / below <= value <= high * above:
+                reason = f"layer {number}, {layer}: {quantity} {value} is outside the measured {low} to {high}"
+                reasons.setdefault((kind, quantity), reason)
+    return tuple(reasons.values())
+
+
+def _class(layer: Layer) -> str:
+    return "pointwise" if layer.op == "conv" and layer.kernel == 1 else layer.op
+
+
+def _activation(layer: Layer) -> str:
+    return "clamp" if layer.activation in _CLAMPS else layer.activation
+
+
+def _quantities(layer: Layer) -> Iterator[tuple[str, int]]:
+    """What is compared with the measured; fewer classes than measured are only less of the same work."""
+    if layer.op == "linear":
+        yield "macs", layer.macs
+        return
+    yield "in_channels", layer.in_channels
+    yield "out_channels", layer.out_channels
+    yield "in_size", layer.in_size
+    yield "out_size", layer.out_size
+    if layer.macs:
+        yield "macs", layer.macs
