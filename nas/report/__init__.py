@@ -1,0 +1,1 @@
+"""What a run shows: figures, the HTML report, the live display, and the optional W&B tracker."""

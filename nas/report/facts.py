@@ -1,0 +1,267 @@
+"""What the report says in words: sentences and small tables made from `front.json`.
+
+Each function returns plain text (or lists of it); a missing fact leaves its sentence out.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nas.report.measures import (
+    Measure,
+    budget_text,
+    configuration_text,
+    cost_measure,
+    count_text,
+    device_text,
+    how_text,
+    interval,
+    number,
+    ordered,
+    percent,
+)
+
+_SHOWN = 12
+_PROVENANCE = (
+    *("name", "configuration", "device", "soc", "cores", "threads", "precision"),
+    *("runtime", "runtime_version", "method", "repeats", "date", "source"),
+)
+
+
+def headline(front: Mapping[str, Any]) -> str:
+    """The result in one sentence."""
+    measure = cost_measure(front)
+    members = ordered(front["front"], measure)
+    budget = budget_text(front)
+    under = "" if budget == "no budget" else f" within {budget}"
+    where = device_text(front) + (f" ({configuration})" if (configuration := configuration_text(front)) else "")
+    if not members:
+        return f"No network was confirmed{under} on {where}."
+    if len(members) == 1:
+        return f"One confirmed network{under} on {where}: {place(members[0], measure)}."
+    first, last = place(members[0], measure), place(members[-1], measure)
+    return f"{len(members)} confirmed networks{under} on {where}: from {first} to {last}."
+
+
+def tiles(front: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(value, label) of the run's key figures."""
+    totals, error = front.get("counts") or {}, (front.get("hardware") or {}).get("error") or {}
+    hypervolume = number((front.get("hypervolume") or {}).get("value"))
+    accuracies = [interval(entry, "accuracy") for entry in front["front"]]
+    best = max((accuracy.value for accuracy in accuracies if accuracy), default=None)
+    shown = [
+        (str(len(front["front"])), "networks on the front"),
+        (f"{percent(best)} %" if best is not None else "-", "best confirmed accuracy"),
+        (_count(totals.get("evaluated")), "networks evaluated"),
+        (_count(totals.get("rejected_by_budget")), "rejected by the budget, untrained"),
+        ("-" if hypervolume is None else f"{hypervolume:.3f}", "hypervolume, of 1"),
+    ]
+    mape = number(error.get("mape_percent"))
+    return shown + ([(f"{mape:.1f} %", "latency error on unseen networks")] if mape is not None else [])
+
+
+def notices(front: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before using the numbers, the gravest first."""
+    found = [_resolution(front), _proxy_warning(front), _extrapolation(front)]
+    skipped = (front.get("data") or {}).get("skipped") or []
+    if skipped:
+        found.append(f"{_plural(len(skipped), 'file')} could not be read and took no part; listed under Data.")
+    failed = number((front.get("counts") or {}).get("failed"))
+    if failed:
+        found.append(f"{_plural(int(failed), 'training')} failed; the reasons are listed under Failed trials.")
+    return [notice for notice in found if notice]
+
+
+def comparability(front: Mapping[str, Any]) -> str | None:
+    """How the width curves may be read, where their accuracies were not confirmed."""
+    hows = sorted({how_text(entry.get("how")) for entry in front.get("references") or []} - {how_text("confirmed")})
+    if not hows:
+        return None
+    return (
+        f"The MobileNet width curves were got by {', '.join(hows)}: set them beside the trials got the same way, "
+        "not beside the confirmed front."
+    )
+
+
+def counts(front: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What became of the proposed networks: (name, number)."""
+    words = {
+        "proposed": "proposed by the sampler",
+        "rejected_by_budget": "rejected by the budget before any training",
+        "evaluated": "evaluated",
+        "failed": "failed",
+        "confirmed": "confirmed by longer training on the test split",
+    }
+    totals = front.get("counts") or {}
+    return [(text, _count(totals[name])) for name, text in words.items() if name in totals]
+
+
+def rejections(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    """(reason, how often), the commonest first; numbers that differ from trial to trial count as one reason."""
+    reasons = [str(row.get("error") or "no reason recorded") for row in trials if row.get("state") == "rejected"]
+    shapes = Counter(_shape(reason) for reason in reasons)
+    examples = {_shape(reason): reason for reason in reversed(reasons)}
+    return [
+        (examples[shape] if times == 1 else f"{examples[shape]}, and the like", times)
+        for shape, times in shapes.most_common(_SHOWN)
+    ]
+
+
+def failures(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """(trial, reason, network) of every failed trial."""
+    failed = [row for row in trials if row.get("state") == "failed"]
+    return [
+        (
+            _plain(row.get("number")),
+            str(row.get("error") or "no reason recorded"),
+            str(row.get("notation") or row.get("key") or "-"),
+        )
+        for row in failed
+    ]
+
+
+def fidelity(front: Mapping[str, Any]) -> dict[str, Any]:
+    """How well the cheap accuracies ranked the dear ones: a sentence, and whether it is a warning."""
+    found = front.get("proxy_fidelity") or {}
+    tau, macs_tau, size = (number(found.get(key)) for key in ("kendall_tau", "macs_kendall_tau", "n"))
+    if tau is None:
+        return {
+            "text": "Too few networks were confirmed to say how well the cheap accuracies ranked them.",
+            "bad": True,
+        }
+    low, high = number(found.get("low")), number(found.get("high"))
+    between = f" (95 % bootstrap interval {low:.2f} to {high:.2f})" if low is not None and high is not None else ""
+    text = (
+        f"Over {_plural(int(size or 0), 'confirmed network')}, the cheap accuracies ({_proxy(front)}) and the "
+        f"confirmed ones rank with Kendall tau {tau:.2f}{between}; 1 is the same order, 0 is chance."
+    )
+    if macs_tau is not None:
+        text += f" Ranking the same networks by MACs alone gives {macs_tau:.2f}."
+    return {"text": text, "bad": macs_tau is not None and tau <= macs_tau}
+
+
+def latency_error(front: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The predictor's error on networks it never saw: (name, value)."""
+    error = (front.get("hardware") or {}).get("error") or {}
+    method = f", {error['how']}" if error.get("how") else ""
+    size = f" over {error['n']} networks" if error.get("n") else ""
+    rows = [
+        (f"mean absolute error{method}{size}", "mape_percent", "{:.1f} %"),
+        ("the same for MACs alone", "macs_mape_percent", "{:.1f} %"),
+        ("largest error", "max_percent", "{:.1f} %"),
+        ("networks within 5 %", "within_5_percent", "{:.0f} %"),
+        ("networks within 10 %", "within_10_percent", "{:.0f} %"),
+        ("rank correlation (Spearman)", "spearman", "{:.3f}"),
+    ]
+    return [(name, form.format(value)) for name, key, form in rows if (value := number(error.get(key))) is not None]
+
+
+def hardware(front: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Where the measurements come from: (name, value)."""
+    profile = front.get("hardware") or {}
+    return [(key, _plain(profile[key])) for key in _PROVENANCE if profile.get(key) not in (None, "")]
+
+
+def data(front: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The data set and its splits: (name, value)."""
+    found = front.get("data") or {}
+    classes = [str(name) for name in found.get("classes") or []]
+    named = ", ".join(classes[:_SHOWN]) + (", …" if len(classes) > _SHOWN else "")
+    rows = [
+        ("source", _plain(found.get("source"))),
+        ("classes", f"{len(classes)}: {named}" if classes else ""),
+        ("training images", _plain(found.get("train"))),
+        ("validation images (rank the trials)", _plain(found.get("val"))),
+        ("test images (seen only when confirming)", _plain(found.get("test"))),
+        ("native resolution", f"{found['native_resolution']} px" if found.get("native_resolution") else ""),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def settings(front: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How the search was run: (name, value)."""
+    keys = ("search_space", "objectives", "sampler", "proxy", "seed")
+    return [(key.replace("_", " "), _plain(front[key])) for key in keys if front.get(key) is not None]
+
+
+def place(entry: Mapping[str, Any], measure: Measure) -> str:
+    """A network's accuracy and cost: `90.5 % at 5.2 ms`."""
+    accuracy, cost = interval(entry, "accuracy"), interval(entry, measure.field)
+    at = f" at {cost.value * measure.scale:.3g} {measure.unit}" if cost else ""
+    unit = {"macs": " MACs", "params": " parameters", "memory": " of activations"}.get(measure.name, "")
+    return f"{percent(accuracy.value) if accuracy else '-'} %{at}{unit if at else ''}"
+
+
+def _resolution(front: Mapping[str, Any]) -> str | None:
+    taken = {_get(entry, "accuracy", "resolution") for entry in front["front"]}
+    own = {_get(entry, "architecture", "resolution") for entry in front["front"]}
+    if not any(
+        (number(_get(entry, "accuracy", "resolution")) or 1e9)
+        < (number(_get(entry, "architecture", "resolution")) or 0)
+        for entry in front["front"]
+    ):
+        return None
+    native = (front.get("data") or {}).get("native_resolution")
+    why = f" (the images are {native} px)" if native in taken else ""
+    return (
+        f"The accuracies were taken at {_sizes(taken)} px{why}, below the networks' own {_sizes(own)} px. MACs and "
+        f"latency count at the networks' own resolution: at {_sizes(taken)} px the same networks are cheaper."
+    )
+
+
+def _proxy_warning(front: Mapping[str, Any]) -> str | None:
+    found = front.get("proxy_fidelity") or {}
+    tau, macs_tau = number(found.get("kendall_tau")), number(found.get("macs_kendall_tau"))
+    if tau is None or macs_tau is None or tau > macs_tau:
+        return None
+    return (
+        f"On this data the cheap accuracies ranked no better than counting MACs (Kendall tau {tau:.2f} against "
+        f"{macs_tau:.2f}). Trust the confirmed numbers; for a better ranking, give the proxy more epochs or pixels."
+    )
+
+
+def _extrapolation(front: Mapping[str, Any]) -> str | None:
+    beyond = sum(_get(entry, "latency_ms", "in_range") is False for entry in front["front"])
+    if not beyond:
+        return None
+    return (
+        f"{_plural(beyond, 'predicted latency', 'predicted latencies')} on the front (marked *) "
+        f"{'extrapolates' if beyond == 1 else 'extrapolate'} beyond what was measured on the device, "
+        "so the stated interval may be too narrow."
+    )
+
+
+def _proxy(front: Mapping[str, Any]) -> str:
+    proxy = front.get("proxy")
+    return how_text(proxy.get("how") if isinstance(proxy, Mapping) else proxy)
+
+
+def _get(entry: Mapping[str, Any], field: str, key: str) -> Any:
+    found = entry.get(field)
+    return found.get(key) if isinstance(found, Mapping) else None
+
+
+def _sizes(sizes: set[Any]) -> str:
+    return " or ".join(str(size) for size in sorted(size for size in sizes if size is not None))
+
+
+def _shape(reason: str) -> str:
+    return re.sub(r"\d[\d.,]*", "#", reason)
+
+
+def _count(value: Any) -> str:
+    amount = number(value)
+    return count_text(value) if amount is None or amount >= 1e6 else f"{int(amount):,}"
+
+
+def _plural(amount: int, one: str, many: str | None = None) -> str:
+    return f"{amount} {one if amount == 1 else many or one + 's'}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items() if item is not None)
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(item) for item in value)
+    return "" if value is None else str(value)

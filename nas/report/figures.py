@@ -1,0 +1,303 @@
+"""The run's figures, as matplotlib Figures built without pyplot, so nothing global is touched.
+
+Colours are Okabe and Ito's, which colour-blind readers can tell apart; shapes repeat what colours say.
+Accuracies are drawn in percent, costs in the measure's own unit. Members of a front are numbered
+from cheap to dear, as in the report's table.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerErrorbar
+from matplotlib.patheffects import AbstractPathEffect, withStroke
+from matplotlib.ticker import MaxNLocator
+
+from nas.report.measures import (
+    COSTS,
+    Interval,
+    Measure,
+    budget_text,
+    budget_words,
+    configuration_text,
+    cost_measure,
+    device_text,
+    dominated,
+    how_text,
+    interval,
+    ordered,
+)
+
+BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, YELLOW, BLACK = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#000000",
+)
+GREY = "#8c8c8c"
+_SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_NAMES = {"mobilenet_v1": "MobileNetV1", "mobilenet_v2": "MobileNetV2"}
+_SIZE = (8.6, 5.8)
+DPI = 150
+
+
+def front_figure(front: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> Figure:
+    """Accuracy against the first cost: every trial, the confirmed front, width curves, the budget."""
+    measure = cost_measure(front)
+    figure, axes = _figure(_SIZE)
+    _draw_trials(axes, trials, measure)
+    _draw_references(axes, front.get("references") or [], measure)
+    _draw_confirmed(axes, dominated(front), measure, "confirmed, but dominated", VERMILLION, "o", hollow=True)
+    members = ordered(front["front"], measure)
+    _draw_confirmed(axes, members, measure, f"front, confirmed ({len(members)})", VERMILLION, "o", step=True)
+    _number(axes, members, measure)
+    _draw_budget(axes, front, measure)
+    _label(axes, measure)
+    _title(axes, f"{device_text(front)}, {budget_words(front)}", configuration_text(front))
+    _legend(figure, axes, upside_down=True)
+    return figure
+
+
+def save_front_png(front: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Write `front_figure` as a PNG of 1290 x 870 pixels."""
+    front_figure(front, trials).savefig(path, format="png", metadata={"Software": "sepconv-nas"})
+
+
+def hypervolume_figure(front: Mapping[str, Any]) -> Figure:
+    """Hypervolume of what had been evaluated so far, as a share of the reference box."""
+    hypervolume = front.get("hypervolume") or {}
+    history = [float(value) for value in hypervolume.get("history") or []]
+    figure, axes = _figure((8.6, 3.4))
+    if history:
+        axes.step(range(1, len(history) + 1), history, where="post", color=BLUE, linewidth=2)
+        axes.plot(len(history), history[-1], "o", color=BLUE, markersize=5)
+    axes.set_xlabel("networks evaluated")
+    axes.set_ylabel("hypervolume")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylim(bottom=0)
+    reference = ", ".join(_corner(name, value) for name, value in (hypervolume.get("reference") or {}).items())
+    _title(axes, "Hypervolume", f"share of the box between ({reference}) and the ideal" if reference else "")
+    return figure
+
+
+def comparison_figure(fronts: Sequence[Mapping[str, Any]]) -> Figure:
+    """The confirmed fronts of several runs over one another, on the first run's cost."""
+    measure = cost_measure(fronts[0])
+    figure, axes = _figure(_SIZE)
+    for index, (front, label) in enumerate(zip(fronts, front_labels(fronts), strict=True)):
+        color, marker = _SERIES[index % len(_SERIES)], _MARKERS[index % len(_MARKERS)]
+        members = ordered(front["front"], measure)
+        _draw_confirmed(axes, members, measure, label, color, marker, step=True)
+        _draw_budget(axes, front, measure, color=color, label=None)
+    _label(axes, measure)
+    any_budget = any((front.get("budget") or {}).get(measure.budget or "") for front in fronts)
+    devices = sorted({device_text(front) for front in fronts})
+    _title(axes, f"{len(fronts)} fronts compared", " · ".join(devices) + "; dotted lines are budgets" * any_budget)
+    _legend(figure, axes)
+    return figure
+
+
+def front_labels(fronts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What tells the runs apart, for each: `pixel4, 150M`, and the seed or sampler where they differ."""
+    parts = [_facts(front) for front in fronts]
+    differing = [key for key in parts[0] if len({part[key] for part in parts}) > 1] if parts else []
+    shown = [key for key in parts[0] if key in ("hardware", "budget") or key in differing] if parts else []
+    labels = [", ".join(part[key] for key in shown) for part in parts]
+    return [f"{label} ({index + 1})" if labels.count(label) > 1 else label for index, label in enumerate(labels)]
+
+
+def staircase(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Those of `points` (cost, accuracy) that no cheaper one equals in accuracy, from cheap to dear.
+
+    With a third objective a member of the front may lie under the others in this plane.
+    """
+    stair: list[tuple[float, float]] = []
+    for cost, accuracy in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not stair or accuracy > stair[-1][1]:
+            stair.append((cost, accuracy))
+    return stair
+
+
+def svg(figure: Figure) -> bytes:
+    """`figure` as an SVG whose letters are outlines: it looks alike everywhere and needs no fonts."""
+    buffer = io.BytesIO()
+    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "sepconv-nas"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "sepconv-nas"})
+    return buffer.getvalue()
+
+
+def _facts(front: Mapping[str, Any]) -> dict[str, str]:
+    hardware = front.get("hardware") or {}
+    sampler = front.get("sampler")
+    return {
+        "hardware": str(hardware.get("name", "unknown hardware")),
+        "configuration": str(hardware.get("configuration", "")),
+        "budget": budget_text(front),
+        "search_space": str(front.get("search_space", "")),
+        "data": str((front.get("data") or {}).get("source", "")),
+        "sampler": str(sampler.get("name", sampler) if isinstance(sampler, Mapping) else sampler),
+        "seed": f"seed {front.get('seed')}",
+    }
+
+
+def _figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.grid(color="#e4e4e4", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(color=GREY, labelsize=10)
+    return figure, axes
+
+
+def _points(entries: Iterable[Mapping[str, Any]], measure: Measure) -> list[tuple[Interval, Interval]]:
+    """(cost, accuracy in percent) of every entry that has both."""
+    pairs = []
+    for entry in entries:
+        cost, accuracy = interval(entry, measure.field), _accuracy(entry)
+        if cost is not None and accuracy is not None:
+            pairs.append((cost.scaled(measure.scale), accuracy))
+    return pairs
+
+
+def _accuracy(entry: Mapping[str, Any]) -> Interval | None:
+    found = interval(entry, "accuracy")
+    return None if found is None else found.scaled(100)
+
+
+def _draw_trials(axes: Axes, trials: Sequence[Mapping[str, Any]], measure: Measure) -> None:
+    for state, marker, label in (("complete", "o", "evaluated"), ("stopped", "x", "stopped early")):
+        rows = [row for row in trials if row.get("state") == state]
+        points = _points(rows, measure)
+        if points:
+            how = ", ".join(sorted({how_text(row.get("how")) for row in rows if row.get("how")}))
+            text = f"{label} ({len(points)}), {how}" if how else f"{label} ({len(points)})"
+            x, y = [cost.value for cost, _ in points], [accuracy.value for _, accuracy in points]
+            axes.scatter(x, y, s=22, marker=marker, color=SKY, alpha=0.75, linewidths=1, label=text, zorder=2)
+
+
+def _draw_references(axes: Axes, references: Sequence[Mapping[str, Any]], measure: Measure) -> None:
+    families: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in references:
+        families.setdefault(re.sub(r"(_[wr]\d[\d.]*)+$", "", str(entry.get("name"))), []).append(entry)
+    for index, (family, entries) in enumerate(sorted(families.items())):
+        points = sorted(_points(entries, measure), key=lambda point: point[0].value)
+        if points:
+            how = ", ".join(sorted({how_text(entry.get("how")) for entry in entries}))
+            x, y = [cost.value for cost, _ in points], [accuracy.value for _, accuracy in points]
+            color, marker = ((BLACK, "s"), (GREEN, "^"), (PURPLE, "D"))[index % 3]
+            label = f"{_NAMES.get(family, family)} widths, {how}"
+            axes.plot(x, y, "--", color=color, marker=marker, markersize=4, linewidth=1.1, label=label, zorder=3)
+
+
+def _draw_confirmed(
+    axes: Axes,
+    entries: Sequence[Mapping[str, Any]],
+    measure: Measure,
+    label: str,
+    color: str,
+    marker: str,
+    *,
+    step: bool = False,
+    hollow: bool = False,
+) -> None:
+    points = _points(entries, measure)
+    if not points:
+        return
+    x, y = [cost.value for cost, _ in points], [accuracy.value for _, accuracy in points]
+    x_error = [[cost.value - cost.low for cost, _ in points], [cost.high - cost.value for cost, _ in points]]
+    y_error = [[a.value - a.low for _, a in points], [a.high - a.value for _, a in points]]
+    axes.errorbar(
+        x,
+        y,
+        xerr=x_error,
+        yerr=y_error,
+        fmt=marker,
+        color=color,
+        markerfacecolor="white" if hollow else color,
+        markersize=6 if hollow else 7,
+        elinewidth=1.0,
+        capsize=2.5,
+        alpha=0.6 if hollow else 1.0,
+        label=label,
+        zorder=4 if hollow else 5,
+    )
+    if step:
+        stair = staircase(zip(x, y, strict=True))
+        axes.step(*zip(*stair, strict=True), where="post", color=color, linewidth=1.8, alpha=0.8, zorder=4)
+
+
+def _number(axes: Axes, members: Sequence[Mapping[str, Any]], measure: Measure) -> None:
+    halo: list[AbstractPathEffect] = [withStroke(linewidth=2.5, foreground="white")]
+    for index, member in enumerate(members):
+        for cost, accuracy in _points([member], measure):
+            at, by = (cost.value, accuracy.value), (5, -12)
+            text = axes.annotate(str(index + 1), at, xytext=by, textcoords="offset points", fontsize=9, zorder=6)
+            text.set_path_effects(halo)
+
+
+def _draw_budget(
+    axes: Axes, front: Mapping[str, Any], measure: Measure, color: str = BLACK, label: str | None = "budget"
+) -> None:
+    limit = (front.get("budget") or {}).get(measure.budget or "")
+    if limit:
+        text = f"{label}, {limit * measure.scale:g} {measure.unit}" if label else None
+        axes.axvline(limit * measure.scale, color=color, linestyle=":", linewidth=1.6, label=text, zorder=1)
+
+
+def _corner(name: str, value: float) -> str:
+    if name == "accuracy":
+        return f"accuracy {100 * value:.3g} %"
+    measure = COSTS.get(name)
+    return f"{measure.label} {value * measure.scale:.3g} {measure.unit}" if measure else f"{name} {value:.3g}"
+
+
+def _label(axes: Axes, measure: Measure) -> None:
+    axes.set_xlabel(f"{measure.label} ({measure.unit})", fontsize=11)
+    axes.set_ylabel("accuracy (%)", fontsize=11)
+    axes.margins(x=0.05, y=0.07)
+    axes.set_ylim(top=min(axes.get_ylim()[1], 101.0))
+
+
+def _title(axes: Axes, title: str, subtitle: str) -> None:
+    axes.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=24 if subtitle else 8)
+    axes.annotate(
+        subtitle,
+        (0, 1),
+        xytext=(0, 8),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=10,
+        color="#555555",
+    )
+
+
+def _legend(figure: Figure, axes: Axes, *, upside_down: bool = False) -> None:
+    """The legend goes under the axes, where no data can be; `upside_down` puts what was drawn last first."""
+    handles, labels = axes.get_legend_handles_labels()
+    order = slice(None, None, -1) if upside_down else slice(None)
+    bars = {ErrorbarContainer: HandlerErrorbar(xerr_size=1.1, yerr_size=0.55)}
+    if handles:
+        figure.legend(
+            handles[order],
+            labels[order],
+            handler_map=bars,
+            loc="outside lower left",
+            ncols=2,
+            fontsize=9.5,
+            frameon=False,
+        )
