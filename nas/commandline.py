@@ -1,0 +1,157 @@
+"""The one place that knows Hydra: configuration to frozen dataclasses, errors to exit codes.
+
+Exit codes: 0 done; 2 the user's input is wrong (one line); 1 anything else; 130 interrupted.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shlex
+import sys
+import traceback
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import TypeAdapter, ValidationError
+
+from nas.errors import ConfigError, NasError
+from nas.resources import data_dir, names
+
+Settings = TypeVar("Settings")
+
+FREE = ("trials", "time_limit", "workers", "storage", "confirm", "references", "executor", "tracker", "hydra")
+"""Settings of a search that may change when it is resumed; all others name the run folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """How a command was called: its output folder, and the line that calls it again."""
+
+    folder: Path
+    line: str
+
+
+def command(
+    name: str,
+    settings: type[Settings],
+    main: Callable[[Settings, Invocation], None],
+    after_multirun: Callable[[list[Path]], None] | None = None,
+) -> None:
+    """Run `main` once for every combination the command line asks for, and exit.
+
+    `name` is the command's configuration in conf/. `after_multirun` gets the folders of a multirun's runs.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them
+    OmegaConf.register_new_resolver("run_folder", _run_folder, replace=True)
+    codes: list[int] = []
+    folders: list[Path] = []
+    line = f"python -m nas.{name} {shlex.join(sys.argv[1:])}".rstrip()
+
+    def task(config: DictConfig) -> None:
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        code = _guarded(lambda: main(parse(config, settings), Invocation(folder, line)))
+        codes.append(code)
+        if code == 0:
+            folders.append(folder)
+
+    decorated = hydra.main(config_path=str(data_dir("conf")), config_name=name, version_base="1.3")(task)
+    try:
+        decorated()
+        if after_multirun and len(folders) > 1:
+            codes.append(_guarded(lambda: after_multirun(folders)))
+    except HydraException as error:
+        codes.append(_complain(_hydra_message(error, settings)))
+    except OmegaConfBaseException as error:
+        codes.append(_complain(str(error).splitlines()[0]))
+    except OSError as error:  # Hydra makes the run folder itself
+        codes.append(
+            _complain(f"cannot write the run folder: {error.strerror}: {error.filename}; choose hydra.run.dir=…")
+        )
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; what is finished is kept. To go on:\n  {line}", file=sys.stderr)
+        codes.append(130)
+    sys.exit(max(codes, default=0))
+
+
+def parse(config: DictConfig, settings: type[Settings]) -> Settings:
+    """`config` as the frozen dataclass `settings`, every type checked.
+
+    Raises:
+        ConfigError: a key is missing or unknown, or a value has the wrong type; named with its path.
+    """
+    if missing := sorted(OmegaConf.missing_keys(config)):
+        raise ConfigError(f"{missing[0]} is not set; give {missing[0]}=…")
+    values = OmegaConf.to_container(config, resolve=True)
+    values = typing.cast(dict[str, Any], values)
+    _reject_unknown("", values, settings)
+    try:
+        return TypeAdapter(settings).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function", "constrained")))
+        problem = first["msg"][0].lower() + first["msg"][1:]
+        raise ConfigError(f"{where}: {problem}, got {first['input']!r}") from None
+
+
+def _guarded(action: Callable[[], None]) -> int:
+    """Run `action`: its errors become an exit code and, where they are the user's, one line."""
+    try:
+        action()
+    except NasError as error:
+        return _complain(str(error))
+    except Exception:  # the last resort: show it, and go on with the next run of a multirun
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _complain(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _reject_unknown(where: str, values: Mapping[str, Any], settings: Any) -> None:
+    hints = typing.get_type_hints(settings)
+    for key, value in values.items():
+        if key not in hints:
+            raise ConfigError(f"unknown setting {where + key!r}; known: {names(where + known for known in hints)}")
+        if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
+            _reject_unknown(f"{where}{key}.", value, hints[key])
+
+
+def _hydra_message(error: HydraException, settings: Any) -> str:
+    """Hydra's message in one line, without its advice on Hydra."""
+    text = str(error)
+    unknown = re.search(r"Could not override '([^']*)'", text)
+    if unknown:
+        known = names(typing.get_type_hints(settings))
+        return f"unknown setting {unknown[1].split('@')[0]!r}; known: {known}, and those inside groups (--help)"
+    group = re.search(r"Could not find '([^']*)/([^']*)'", text)
+    if group:
+        options = text.partition("Available options in")[2].splitlines()[1:]
+        known = names(option.strip() for option in options if option.startswith("\t"))
+        return f"unknown {group[1]} {group[2]!r}; known: {known}"
+    return text.splitlines()[0]
+
+
+def _run_folder(*, _root_: DictConfig) -> str:
+    """The default run folder: readable, and one for each set of settings that makes results comparable."""
+    kept = [str(key) for key in _root_ if key not in FREE]
+    config = typing.cast(dict[str, Any], OmegaConf.to_container(OmegaConf.masked_copy(_root_, kept), resolve=True))
+    digest = hashlib.blake2b(json.dumps(config, sort_keys=True, default=str).encode(), digest_size=3).hexdigest()
+    budget = config.get("budget")
+    limits = "_".join(str(limit) for limit in budget) if isinstance(budget, list) else str(budget)
+    source = (config.get("data") or {}).get("source", "")
+    hardware, space = (Path(str(config.get(key))).stem for key in ("hardware", "search_space"))
+    parts = [hardware, limits, space, source, f"seed{config.get('seed')}", digest]
+    return "runs/" + re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(parts))

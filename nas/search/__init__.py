@@ -1,0 +1,5 @@
+"""The search: problem, samplers, executors, the study, the front. Optuna starts here."""
+
+from nas.search.run import run
+
+__all__ = ["run"]

@@ -1,0 +1,200 @@
+"""`python -m nas.search`: from a device and a budget to a Pareto front."""
+
+import dataclasses
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from nas.commandline import Invocation, command
+from nas.errors import ConfigError
+from nas.latency.profile import load_profile
+from nas.report.figures import save_front_png
+from nas.report.html import write_comparison, write_report
+from nas.report.progress import Progress, front_table
+from nas.report.run_folder import read_trials
+from nas.report.tracker import Guarded, make_tracker
+from nas.resources import names
+from nas.search.executors import EXECUTORS
+from nas.search.problem import Problem
+from nas.search.run import Trainings, run
+from nas.search.sampler import SAMPLERS, make_sampler
+from nas.search.settings import SearchSettings
+from nas.search.study import lock, open_study
+from nas.spaces.budget import Budget
+from nas.spaces.load import load_space
+from nas.training.confirm import Confirmation
+from nas.training.module import Recipe
+from nas.training.proxies import Pictures, Scale, ShortTraining
+from nas.training.sources import Images, describe, prepare
+
+
+def main(settings: SearchSettings, invocation: Invocation) -> None:
+    """One search, begun or resumed, in the folder of `invocation`."""
+    problem = _problem(settings)
+    held = lock(invocation.folder)
+    try:
+        with Progress() as display:
+            _search(settings, problem, invocation, display)
+    finally:
+        held.release()
+
+
+def _problem(settings: SearchSettings) -> Problem:
+    """The problem the settings state, checked as far as can be before any work."""
+    budget = Budget.parse(settings.budget)
+    space, profile = load_space(settings.search_space), load_profile(settings.hardware)
+    _known("sampler", settings.sampler.get("name"), SAMPLERS)
+    _known("executor", settings.executor.name, EXECUTORS)
+    about = describe(settings.data)
+    problem = Problem(space.with_data(about.channels, len(about.classes)), profile, budget, settings.objectives)
+    problem.require_feasible()
+    return problem
+
+
+def _search(settings: SearchSettings, problem: Problem, invocation: Invocation, display: Progress) -> None:
+    folder, seed = invocation.folder, settings.seed
+    images, trainings = _trainings(settings, problem, folder)
+    data = _data(settings, images)
+    for line in _opening(problem, data):
+        display.message(line)
+    study = open_study(folder, settings.storage, problem.directions, _identity(settings, problem, data))
+    options = {key: value for key, value in settings.sampler.items() if key != "name"}
+    sampler = make_sampler(problem, str(settings.sampler["name"]), options, seed)
+    about = {
+        "seed": seed,
+        "data": data,
+        "sampler": settings.sampler["name"],
+        "proxy": {**dataclasses.asdict(settings.proxy), "how": settings.proxy.name},
+        "command": invocation.line,
+    }
+    tracker = _tracker(settings, folder, about, problem, display)
+    executor = EXECUTORS[settings.executor.name](settings.workers or os.cpu_count() or 1)
+    try:
+        front = run(
+            problem,
+            trainings,
+            study,
+            sampler,
+            executor,
+            folder,
+            trials=settings.trials,
+            confirm=settings.confirm,
+            widths=settings.references.widths,
+            display=_Tracked(display, tracker),
+            about=about,
+            time_limit=settings.time_limit,
+        )
+    finally:
+        executor.close()
+    trials = read_trials(folder)
+    save_front_png(front, trials, folder / "front.png")
+    write_report(folder)
+    tracker.finish(front, trials, folder)
+    tracker.close()
+    display.stop()
+    console = Console()
+    console.print(front_table(front))
+    console.print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+class _Tracked:
+    """The display, with every trial passed on to the tracker too."""
+
+    def __init__(self, display: Progress, tracker: Guarded) -> None:
+        self.start, self.stage, self.advance = display.start, display.stage, display.advance
+        self._display, self._tracker = display, tracker
+
+    def trial(self, row: dict[str, Any], *, front_size: int, hypervolume: float, best: float) -> None:
+        self._display.trial(row, front_size=front_size, hypervolume=hypervolume, best=best)
+        self._tracker.trial(row, hypervolume, front_size)
+
+
+def _trainings(settings: SearchSettings, problem: Problem, folder: Path) -> tuple[Images, Trainings]:
+    """The images, decoded once at the largest size needed, and the trainings on them."""
+    largest = max(problem.space.resolution)
+    native = describe(settings.data).native_resolution
+    confirm_pixels = min(settings.confirm.resolution or native, largest)
+    proxy_pixels = min(settings.proxy.resolution, largest)
+    decoded = folder / "images"
+    images = prepare(settings.data, settings.seed, max(confirm_pixels, proxy_pixels), decoded)
+    pictures = Pictures(decoded.resolve(), settings.data.flip, settings.data.shift)
+    recipe = Recipe(settings.proxy.epochs, settings.proxy.batch_size, settings.proxy.learning_rate)
+    proxy = ShortTraining(pictures, recipe, Scale(proxy_pixels, largest), settings.seed)
+    longer = dataclasses.replace(recipe, epochs=settings.confirm.epochs)
+    seeds = tuple(settings.seed + 1 + n for n in range(settings.confirm.seeds))
+    return images, Trainings(
+        proxy, Confirmation(pictures, longer, Scale(confirm_pixels, largest), seeds, folder / "models")
+    )
+
+
+def _data(settings: SearchSettings, images: Images) -> dict[str, Any]:
+    return {
+        "source": settings.data.source,
+        "path": settings.data.path,
+        "classes": list(images.classes),
+        **{name: len(split) for name, split in images.splits.items()},
+        "counts": images.counts,
+        "native_resolution": images.native_resolution,
+        "skipped": [f"{skipped.path}: {skipped.reason}" for skipped in images.skipped],
+    }
+
+
+def _opening(problem: Problem, data: dict[str, Any]) -> list[str]:
+    """What the user should know before the search begins."""
+    lines = [
+        f"{problem.profile.label}, budget {problem.budget}, space {problem.space.name} "
+        f"({problem.space.size:.3g} genotypes), data {data['source']}: {len(data['classes'])} classes, "
+        f"{data['train']} train, {data['val']} val, {data['test']} test images"
+    ]
+    if data["skipped"]:
+        lines.append(f"{len(data['skipped'])} unreadable images are left out, the first: {data['skipped'][0]}")
+    return lines
+
+
+def _identity(settings: SearchSettings, problem: Problem, data: dict[str, Any]) -> dict[str, Any]:
+    """What must be equal for two processes to work on one study, by the name of the setting."""
+
+    def digest(value: object) -> str:
+        return hashlib.blake2b(repr(value).encode(), digest_size=6).hexdigest()
+
+    return {
+        "hardware": f"{problem.profile.label} ({digest(problem.profile)})",
+        "budget": str(problem.budget),
+        "search_space": f"{problem.space.name} ({digest(problem.space)})",
+        "objectives": list(problem.objectives),
+        "seed": settings.seed,
+        "data": f"{data['source']} ({digest((settings.data, data))})",
+        "sampler": settings.sampler,
+        "proxy": dataclasses.asdict(settings.proxy),
+    }
+
+
+def _tracker(
+    settings: SearchSettings, folder: Path, about: dict[str, Any], problem: Problem, display: Progress
+) -> Guarded:
+    options = dict(settings.tracker)
+    kind = str(options.pop("name"))
+    config = {**about, "hardware": problem.profile.label, "budget": str(problem.budget)}
+    config |= {"search_space": problem.space.name, "objectives": list(problem.objectives), "trials": settings.trials}
+    name = options.pop("run_name", None) or folder.name
+    return make_tracker(kind, warn=display.message, folder=folder, config=config, name=name, **options)
+
+
+def _known(what: str, value: object, known: dict[str, Any]) -> None:
+    if value not in known:
+        raise ConfigError(f"unknown {what} {value!r}; known: {names(known)}")
+
+
+def compare(folders: list[Path]) -> None:
+    """After a multirun: one report over all of its fronts, beside them."""
+    digest = hashlib.blake2b("\n".join(sorted(f.name for f in folders)).encode(), digest_size=3).hexdigest()
+    path = folders[0].parent / f"comparison-{digest}.html"
+    write_comparison(folders, path)
+    Console().print(f"comparison: {path}", soft_wrap=True, highlight=False)
+
+
+if __name__ == "__main__":
+    command("search", SearchSettings, main, after_multirun=compare)

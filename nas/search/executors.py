@@ -1,0 +1,110 @@
+"""Where evaluations run: in this process, or in worker processes of one thread each.
+
+An executor has `slots`, `submit(function, *args) -> Future`, `close()`. A worker that dies
+(out of memory, a crash in native code) fails its own evaluation, and is replaced.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol
+
+
+class Executor(Protocol):
+    """Runs functions; at most `slots` at a time."""
+
+    slots: int
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Start `function(*args)`; only call with a slot free."""
+
+    def close(self) -> None:
+        """End at once, abandoning what runs."""
+
+
+class WorkerDied(RuntimeError):
+    """A worker process ended in the middle of an evaluation."""
+
+
+class InlineExecutor:
+    """Runs each function in the calling thread, at once."""
+
+    slots = 1
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Run `function(*args)`; the future is finished on return."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args))
+        except Exception as error:  # an evaluation's failure belongs to its future
+            future.set_exception(error)
+        return future
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class LocalExecutor:
+    """`workers` processes of one thread each, started when first needed."""
+
+    def __init__(self, workers: int) -> None:
+        self.slots = workers
+        self._idle = [_pool() for _ in range(workers)]
+        self._busy: dict[Future[Any], ProcessPoolExecutor] = {}
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Start `function(*args)` in a free worker; all of it must pickle."""
+        pool = self._idle.pop()
+        inner = pool.submit(function, *args)
+        outer: Future[Any] = Future()
+        self._busy[outer] = pool
+
+        def finished(done: Future[Any]) -> None:
+            error = done.exception()
+            broken = isinstance(error, BrokenProcessPool)
+            self._idle.append(_pool() if broken else self._busy[outer])
+            del self._busy[outer]
+            if broken:
+                outer.set_exception(WorkerDied("the worker process died (killed, or out of memory)"))
+            elif error is not None:
+                outer.set_exception(error)
+            else:
+                outer.set_result(done.result())
+
+        inner.add_done_callback(finished)
+        return outer
+
+    def close(self) -> None:
+        """Kill the workers and what they are doing."""
+        for pool in [*self._idle, *self._busy.values()]:
+            for process in list((pool._processes or {}).values()):
+                process.kill()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_start_worker)
+
+
+def _start_worker() -> None:
+    """One thread, deaf to Ctrl-C (the parent decides), and gone when the parent is."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    from nas.training.fit import use_one_thread
+
+    use_one_thread()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+EXECUTORS: dict[str, Callable[[int], Executor]] = {"local": LocalExecutor}
+"""Executors by name; each takes the number of workers."""

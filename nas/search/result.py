@@ -1,0 +1,139 @@
+"""What a run leaves behind: the contents of front.json and trials.csv."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from optuna.study import Study
+
+from nas.latency.predictor import leave_one_out
+from nas.resources import replace_file
+from nas.search.confirming import accuracy_intervals, rank_fidelity
+from nas.search.front import hypervolume_history, nondominated
+from nas.search.problem import Problem
+from nas.search.study import COLUMNS, rows
+from nas.spaces.architecture import Architecture
+from nas.spaces.budget import show
+
+PACKAGES = ("sepconv-nas", "torch", "pytorch-lightning", "optuna", "onnxruntime", "numpy")
+
+
+def write_trials(study: Study, folder: Path) -> list[dict[str, Any]]:
+    """Write trials.csv, a row per finished trial, and return the rows."""
+    finished = [row for row in rows(study) if row["state"] != "running"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(finished)
+    replace_file(folder / "trials.csv", text.getvalue().encode())
+    return finished
+
+
+def write_front(front: Mapping[str, Any], folder: Path) -> None:
+    """Write front.json."""
+    replace_file(folder / "front.json", (json.dumps(front, indent=2) + "\n").encode())
+
+
+def compose(
+    problem: Problem,
+    study: Study,
+    reference: Mapping[str, float],
+    confirmed: Mapping[str, Mapping[str, Any]],
+    timings: Mapping[str, Mapping[str, Any]],
+    references: Sequence[Mapping[str, Any]],
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The contents of front.json.
+
+    `confirmed` and `timings` are by key, results of `Confirmation` and `time_model`; `about` holds what
+    this function only passes on: seed, data, sampler, proxy, command.
+    """
+    every = rows(study)
+    complete = [row for row in every if row["state"] == "complete"]
+    entries = _entries(problem, study, confirmed, timings)
+    points = [problem.values({**entry, **_flat(entry)}) for entry in entries]
+    members = [entries[index] for index in nondominated(points, problem.directions)]
+    history = hypervolume_history([problem.values(row) for row in complete], problem.objectives, reference)
+    cheap = {row["key"]: row["accuracy"] for row in complete}
+    states = [row["state"] for row in every]
+    return {
+        "schema": 1,
+        "hardware": {**problem.profile.provenance(), "error": _error(problem)},
+        "budget": {**asdict(problem.budget), "text": [show(*limit) for limit in problem.budget.limits.items()]},
+        "search_space": problem.space.name,
+        "objectives": list(problem.objectives),
+        **about,
+        "counts": {
+            "proposed": len(states),
+            "rejected_by_budget": states.count("rejected"),
+            "evaluated": states.count("complete"),
+            "failed": states.count("failed"),
+            "confirmed": len(entries),
+        },
+        "hypervolume": {"value": history[-1] if history else 0.0, "reference": dict(reference), "history": history},
+        "proxy_fidelity": rank_fidelity(
+            [cheap[entry["key"]] for entry in entries],
+            [entry["accuracy"]["value"] for entry in entries],
+            [entry["macs"] for entry in entries],
+        ),
+        "references": list(references),
+        "versions": {package: version(package) for package in PACKAGES},
+        "front": sorted(members, key=lambda entry: entry["latency_ms"]["value"]),
+        "confirmed": sorted(entries, key=lambda entry: entry["latency_ms"]["value"]),
+    }
+
+
+def _entries(
+    problem: Problem,
+    study: Study,
+    confirmed: Mapping[str, Mapping[str, Any]],
+    timings: Mapping[str, Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """One entry per confirmed network, in the form of front.json."""
+    good = {key: result for key, result in confirmed.items() if "error" not in result}
+    trials = {t.user_attrs.get("key"): t for t in study.get_trials(deepcopy=False)}
+    entries = []
+    for (key, result), accuracy in zip(good.items(), accuracy_intervals(list(good.values())), strict=True):
+        architecture = architecture_of(problem, trials[key].params)
+        entries.append(entry(problem, architecture) | {"accuracy": accuracy, "onnx": f"models/{result['onnx']}"})
+        entries[-1] |= {"onnx_int8": None, "host_latency_ms": timings.get(key)}
+    return entries
+
+
+def architecture_of(problem: Problem, params: Mapping[str, Any]) -> Architecture:
+    """The network that a trial's parameters stand for."""
+    return problem.space.architecture([params[variable.name] for variable in problem.space.variables])
+
+
+def entry(problem: Problem, architecture: Architecture) -> dict[str, Any]:
+    """What is known of a network before training, in the form of front.json."""
+    candidate = problem.candidate(architecture)
+    return {
+        "key": candidate.key,
+        "notation": candidate.notation,
+        "architecture": architecture.to_json(),
+        "macs": candidate.macs,
+        "params": candidate.params,
+        "weight_bytes": candidate.weight_bytes,
+        "peak_activation_bytes": candidate.peak_activation_bytes,
+        "latency_ms": {
+            "value": candidate.latency_ms,
+            "low": candidate.latency_low_ms,
+            "high": candidate.latency_high_ms,
+            "how": "predicted",
+            "in_range": candidate.in_range,
+        },
+    }
+
+
+def _flat(entry: Mapping[str, Any]) -> dict[str, float]:
+    return {"accuracy": entry["accuracy"]["value"], "latency_ms": entry["latency_ms"]["value"]}
+
+
+def _error(problem: Problem) -> dict[str, Any]:
+    return {**leave_one_out(problem.profile).to_json(), "how": "leave-one-out"}

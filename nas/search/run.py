@@ -1,0 +1,194 @@
+"""A whole run: search, reference curves, confirmation, timing; everything resumable, one step each."""
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from optuna.study import Study
+
+from nas.errors import ProfileError
+from nas.latency.measure import time_model
+from nas.search.executors import Executor, InlineExecutor
+from nas.search.front import nondominated, spread
+from nas.search.loop import Observer, evaluate_once, search
+from nas.search.problem import Problem, reference_point
+from nas.search.result import architecture_of, compose, entry, write_front, write_trials
+from nas.search.sampler import DistinctSampler
+from nas.search.settings import ConfirmSettings
+from nas.search.study import rows
+from nas.spaces.architecture import Architecture
+from nas.spaces.references import REFERENCES, reference
+from nas.training.confirm import Confirmation
+from nas.training.proxies import Evaluator
+
+
+class Display(Observer, Protocol):
+    """Shows the stages of a run."""
+
+    def start(self, total: int, done: int = 0, stage: str = "search") -> None:
+        """The search begins, `done` of `total` evaluations are there already."""
+
+    def stage(self, name: str, total: int) -> None:
+        """Another stage of `total` steps begins."""
+
+    def advance(self) -> None:
+        """One step of the stage is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trainings:
+    """The two ways a run trains: the proxy for every network, the confirmation for candidates."""
+
+    proxy: Evaluator
+    confirmation: Confirmation
+
+
+def run(
+    problem: Problem,
+    trainings: Trainings,
+    study: Study,
+    sampler: DistinctSampler,
+    executor: Executor,
+    folder: Path,
+    *,
+    trials: int,
+    confirm: ConfirmSettings,
+    widths: tuple[float, ...],
+    display: Display,
+    about: Mapping[str, Any],
+    time_limit: float | None = None,
+) -> dict[str, Any]:
+    """Do what is left to do of a run, write front.json, trials.csv and models/, and return the front.
+
+    An interruption at any point loses only the trainings that were under way.
+    """
+    classes = problem.space.classes
+    origin = reference_point(problem, chance=1 / classes)
+    (folder / "models").mkdir(exist_ok=True)
+    done = sum(row["state"] in ("complete", "failed") for row in rows(study))
+    display.start(trials, min(done, trials))
+    try:
+        search(
+            problem,
+            trainings.proxy,
+            study,
+            sampler,
+            executor,
+            trials=trials,
+            reference=origin,
+            observer=display,
+            time_limit=time_limit,
+        )
+        curves = _references(problem, trainings.proxy, study, executor, widths, display)
+        confirmed = _confirm(problem, trainings.confirmation, study, executor, confirm, display)
+    finally:
+        write_trials(study, folder)
+    timings = _time(problem, study, confirmed, folder / "models", display)
+    front = compose(problem, study, origin, confirmed, timings, curves, about)
+    write_front(front, folder)
+    return front
+
+
+def _references(
+    problem: Problem,
+    proxy: Evaluator,
+    study: Study,
+    executor: Executor,
+    widths: tuple[float, ...],
+    display: Display,
+) -> list[dict[str, Any]]:
+    """MobileNet v1 and v2 at each width that is inside the budget, judged by the proxy like every trial."""
+    size, space = max(problem.space.resolution), problem.space
+    networks: dict[str, Architecture] = {}
+    for family in REFERENCES:
+        for width in widths:
+            name = f"{family}_w{width:g}_r{size}"
+            arch = reference(name, space.in_channels, space.classes)
+            with suppress(ProfileError):  # a device that was never measured on such layers has no such curve
+                if problem.excess(arch) <= 1:
+                    networks[name] = arch
+    display.stage("references", len(networks))
+    jobs = {f"reference:{name}": (proxy, arch) for name, arch in networks.items()}
+    results = evaluate_once(study, executor, jobs, display.advance)
+    curves = []
+    for name, arch in networks.items():
+        result = results[f"reference:{name}"]
+        if "error" not in result:
+            known = entry(problem, arch)
+            shown = {key: known[key] for key in ("macs", "params", "weight_bytes", "peak_activation_bytes")}
+            latency_ms = known["latency_ms"]["value"]
+            curves.append({"name": name, **shown, "latency_ms": latency_ms, **_of_proxy(result)})
+    return curves
+
+
+def _of_proxy(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: result[key] for key in ("accuracy", "low", "high", "how", "resolution")}
+
+
+def _confirm(
+    problem: Problem,
+    confirmation: Confirmation,
+    study: Study,
+    executor: Executor,
+    settings: ConfirmSettings,
+    display: Display,
+) -> dict[str, dict[str, Any]]:
+    """Confirm candidates, best first, until the confirmed front has enough members or candidates run out."""
+    complete = [row for row in rows(study) if row["state"] == "complete"]
+    points = [problem.values(row) for row in complete]
+    order = spread(points, problem.directions, settings.networks) if points else []
+    recipe = hashlib.blake2b(repr((confirmation.recipe, confirmation.scale)).encode(), digest_size=4).hexdigest()
+    trials = study.get_trials(deepcopy=False)
+    confirmed: dict[str, dict[str, Any]] = {}
+    display.stage("confirm", len(order))
+    while order and _members(problem, complete, confirmed) < settings.members:
+        count = max(settings.members if not confirmed else 0, executor.slots)
+        batch, order = order[:count], order[count:]
+        names, jobs = {}, {}
+        for index in batch:
+            row = complete[index]
+            arch = architecture_of(problem, trials[row["number"]].params)
+            name = f"confirmed:{recipe}x{len(confirmation.seeds)}:{row['key']}"
+            known = study.user_attrs.get(name, {})
+            if "onnx" in known and not (confirmation.folder / known["onnx"]).is_file():
+                name += ":again"
+            names[row["key"]] = name
+            jobs[name] = (confirmation, arch, _metadata(problem, arch))
+        results = evaluate_once(study, executor, jobs, display.advance)
+        confirmed |= {key: results[name] for key, name in names.items()}
+    return confirmed
+
+
+def _metadata(problem: Problem, arch: Architecture) -> dict[str, Any]:
+    """What an ONNX file says of its network beside what the confirmation knows."""
+    known = entry(problem, arch)
+    latency = {**known["latency_ms"], "hardware": problem.profile.label, "resolution": arch.resolution}
+    return {"latency_ms": latency, "macs": str(known["macs"]), "params": str(known["params"])}
+
+
+def _members(problem: Problem, complete: list[dict[str, Any]], confirmed: Mapping[str, Mapping[str, Any]]) -> int:
+    """How many members the front of the networks confirmed so far has."""
+    points = []
+    for row in complete:
+        result = confirmed.get(row["key"], {"error": "not confirmed"})
+        if "error" not in result:
+            points.append(problem.values({**row, "accuracy": sum(result["test"]) / len(result["test"])}))
+    return len(nondominated(points, problem.directions))
+
+
+def _time(
+    problem: Problem, study: Study, confirmed: Mapping[str, Mapping[str, Any]], models: Path, display: Display
+) -> dict[str, dict[str, Any]]:
+    """Milliseconds of every confirmed network on this machine, one after the other, one thread."""
+    trials = {t.user_attrs.get("key"): t for t in study.get_trials(deepcopy=False)}
+    jobs = {}
+    for key, result in confirmed.items():
+        if "error" not in result:
+            resolution = architecture_of(problem, trials[key].params).resolution
+            jobs[f"timed:{key}"] = (time_model, models / result["onnx"], resolution)
+    display.stage("timing", len(jobs))
+    results = evaluate_once(study, InlineExecutor(), jobs, display.advance)
+    return {name.removeprefix("timed:"): result for name, result in results.items() if "error" not in result}

@@ -1,0 +1,134 @@
+"""Optuna's samplers made fit for networks: without repeats, and repeatable after any crash."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.search.problem import Problem
+from nas.spaces.architecture import Architecture
+from nas.spaces.space import SearchSpace
+
+SamplerMaker = Callable[[int], BaseSampler]
+
+SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
+    "tpe": lambda seed, startup: TPESampler(seed=seed, multivariate=True, n_startup_trials=startup),
+    "nsga2": lambda seed, population: NSGAIISampler(seed=seed, population_size=population),
+    "random": lambda seed: RandomSampler(seed=seed),
+}
+"""Base samplers by name; each takes a seed and its own options (conf/sampler)."""
+
+STUCK = 20
+"""After so many rejections in a row, a proposal is drawn inside the budget instead."""
+
+
+class Exhausted(Exception):
+    """Every network of the space within reach has been proposed."""
+
+
+def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """Optuna's distribution for each variable: integers where the choices are ordered, else categories."""
+    result: dict[str, BaseDistribution] = {}
+    for variable in space.variables:
+        count = len(variable.values)
+        result[variable.name] = (
+            IntDistribution(0, count - 1) if variable.ordered else CategoricalDistribution(range(count))
+        )
+    return result
+
+
+def decode(space: SearchSpace, params: dict[str, Any]) -> Architecture:
+    """The network that a trial's parameters stand for."""
+    return space.architecture([params[variable.name] for variable in space.variables])
+
+
+class DistinctSampler(BaseSampler):
+    """Proposals of a base sampler, never a network that the study holds already.
+
+    Stateless: the base sampler is made anew for every draw, seeded by `seed`, the trial's number and the
+    attempt, so a proposal depends on those and the study's history alone, and a resumed study goes on as
+    an unbroken one would. When the base sampler keeps proposing known networks, or the last `STUCK`
+    proposals were all rejected, the proposal is drawn inside the budget by `Problem.feasible`.
+    """
+
+    def __init__(self, problem: Problem, make: SamplerMaker, seed: int) -> None:
+        self._problem = problem
+        self._make = make
+        self._seed = seed
+        self._distributions = distributions(problem.space)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The whole space: every parameter is drawn together."""
+        return self._distributions
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Parameters of a network that no trial of the study has.
+
+        Raises:
+            Exhausted: there is no such network left, or none can be found.
+        """
+        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+        seen = {t.user_attrs["key"] for t in others if "key" in t.user_attrs}
+        for attempt in range(0 if _rejected_in_a_row(others) >= STUCK else 10):
+            params = self._draw(study, trial, attempt)
+            if decode(self._problem.space, params).key not in seen:
+                return params
+        rng = np.random.default_rng((self._seed, trial.number))
+        row = self._problem.feasible(rng, lambda arch: arch.key not in seen) or self._first_unseen(seen)
+        return {variable.name: index for variable, index in zip(self._problem.space.variables, row, strict=True)}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Never needed: `sample_relative` gives every parameter."""
+        raise NotImplementedError(f"{param_name} is not a variable of the search space")
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Any) -> None:
+        """Pass on to the base sampler, which may keep notes in the study."""
+        self._base(trial, 0).after_trial(study, trial, state, values)
+
+    def _base(self, trial: FrozenTrial, attempt: int) -> BaseSampler:
+        state = np.random.SeedSequence((self._seed, trial.number, attempt)).generate_state(1)
+        return self._make(int(state[0]))
+
+    def _draw(self, study: Study, trial: FrozenTrial, attempt: int) -> dict[str, Any]:
+        base = self._base(trial, attempt)
+        base.before_trial(study, trial)
+        params = dict(base.sample_relative(study, trial, base.infer_relative_search_space(study, trial)))
+        for name, distribution in self._distributions.items():
+            if name not in params:
+                params[name] = base.sample_independent(study, trial, name, distribution)
+        return params
+
+    def _first_unseen(self, seen: set[str]) -> list[int]:
+        """For small spaces: the first network inside the budget that is not in `seen`."""
+        space = self._problem.space
+        for row in space.genotypes() if space.size <= 100_000 else ():
+            arch = space.architecture(row)
+            if arch.key not in seen and self._problem.excess(arch) <= 1:
+                return [int(index) for index in row]
+        raise Exhausted
+
+
+def _rejected_in_a_row(trials: list[FrozenTrial]) -> int:
+    """How many of the last finished trials were rejected, without one that was not."""
+    count = 0
+    for trial in reversed(trials):
+        if trial.user_attrs.get("state") == "rejected":
+            count += 1
+        elif trial.state != TrialState.RUNNING:
+            break
+    return count
+
+
+def make_sampler(problem: Problem, name: str, options: dict[str, Any], seed: int) -> DistinctSampler:
+    """The sampler `name` of `SAMPLERS` with its options, made distinct and stateless."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return DistinctSampler(problem, lambda state: SAMPLERS[name](seed=state, **options), seed)

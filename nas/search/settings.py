@@ -1,0 +1,76 @@
+"""The settings of `python -m nas.search`, as the code below Hydra sees them. Defaults are in conf/search.yaml."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Gt
+
+from nas.errors import ConfigError
+from nas.training.sources import DataSettings
+
+Positive = Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmSettings:
+    """How the front's candidates are confirmed. `resolution` is in pixels at the space's largest resolution."""
+
+    networks: Positive
+    members: Positive
+    seeds: Positive
+    epochs: Positive
+    resolution: Annotated[int, Ge(8)] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSettings:
+    """Width multipliers of the MobileNet v1 and v2 curves that a search is compared with."""
+
+    widths: tuple[Annotated[float, Gt(0)], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """The short training. `resolution` is in pixels at the space's largest resolution."""
+
+    name: str
+    epochs: Positive
+    resolution: Annotated[int, Ge(8)]
+    batch_size: Annotated[int, Ge(2)]
+    learning_rate: Annotated[float, Gt(0)]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorSettings:
+    """Where evaluations run."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """Everything that `nas.search` can be told."""
+
+    hardware: str
+    budget: str | int | float | tuple[str | int | float, ...] | None
+    search_space: str
+    objectives: tuple[str, ...]
+    trials: Positive
+    time_limit: Annotated[float, Gt(0)] | None
+    seed: Annotated[int, Ge(0)]
+    workers: Positive | None
+    storage: str | None
+    confirm: ConfirmSettings
+    references: ReferenceSettings
+    data: DataSettings
+    sampler: dict[str, str | int | float]
+    proxy: ProxySettings
+    executor: ExecutorSettings
+    tracker: dict[str, str | int | float | None]
+
+    def __post_init__(self) -> None:
+        if self.confirm.members > self.confirm.networks:
+            raise ConfigError(
+                f"confirm.members={self.confirm.members} is above confirm.networks={self.confirm.networks}; "
+                "a front cannot have more members than networks confirmed"
+            )
