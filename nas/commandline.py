@@ -132,16 +132,26 @@ def _reject_unknown(where: str, values: Mapping[str, Any], settings: Any) -> Non
 def _hydra_message(error: HydraException, settings: Any) -> str:
     """Hydra's message in one line, without its advice on Hydra."""
     text = str(error)
-    unknown = re.search(r"Could not override '([^']*)'", text)
+    unknown = re.search(r"Could not override '([^'@]*)", text)
     if unknown:
-        known = names(typing.get_type_hints(settings))
-        return f"unknown setting {unknown[1].split('@')[0]!r}; known: {known}, and those inside groups (--help)"
+        return f"unknown setting {unknown[1]!r}; known: {_known_beside(unknown[1], settings)}"
     group = re.search(r"Could not find '([^']*)/([^']*)'", text)
     if group:
-        options = text.partition("Available options in")[2].splitlines()[1:]
-        known = names(option.strip() for option in options if option.startswith("\t"))
+        options = re.search(r"Available options in [^\n]*\n((?:\t[^\n]*\n)*)", text)
+        known = names(option.strip() for option in (options[1] if options else "").splitlines())
         return f"unknown {group[1]} {group[2]!r}; known: {known}"
-    return text.splitlines()[0]
+    return f"cannot read the command line: {text.splitlines()[0]}"
+
+
+def _known_beside(key: str, settings: Any) -> str:
+    """The settings at the place in `settings` where the dotted `key` was looked for."""
+    place, prefix = settings, ""
+    for part in key.split(".")[:-1]:
+        inner = typing.get_type_hints(place).get(part)
+        if not dataclasses.is_dataclass(inner):
+            break
+        place, prefix = inner, f"{prefix}{part}."
+    return names(prefix + known for known in typing.get_type_hints(place))
 
 
 def _run_folder(*, _root_: DictConfig) -> str:

@@ -511,8 +511,8 @@ def test_wandb_offline_run_read_back_from_disk(offline_run: Path) -> None:
     summary: dict[str, Any] = {}
     for record in kinds["summary"]:
         summary |= values(record.summary.update)
-    assert summary["hypervolume"] == 0.712
-    assert summary["front_size"] == 6
+    assert summary["final_hypervolume"] == 0.712
+    assert summary["final_front_size"] == 6
     assert (summary["evaluated"], summary["rejected_by_budget"], summary["proxy_kendall_tau"]) == (30, 38, 0.5)
     assert summary["front_figure/_type"] == "image-file"
 

@@ -168,11 +168,12 @@ def _front_row(entry: Mapping[str, Any]) -> list[Any]:
 
 
 def _summary(front: Mapping[str, Any]) -> dict[str, Any]:
+    """The run's last figures; `final_`, because wandb keeps the last trial's under the metrics' own names."""
     accuracies = [interval(entry, "accuracy") for entry in front["front"]]
     best = max((accuracy.value for accuracy in accuracies if accuracy), default=None)
     found = {
-        "hypervolume": number((front.get("hypervolume") or {}).get("value")),
-        "front_size": len(front["front"]),
+        "final_hypervolume": number((front.get("hypervolume") or {}).get("value")),
+        "final_front_size": len(front["front"]),
         "best_accuracy": best,
         "proxy_kendall_tau": number((front.get("proxy_fidelity") or {}).get("kendall_tau")),
         "latency_mape_percent": number(((front.get("hardware") or {}).get("error") or {}).get("mape_percent")),

@@ -25,7 +25,7 @@ from nas.search.settings import SearchSettings
 from nas.search.study import lock, open_study
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
-from nas.training.confirm import Confirmation
+from nas.training.confirm import Confirmation, LongTraining
 from nas.training.module import Recipe
 from nas.training.proxies import Pictures, Scale, ShortTraining
 from nas.training.sources import Images, describe, prepare
@@ -125,9 +125,9 @@ def _trainings(settings: SearchSettings, problem: Problem, folder: Path) -> tupl
     proxy = ShortTraining(pictures, recipe, Scale(proxy_pixels, largest), settings.seed)
     longer = dataclasses.replace(recipe, epochs=settings.confirm.epochs)
     seeds = tuple(settings.seed + 1 + n for n in range(settings.confirm.seeds))
-    return images, Trainings(
-        proxy, Confirmation(pictures, longer, Scale(confirm_pixels, largest), seeds, folder / "models")
-    )
+    confirming = LongTraining(pictures, longer, Scale(confirm_pixels, largest), seeds)
+    reference = dataclasses.replace(confirming, seeds=seeds[: settings.references.seeds])
+    return images, Trainings(proxy, Confirmation(confirming, folder.resolve() / "models"), reference)
 
 
 def _data(settings: SearchSettings, images: Images) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def _identity(settings: SearchSettings, problem: Problem, data: dict[str, Any]) 
 def _tracker(
     settings: SearchSettings, folder: Path, about: dict[str, Any], problem: Problem, display: Progress
 ) -> Guarded:
-    options = dict(settings.tracker)
+    options: dict[str, Any] = dict(settings.tracker)
     kind = str(options.pop("name"))
     config = {**about, "hardware": problem.profile.label, "budget": str(problem.budget)}
     config |= {"search_space": problem.space.name, "objectives": list(problem.objectives), "trials": settings.trials}

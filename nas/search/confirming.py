@@ -37,6 +37,7 @@ def rank_fidelity(
 ) -> dict[str, Any]:
     """How well the cheap accuracy ranked the dear one: Kendall's tau with a bootstrap 95 % interval.
 
+    Fewer than 8 networks give no interval: resampling so few says nothing of the spread.
     `macs_kendall_tau` is how well plain MACs rank the same networks; a proxy below that earns nothing.
     """
     n = len(cheap)
@@ -46,7 +47,7 @@ def rank_fidelity(
     draws = [rng.integers(0, n, n) for _ in range(500)]
     a, b = np.asarray(cheap), np.asarray(dear)
     boot = [t for t in (_tau(a[draw], b[draw]) for draw in draws) if t is not None]
-    low, high = np.percentile(boot, [2.5, 97.5]) if boot else (None, None)
+    low, high = np.percentile(boot, [2.5, 97.5]) if boot and n >= 8 else (None, None)
     return {
         "kendall_tau": _tau(a, b),
         "low": None if low is None else float(low),

@@ -79,11 +79,13 @@ class LocalExecutor:
         return outer
 
     def close(self) -> None:
-        """Kill the workers and what they are doing."""
-        for pool in [*self._idle, *self._busy.values()]:
-            for process in list((pool._processes or {}).values()):
+        """Kill what still runs, and end the workers."""
+        for pool in list(self._busy.values()):
+            for process in list((pool._processes or {}).values()):  # public only from Python 3.14 on
                 process.kill()
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown()
+        for pool in self._idle:
+            pool.shutdown()
 
 
 def _pool() -> ProcessPoolExecutor:

@@ -94,9 +94,10 @@ def _proposed(problem: Problem, study: Study, trial: Trial) -> Architecture | No
     """The network of `trial` if it is inside the budget; else the trial ends as rejected."""
     arch = decode(problem.space, trial.params)
     measures = problem.candidate(arch).measures()
-    trial.set_user_attr("key", arch.key)
-    trial.set_user_attr("candidate", measures)
-    trial.set_constraint("budget", problem.budget.excess(measures) - 1)
+    if "candidate" not in trial.user_attrs:  # a resumed trial has it already
+        trial.set_constraint("budget", problem.budget.excess(measures) - 1)
+        trial.set_user_attr("key", arch.key)
+        trial.set_user_attr("candidate", measures)
     violation = problem.budget.violation(measures)
     if violation is None:
         return arch

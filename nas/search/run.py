@@ -21,7 +21,7 @@ from nas.search.settings import ConfirmSettings
 from nas.search.study import rows
 from nas.spaces.architecture import Architecture
 from nas.spaces.references import REFERENCES, reference
-from nas.training.confirm import Confirmation
+from nas.training.confirm import Confirmation, LongTraining
 from nas.training.proxies import Evaluator
 
 
@@ -40,10 +40,11 @@ class Display(Observer, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trainings:
-    """The two ways a run trains: the proxy for every network, the confirmation for candidates."""
+    """How a run trains: the proxy for every network, the confirmation for candidates, and reference networks."""
 
     proxy: Evaluator
     confirmation: Confirmation
+    reference: LongTraining
 
 
 def run(
@@ -82,7 +83,7 @@ def run(
             observer=display,
             time_limit=time_limit,
         )
-        curves = _references(problem, trainings.proxy, study, executor, widths, display)
+        curves = _references(problem, trainings.reference, study, executor, widths, display)
         confirmed = _confirm(problem, trainings.confirmation, study, executor, confirm, display)
     finally:
         write_trials(study, folder)
@@ -94,13 +95,13 @@ def run(
 
 def _references(
     problem: Problem,
-    proxy: Evaluator,
+    training: LongTraining,
     study: Study,
     executor: Executor,
     widths: tuple[float, ...],
     display: Display,
 ) -> list[dict[str, Any]]:
-    """MobileNet v1 and v2 at each width that is inside the budget, judged by the proxy like every trial."""
+    """MobileNet v1 and v2 at each width that is inside the budget, trained as long as the confirmed networks."""
     size, space = max(problem.space.resolution), problem.space
     networks: dict[str, Architecture] = {}
     for family in REFERENCES:
@@ -111,21 +112,24 @@ def _references(
                 if problem.excess(arch) <= 1:
                     networks[name] = arch
     display.stage("references", len(networks))
-    jobs = {f"reference:{name}": (proxy, arch) for name, arch in networks.items()}
+    recipe = _digest(training)
+    jobs = {f"reference:{recipe}:{name}": (training, arch) for name, arch in networks.items()}
     results = evaluate_once(study, executor, jobs, display.advance)
     curves = []
     for name, arch in networks.items():
-        result = results[f"reference:{name}"]
+        result = results[f"reference:{recipe}:{name}"]
         if "error" not in result:
             known = entry(problem, arch)
             shown = {key: known[key] for key in ("macs", "params", "weight_bytes", "peak_activation_bytes")}
             latency_ms = known["latency_ms"]["value"]
-            curves.append({"name": name, **shown, "latency_ms": latency_ms, **_of_proxy(result)})
+            judged = {key: result[key] for key in ("accuracy", "low", "high", "how", "seeds", "resolution")}
+            curves.append({"name": name, **shown, "latency_ms": latency_ms, **judged})
     return curves
 
 
-def _of_proxy(result: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: result[key] for key in ("accuracy", "low", "high", "how", "resolution")}
+def _digest(training: LongTraining) -> str:
+    """Changes with everything that changes the result of a training, wherever the run folder is."""
+    return hashlib.blake2b(repr((training.recipe, training.scale, training.seeds)).encode(), digest_size=4).hexdigest()
 
 
 def _confirm(
@@ -140,7 +144,7 @@ def _confirm(
     complete = [row for row in rows(study) if row["state"] == "complete"]
     points = [problem.values(row) for row in complete]
     order = spread(points, problem.directions, settings.networks) if points else []
-    recipe = hashlib.blake2b(repr((confirmation.recipe, confirmation.scale)).encode(), digest_size=4).hexdigest()
+    recipe = _digest(confirmation.training)
     trials = study.get_trials(deepcopy=False)
     confirmed: dict[str, dict[str, Any]] = {}
     display.stage("confirm", len(order))
@@ -151,7 +155,7 @@ def _confirm(
         for index in batch:
             row = complete[index]
             arch = architecture_of(problem, trials[row["number"]].params)
-            name = f"confirmed:{recipe}x{len(confirmation.seeds)}:{row['key']}"
+            name = f"confirmed:{recipe}:{row['key']}"
             known = study.user_attrs.get(name, {})
             if "onnx" in known and not (confirmation.folder / known["onnx"]).is_file():
                 name += ":again"

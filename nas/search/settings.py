@@ -24,8 +24,9 @@ class ConfirmSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSettings:
-    """Width multipliers of the MobileNet v1 and v2 curves that a search is compared with."""
+    """The MobileNet v1 and v2 curves that a search is compared with, trained like the confirmed networks."""
 
+    seeds: Positive
     widths: tuple[Annotated[float, Gt(0)], ...]
 
 

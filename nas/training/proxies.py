@@ -58,10 +58,15 @@ class Pictures:
     flip: bool
     shift: int
 
+    @property
+    def images(self) -> Images:
+        """The images, opened once in each process."""
+        return _opened(self.folder)
+
     def at(self, resolution: int, batch_size: int, seed: int) -> ImageData:
         """The data at `resolution` pixels, in batches."""
         return ImageData(
-            _opened(self.folder),
+            self.images,
             batch_size=batch_size,
             resolution=resolution,
             seed=seed,
@@ -94,5 +99,5 @@ class ShortTraining:
         data = self.pictures.at(resolution, self.recipe.batch_size, self.seed)
         fitted = fit(arch, data, self.recipe, self.seed)
         share = accuracy(fitted.net, data.val_dataloader())
-        low, high = wilson(share, len(data.images.val.labels))
+        low, high = wilson(share, len(data.images.val))
         return Evaluation(share, low, high, "short", fitted.seconds, 1, resolution)
