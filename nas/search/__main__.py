@@ -47,6 +47,7 @@ def _problem(settings: SearchSettings) -> Problem:
     budget = Budget.parse(settings.budget)
     space, profile = load_space(settings.search_space), load_profile(settings.hardware)
     _known("sampler", settings.sampler.get("name"), SAMPLERS)
+    _known("proxy", settings.proxy.name, {"short": ShortTraining})
     _known("executor", settings.executor.name, EXECUTORS)
     about = describe(settings.data)
     problem = Problem(space.with_data(about.channels, len(about.classes)), profile, budget, settings.objectives)
@@ -60,9 +61,9 @@ def _search(settings: SearchSettings, problem: Problem, invocation: Invocation, 
     data = _data(settings, images)
     for line in _opening(problem, data):
         display.message(line)
-    study = open_study(folder, settings.storage, problem.directions, _identity(settings, problem, data))
     options = {key: value for key, value in settings.sampler.items() if key != "name"}
     sampler = make_sampler(problem, str(settings.sampler["name"]), options, seed)
+    study = open_study(folder, settings.storage, problem.directions, _identity(settings, problem, data))
     about = {
         "seed": seed,
         "data": data,
@@ -104,7 +105,8 @@ class _Tracked:
     """The display, with every trial passed on to the tracker too."""
 
     def __init__(self, display: Progress, tracker: Guarded) -> None:
-        self.start, self.stage, self.advance = display.start, display.stage, display.advance
+        self.start, self.stage = display.start, display.stage
+        self.advance, self.message = display.advance, display.message
         self._display, self._tracker = display, tracker
 
     def trial(self, row: dict[str, Any], *, front_size: int, hypervolume: float, best: float) -> None:
@@ -113,21 +115,25 @@ class _Tracked:
 
 
 def _trainings(settings: SearchSettings, problem: Problem, folder: Path) -> tuple[Images, Trainings]:
-    """The images, decoded once at the largest size needed, and the trainings on them."""
+    """The images, decoded once at each size needed, and the trainings on them."""
     largest = max(problem.space.resolution)
     native = describe(settings.data).native_resolution
     confirm_pixels = min(settings.confirm.resolution or native, largest)
     proxy_pixels = min(settings.proxy.resolution, largest)
-    decoded = folder / "images"
-    images = prepare(settings.data, settings.seed, max(confirm_pixels, proxy_pixels), decoded)
-    pictures = Pictures(decoded.resolve(), settings.data.flip, settings.data.shift)
+    small, large = (_pictures(settings, pixels, folder) for pixels in (proxy_pixels, confirm_pixels))
     recipe = Recipe(settings.proxy.epochs, settings.proxy.batch_size, settings.proxy.learning_rate)
-    proxy = ShortTraining(pictures, recipe, Scale(proxy_pixels, largest), settings.seed)
+    proxy = ShortTraining(small, recipe, Scale(proxy_pixels, largest), settings.seed)
     longer = dataclasses.replace(recipe, epochs=settings.confirm.epochs)
     seeds = tuple(settings.seed + 1 + n for n in range(settings.confirm.seeds))
-    confirming = LongTraining(pictures, longer, Scale(confirm_pixels, largest), seeds)
+    confirming = LongTraining(large, longer, Scale(confirm_pixels, largest), seeds)
     reference = dataclasses.replace(confirming, seeds=seeds[: settings.references.seeds])
-    return images, Trainings(proxy, Confirmation(confirming, folder.resolve() / "models"), reference)
+    return small.images, Trainings(proxy, Confirmation(confirming, folder.resolve() / "models"), reference)
+
+
+def _pictures(settings: SearchSettings, pixels: int, folder: Path) -> Pictures:
+    decoded = folder.resolve() / "images" / str(pixels)
+    prepare(settings.data, settings.seed, pixels, decoded)
+    return Pictures(decoded, settings.data.flip, settings.data.shift)
 
 
 def _data(settings: SearchSettings, images: Images) -> dict[str, Any]:

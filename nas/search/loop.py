@@ -1,5 +1,6 @@
 """The search itself: ask for a network, check the budget, evaluate, tell; nothing is repeated."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -43,11 +44,11 @@ def search(
     reference: Mapping[str, float],
     observer: Observer,
     time_limit: float | None = None,
-) -> None:
+) -> str:
     """Evaluate networks until `trials` are done, `time_limit` seconds are over, or none is left.
 
-    Trials that an earlier process left unfinished are done first, under their own numbers. A trial whose
-    evaluation raises becomes a failed trial with its reason.
+    Returns which of the three it was, in words. Trials that an earlier process left unfinished are done
+    first, under their own numbers. A trial whose evaluation raises becomes a failed one with its reason.
 
     Raises:
         SearchFailed: the first `ALL_FAILED` evaluations all failed.
@@ -57,21 +58,25 @@ def search(
     stop_at = time.monotonic() + time_limit if time_limit else float("inf")
     running: dict[Future[Evaluation], Trial] = {}
     finished = sum(r["state"] in ("complete", "failed") for r in rows(study))
-    exhausted = False
+    ended = ""
     while True:
-        while len(running) < executor.slots and finished + len(running) < trials and not exhausted:
+        while len(running) < executor.slots and not ended:
+            if finished + len(running) >= trials:
+                break
             if time.monotonic() >= stop_at:
+                ended = f"the time limit of {time_limit:g} s is over"
                 break
             try:
                 trial = unfinished.pop(0) if unfinished else study.ask(distributions(problem.space))
             except Exhausted:
-                exhausted = True
+                _unfinished(problem, study)  # closes the trial that was asked for
+                ended = f"no network of {problem.space.name} inside the budget is left to evaluate"
                 break
             arch = _proposed(problem, study, trial)
             if arch is not None:
                 running[executor.submit(evaluator, arch)] = trial
         if not running:
-            return
+            return ended or f"{finished} networks are evaluated"
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             trial = running.pop(future)
             _tell(problem, study, trial, future)
@@ -109,6 +114,8 @@ def _proposed(problem: Problem, study: Study, trial: Trial) -> Architecture | No
 
 def _tell(problem: Problem, study: Study, trial: Trial, future: Future[Evaluation]) -> None:
     error = future.exception()
+    if error is None and not math.isfinite(future.result().accuracy):
+        error = ValueError(f"the accuracy is {future.result().accuracy}")
     if error is not None:
         trial.set_user_attr("error", f"{type(error).__name__}: {' '.join(str(error).split())}")
         study.tell(trial, state=TrialState.FAIL)

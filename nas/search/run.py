@@ -37,6 +37,9 @@ class Display(Observer, Protocol):
     def advance(self) -> None:
         """One step of the stage is done."""
 
+    def message(self, text: str) -> None:
+        """Something the user should know."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trainings:
@@ -72,7 +75,7 @@ def run(
     done = sum(row["state"] in ("complete", "failed") for row in rows(study))
     display.start(trials, min(done, trials))
     try:
-        search(
+        ended = search(
             problem,
             trainings.proxy,
             study,
@@ -83,6 +86,7 @@ def run(
             observer=display,
             time_limit=time_limit,
         )
+        display.message(f"search: {ended}")
         curves = _references(problem, trainings.reference, study, executor, widths, display)
         confirmed = _confirm(problem, trainings.confirmation, study, executor, confirm, display)
     finally:
@@ -156,14 +160,18 @@ def _confirm(
             row = complete[index]
             arch = architecture_of(problem, trials[row["number"]].params)
             name = f"confirmed:{recipe}:{row['key']}"
-            known = study.user_attrs.get(name, {})
-            if "onnx" in known and not (confirmation.folder / known["onnx"]).is_file():
+            while _is_lost(study.user_attrs.get(name, {}), confirmation.folder):
                 name += ":again"
             names[row["key"]] = name
             jobs[name] = (confirmation, arch, _metadata(problem, arch))
         results = evaluate_once(study, executor, jobs, display.advance)
         confirmed |= {key: results[name] for key, name in names.items()}
     return confirmed
+
+
+def _is_lost(known: Mapping[str, Any], models: Path) -> bool:
+    """Whether the ONNX file of an earlier confirmation is no longer there."""
+    return "onnx" in known and not (models / known["onnx"]).is_file()
 
 
 def _metadata(problem: Problem, arch: Architecture) -> dict[str, Any]:

@@ -4,6 +4,8 @@ import logging
 import math
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
@@ -31,9 +33,8 @@ def fit(arch: Architecture, data: ImageData, recipe: Recipe, seed: int) -> Fitte
     Raises:
         Diverged: the loss stopped being finite.
     """
-    _quiet()
     started = time.perf_counter()
-    with torch.random.fork_rng():
+    with _quiet(), torch.random.fork_rng():
         torch.manual_seed(seed)
         module = Classifier(build(arch), recipe)
         trainer = pl.Trainer(
@@ -76,8 +77,11 @@ def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _quiet() -> None:
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Keep Lightning's hints about hardware and loaders out of a search's output."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        yield
