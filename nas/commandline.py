@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
@@ -109,10 +109,19 @@ def _guarded(action: Callable[[], None]) -> int:
         action()
     except NasError as error:
         return _complain(str(error))
-    except Exception:  # the last resort: show it, and go on with the next run of a multirun
+    except Exception as error:  # the last resort: show it, and go on with the next run of a multirun
+        if _began_with_interrupt(error):
+            raise KeyboardInterrupt from error
         traceback.print_exc()
         return 1
     return 0
+
+
+def _began_with_interrupt(error: BaseException | None) -> bool:
+    """Whether `error` was raised while Ctrl-C was being handled, as when it cut a file lock's release short."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def _complain(message: str) -> int:
@@ -140,7 +149,8 @@ def _hydra_message(error: HydraException, settings: Any) -> str:
         options = re.search(r"Available options in [^\n]*\n((?:\t[^\n]*\n)*)", text)
         known = names(option.strip() for option in (options[1] if options else "").splitlines())
         return f"unknown {group[1]} {group[2]!r}; known: {known}"
-    return f"cannot read the command line: {text.splitlines()[0]}"
+    where = f" in {error.override!r}" if isinstance(error, OverrideParseException) else ""
+    return f"cannot read the command line: {text.splitlines()[0]}{where}"
 
 
 def _known_beside(key: str, settings: Any) -> str:

@@ -30,7 +30,7 @@ def find(kind: str, value: str, shipped: dict[str, Path], error: type[NasError])
     if value in shipped:
         return shipped[value]
     path = Path(value).expanduser()
-    if path.exists():
+    if os.path.exists(path):  # unlike Path.exists, false for a name too long for the file system
         return path
     raise error(f"unknown {kind} {value!r}; known: {names(shipped)}. A path works too")
 
@@ -43,5 +43,8 @@ def names(known: Iterable[str]) -> str:
 def replace_file(path: Path, content: bytes) -> None:
     """Write `path` whole or not at all: a kill leaves the old file or the new one, never half of it."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    os.replace(part, path)
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -59,7 +59,11 @@ class LocalExecutor:
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         """Start `function(*args)` in a free worker; all of it must pickle."""
         pool = self._idle.pop()
-        inner = pool.submit(function, *args)
+        try:
+            inner = pool.submit(function, *args)
+        except BrokenProcessPool:  # its worker died while it had nothing to do
+            pool = _pool()
+            inner = pool.submit(function, *args)
         outer: Future[Any] = Future()
         self._busy[outer] = pool
 

@@ -1,6 +1,7 @@
 """Optuna's samplers made fit for networks: without repeats, and repeatable after any crash."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESample
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from nas.errors import ConfigError
+from nas.resources import names
 from nas.search.problem import Problem
 from nas.spaces.architecture import Architecture
 from nas.spaces.space import SearchSpace
@@ -129,6 +132,27 @@ def _rejected_in_a_row(trials: list[FrozenTrial]) -> int:
 
 
 def make_sampler(problem: Problem, name: str, options: dict[str, Any], seed: int) -> DistinctSampler:
-    """The sampler `name` of `SAMPLERS` with its options, made distinct and stateless."""
+    """The sampler `name` of `SAMPLERS` with its options, made distinct and stateless.
+
+    Raises:
+        ConfigError: the sampler does not take these options.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    _check_options(name, options)
     return DistinctSampler(problem, lambda state: SAMPLERS[name](seed=state, **options), seed)
+
+
+def _check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Find a wrong option now, since the base sampler is made only when it is asked for a network."""
+    known = {option for option in signature(SAMPLERS[name]).parameters if option != "seed"}
+    if unknown := set(options) - known:
+        raise ConfigError(f"sampler={name} has no option {min(unknown)!r}; known: {names(known) or 'none'}")
+    if missing := known - set(options):
+        raise ConfigError(f"sampler={name} needs sampler.{min(missing)}=…")
+    for option, value in options.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ConfigError(f"sampler={name}: {option} must be a whole number above 0, got {value!r}")
+    try:
+        SAMPLERS[name](seed=0, **options)
+    except ValueError as error:
+        raise ConfigError(f"sampler={name}: {error}") from None

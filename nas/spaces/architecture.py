@@ -25,6 +25,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from nas.errors import ArchitectureError
@@ -35,7 +36,7 @@ ACTIVATIONS = ("relu6", "relu", "hswish", "elu", "none")
 
 _SHORT = {"conv": "conv", "sep": "sep", "mbconv": "mb"}
 _LONG = {short: op for op, short in _SHORT.items()}
-_TOKEN = re.compile(r"(conv|sep|mb)(\d+)(?:e(\d+))?(?:/(\d+))?-(\d+)(?:x(\d+))?((?::[a-z0-9.]+)*)")
+_TOKEN = re.compile(r"(conv|sep|mb)(\d+)(?:e(\d+))?(?:/(\d+))?-(\d+)(?:x([1-9]\d*))?((?::[a-z0-9.]+)*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def _token(block: Block, count: int) -> str:
     word += f"-{block.out_channels}" + (f"x{count}" if count > 1 else "")
     word += f":{block.activation}" if block.activation != "relu6" else ""
     word += "" if block.norm_between else ":nobn"
-    return word + (f":se{block.se:g}" if block.se else "")
+    return word + (f":se{Decimal(repr(block.se)):f}" if block.se else "")
 
 
 def _blocks(word: str) -> Iterator[Block]:

@@ -116,13 +116,13 @@ def _mbconv(block: Block, channels: int, size: int) -> Iterator[Layer]:
     held = channels * size**2 if shortcut else 0
     if block.expansion > 1:  # the expansion's own input is what the shortcut holds
         yield Layer("conv", 1, 1, channels, hidden, size, size, 1, block.activation, norm=True)
-    yield from _depthwise(block, hidden, size, held=held if block.expansion > 1 else 0)
+    yield from _depthwise(block, hidden, size, held=held, held_is_input=block.expansion == 1)
     yield Layer("conv", 1, 1, hidden, block.out_channels, after, after, 1, "none", norm=True, held=held)
     if shortcut:
         yield Layer("add", 1, 1, channels, channels, size, size, groups=channels, held=held)
 
 
-def _depthwise(block: Block, channels: int, size: int, held: int = 0) -> Iterator[Layer]:
+def _depthwise(block: Block, channels: int, size: int, held: int = 0, held_is_input: bool = False) -> Iterator[Layer]:
     """The depthwise convolution and, where the block has one, its squeeze and excitation."""
     after = out_size(size, block.stride)
     yield Layer(
@@ -136,7 +136,7 @@ def _depthwise(block: Block, channels: int, size: int, held: int = 0) -> Iterato
         channels,
         block.activation,
         norm=block.norm_between,
-        held=held,
+        held=0 if held_is_input else held,
     )
     if block.se:
         squeezed = squeeze_channels(channels, block.se)

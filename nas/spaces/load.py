@@ -14,7 +14,7 @@ anew for each block; `blocks: [identity, {op: mbconv, kernel: 3, expansion: 3}]`
 
 from collections.abc import Mapping
 from itertools import product
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import yaml
 
 from nas.errors import ArchitectureError, SpaceError
 from nas.resources import data_dir, find, names
-from nas.spaces.architecture import Block
+from nas.spaces.architecture import OPS, Block
 from nas.spaces.space import SearchSpace
 from nas.spaces.stage import Stage, applies
 
@@ -44,10 +44,10 @@ def load_space(name_or_path: str | Path) -> SearchSpace:
     """
     path = find("search space", str(name_or_path), known_spaces(), SpaceError)
     try:
-        data = yaml.safe_load(path.read_text())
+        data = yaml.load(path.read_text(), _UniqueKeyLoader)
     except OSError as error:
         raise SpaceError(f"cannot read the search space {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that cannot be
         raise SpaceError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     try:
         return _space(path.stem, data)
@@ -60,23 +60,22 @@ def _space(name: str, data: Any) -> SearchSpace:
     if not isinstance(data["stages"], list) or not data["stages"]:
         raise SpaceError(f"stages: must be a list of at least one stage, got {data['stages']!r}")
     entries = {f"stage{n}": entry for n, entry in enumerate(data["stages"], start=1)}
-    if data.get("stem"):
+    if data.get("stem") is not None:
         entries = {"stem": data["stem"], **entries}
-    if data.get("head"):
+    if data.get("head") is not None:
         entries = {**entries, "head": data["head"]}
     stages = tuple(_stage(name, entry) for name, entry in entries.items())
     width = tuple(float(w) for w in _choices("width", data.get("width", 1.0), (int, float)))
-    if min(width) <= 0:
-        raise SpaceError(f"width: must be above 0, got {min(width)}")
-    in_channels, classes = (_positive(k, data.get(k, d))[0] for k, d in (("in_channels", 3), ("classes", 1000)))
+    if wrong := [w for w in width if not (isfinite(w) and w > 0)]:
+        raise SpaceError(f"width: must be above 0, got {wrong[0]}")
     return SearchSpace(
         name,
         _positive("resolution", data["resolution"]),
         width,
-        _stride_patterns(stages, _positive("downsample", data["downsample"])[0]),
+        _stride_patterns(stages, _one("downsample", data["downsample"])),
         stages,
-        in_channels,
-        classes,
+        _one("in_channels", data.get("in_channels", 3)),
+        _one("classes", data.get("classes", 1000)),
     )
 
 
@@ -115,6 +114,8 @@ def _alternatives(name: str, entry: Mapping[str, Any]) -> tuple[Mapping[str, Any
     if not isinstance(listed, list):
         raise SpaceError(f"{name}.blocks: must be a list, got {listed!r}")
     for number, alternative in enumerate(listed):
+        if alternative in listed[:number]:
+            raise SpaceError(f"{name}.blocks[{number}]: {alternative!r} is listed twice")
         if alternative != "identity":
             _check_keys(f"{name}.blocks[{number}]", alternative, required={"op", "kernel"}, known=set(_BLOCK_FIELDS))
     return tuple({} if alternative == "identity" else alternative for alternative in listed)
@@ -123,6 +124,8 @@ def _alternatives(name: str, entry: Mapping[str, Any]) -> tuple[Mapping[str, Any
 def _check_blocks(stage: Stage) -> None:
     """Build every kind of block once, so that a wrong value is found here and its key named."""
     ops = stage.fields.get("op", ()) or tuple(a["op"] for a in stage.blocks if a)
+    if unknown := [op for op in stage.fields.get("op", ()) if op not in OPS]:
+        raise SpaceError(f"{stage.name}.op: unknown op {unknown[0]!r}; known: {names(OPS)}")
     for key, values in stage.fields.items():
         users = [op for op in ops if applies(key, str(op))]
         if ops and not users:
@@ -167,3 +170,21 @@ def _positive(where: str, value: Any) -> tuple[int, ...]:
     if min(values) < 1:
         raise SpaceError(f"{where}: must be a whole number above 0, got {min(values)}")
     return values
+
+
+def _one(where: str, value: Any) -> int:
+    values = _positive(where, value)
+    if len(values) > 1:
+        raise SpaceError(f"{where}: must be one value, got {list(values)}")
+    return values[0]
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML whose mappings may not give a key twice; the plain loader keeps the last one silently."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := [key for number, key in enumerate(keys) if key in keys[:number]]:
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: the key {twice[0]!r} is given twice")
+        return node

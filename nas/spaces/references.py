@@ -6,6 +6,7 @@ rounded to a multiple of 8; MobileNetV2's last convolution only grows with it, n
 """
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,9 +69,9 @@ def load_architecture(name_or_path: str | Path) -> Architecture:
     """
     text = str(name_or_path)
     path = Path(text).expanduser()
-    if " " in text.strip() and not path.exists():
+    if " " in text.strip() and not os.path.exists(path):  # Path.exists raises on a very long line
         return Architecture.from_notation(text)
-    if path.suffix != ".json" and not path.is_file():
+    if path.suffix != ".json" and not os.path.isfile(path):
         return reference(text)
     try:
         return Architecture.from_json(json.loads(path.read_text()))

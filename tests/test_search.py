@@ -1,0 +1,910 @@
+"""The search without training: problem, fronts, samplers, loop, study, executors, what confirmation says."""
+
+import json
+import math
+import multiprocessing
+import operator
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import combinations, pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+import torch
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import Study
+from optuna.trial import TrialState
+from scipy.stats import kendalltau
+
+from nas.errors import BudgetError, ConfigError, RunError
+from nas.latency.predictor import latency
+from nas.latency.profile import load_profile
+from nas.report.progress import Silent
+from nas.resources import data_dir
+from nas.search import loop
+from nas.search.confirming import accuracy_intervals, rank_fidelity
+from nas.search.executors import Executor, InlineExecutor, LocalExecutor, WorkerDied
+from nas.search.front import hypervolume, hypervolume_history, nondominated, ranks, spread
+from nas.search.loop import ALL_FAILED, SearchFailed, evaluate_once, search
+from nas.search.problem import OBJECTIVES, Problem, reference_point
+from nas.search.result import write_trials
+from nas.search.run import _confirm
+from nas.search.sampler import SAMPLERS, STUCK, decode, distributions, make_sampler
+from nas.search.settings import ConfirmSettings
+from nas.search.study import COLUMNS, load_journal, lock, open_study, rows
+from nas.spaces.architecture import Architecture
+from nas.spaces.budget import Budget
+from nas.spaces.cost import cost
+from nas.spaces.load import load_space
+from nas.spaces.space import SearchSpace
+from nas.training.module import Diverged
+from nas.training.proxies import Evaluation
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    path.stem: {key: value for key, value in yaml.safe_load(path.read_text()).items() if key != "name"}
+    for path in (data_dir("conf") / "sampler").glob("*.yaml")
+}
+PIXEL4 = load_profile("pixel4")
+TINY = load_space("tiny").with_data(1, 10)
+TIGHT = Budget.parse("395k")  # 8 of tiny's 1,536 networks meet it
+REFERENCE = {"accuracy": 0.1, "latency": 2.0, "macs": 1e7, "params": 1e6, "memory": 1e6}
+
+# 16 genotypes of 12 networks: without the second block its kernel has no effect.
+TWELVE = """
+resolution: 16
+downsample: 2
+stages:
+  - {op: mbconv, kernel: [3, 5], expansion: 2, out_channels: [8, 16], depth: [1, 2], stride: 2, per_block: [kernel]}
+"""
+
+
+@pytest.fixture
+def twelve(tmp_path: Path) -> SearchSpace:
+    path = tmp_path / "twelve.yaml"
+    path.write_text(TWELVE)
+    return load_space(path).with_data(1, 10)
+
+
+def problem(budget: Budget | None = None, objectives: Any = ("accuracy", "latency"), space: Any = TINY) -> Problem:
+    return Problem(space, PIXEL4, budget or Budget(), tuple(objectives))
+
+
+def evaluate(arch: Architecture) -> Evaluation:
+    """A made-up accuracy that depends on the network alone."""
+    share = 0.2 + 0.7 * int(arch.key[:8], 16) / 16**8
+    return Evaluation(share, share - 0.05, share + 0.05, "short", 1.5, 1, arch.resolution)
+
+
+class Counting:
+    """`evaluate` that notes what it was asked, and fails where it is told to."""
+
+    def __init__(self, fail: Callable[[int], BaseException | None] = lambda call: None) -> None:
+        self.asked: list[str] = []
+        self._fail = fail
+
+    def __call__(self, arch: Architecture) -> Evaluation:
+        self.asked.append(arch.key)
+        error = self._fail(len(self.asked) - 1)
+        if error is not None:
+            raise error
+        return evaluate(arch)
+
+
+def in_memory(wanted: Problem) -> Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(directions=list(wanted.directions))
+
+
+def go(
+    wanted: Problem,
+    study: Study,
+    name: str = "random",
+    *,
+    trials: int,
+    seed: int = 0,
+    evaluator: Callable[[Architecture], Evaluation] = evaluate,
+    executor: Executor | None = None,
+    time_limit: float | None = None,
+    observer: Any = None,
+) -> list[dict[str, Any]]:
+    """Search until `trials` are done; the rows of the study."""
+    search(
+        wanted,
+        evaluator,
+        study,
+        make_sampler(wanted, name, OPTIONS[name], seed),
+        executor or InlineExecutor(),
+        trials=trials,
+        reference={name: REFERENCE[name] for name in wanted.objectives},
+        observer=observer or Silent(),
+        time_limit=time_limit,
+    )
+    return rows(study)
+
+
+def keys(found: list[dict[str, Any]], *states: str) -> list[str]:
+    return [row["key"] for row in found if not states or row["state"] in states]
+
+
+@lru_cache
+def tiny_measures() -> dict[str, dict[str, Any]]:
+    """What every network of tiny costs, by key."""
+    candidates = [problem().candidate(TINY.architecture(row)) for row in TINY.genotypes()]
+    return {candidate.key: candidate.measures() for candidate in candidates}
+
+
+# --- problem --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("objectives", "message"),
+    [
+        (("accuracy", "speed"), "unknown objective 'speed'; known: accuracy, latency, macs, memory, params"),
+        (("latency", "macs"), r"accuracy must be one of the objectives, got \['latency', 'macs'\]"),
+        (("accuracy", "macs", "macs"), "an objective is listed twice"),
+    ],
+)
+def test_objectives_are_checked(objectives: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        problem(objectives=objectives)
+
+
+def test_objectives_keep_their_order() -> None:
+    mixed = problem(objectives=("macs", "accuracy", "memory"))
+    assert mixed.directions == ["minimize", "maximize", "minimize"]
+    assert mixed.cost_objectives == ("macs", "memory")
+    assert mixed.values({"accuracy": 0.5, "macs": 7, "peak_activation_bytes": 9, "params": 1}) == [7, 0.5, 9]
+
+
+@pytest.mark.parametrize("configuration", ["1large_fp32", "1large_int8"])
+def test_a_candidate_has_the_costs_and_the_latency_of_its_network(configuration: str) -> None:
+    profile = load_profile(f"pixel4:{configuration}")
+    wanted = Problem(TINY, profile, Budget())
+    for row in TINY.sample(np.random.default_rng(0), 10):
+        arch = TINY.architecture(row)
+        candidate, costs, predicted = wanted.candidate(arch), cost(arch, profile.precision), latency(arch, profile)
+        assert (candidate.key, candidate.notation, candidate.architecture) == (arch.key, arch.notation, arch)
+        for name in ("macs", "params", "weight_bytes", "peak_activation_bytes"):
+            assert getattr(candidate, name) == getattr(costs, name)
+        found = (candidate.latency_ms, candidate.latency_low_ms, candidate.latency_high_ms, candidate.in_range)
+        assert found == (predicted.ms, predicted.low, predicted.high, predicted.in_range)
+        assert "architecture" not in candidate.measures()
+        json.dumps(candidate.measures())
+
+
+def test_excess_is_the_worst_of_the_limits() -> None:
+    arch = TINY.architecture(TINY.sample(np.random.default_rng(0), 1)[0])
+    known = problem().candidate(arch)
+    limited = problem(Budget(macs=2 * known.macs, params=known.params / 3))
+    assert limited.excess(arch) == pytest.approx(3)
+    assert problem().excess(arch) == 0
+
+
+def test_an_impossible_budget_names_the_smallest_network() -> None:
+    smallest = min(measures["macs"] for measures in tiny_measures().values())
+    with pytest.raises(BudgetError) as caught:
+        problem(Budget.parse(["1k", "1Mparams"])).require_feasible()
+    message = str(caught.value)
+    assert "no network of tiny meets the budget 0.001M MACs, 1M params" in message
+    assert f"the smallest has {smallest / 1e6:.4g}M MACs" in message
+    assert "Raise the budget" in message
+    problem(Budget(macs=smallest)).require_feasible()
+
+
+@pytest.mark.parametrize(("name", "budget"), [("tiny", "395k"), ("separable", "16M")])
+def test_feasible_networks_are_found_where_under_one_percent_are(name: str, budget: str) -> None:
+    space = load_space(name).with_data(1, 10)
+    wanted = problem(Budget.parse(budget), space=space)
+    limit = wanted.budget.limits["macs"]
+    drawn = [cost(space.architecture(row)).macs for row in space.sample(np.random.default_rng(1), 1000)]
+    assert sum(macs <= limit for macs in drawn) < 10
+    found = [wanted.feasible(np.random.default_rng(seed), lambda arch: True) for seed in range(4)]
+    networks = [space.architecture(row) for row in found if row is not None]
+    assert len(networks) == 4
+    assert all(cost(arch).macs <= limit for arch in networks)
+    assert len({arch.key for arch in networks}) > 1
+
+
+def test_feasible_takes_only_what_is_accepted() -> None:
+    wanted = problem()
+    refused: list[str] = []
+
+    def accept(arch: Architecture) -> bool:
+        refused.append(arch.key)
+        return len(refused) == 5
+
+    row = wanted.feasible(np.random.default_rng(0), accept)
+    assert row is not None
+    assert TINY.architecture(row).key == refused[-1]
+    assert wanted.feasible(np.random.default_rng(0), lambda arch: False, tries=7) is None
+
+
+def test_reference_point_is_the_budget_or_the_largest_network_inside() -> None:
+    limited = problem(Budget.parse(["1M", "0.7ms"]), objectives=OBJECTIVES)
+    point = reference_point(limited, chance=0.1)
+    assert (point["accuracy"], point["macs"], point["latency"]) == (0.1, 1e6, 0.7)
+    inside = [m for m in tiny_measures().values() if limited.budget.violation(m) is None]
+    for name in ("params", "memory"):
+        values = [m[OBJECTIVES[name]] for m in inside]
+        assert point[name] in values
+        assert point[name] > np.median(values)
+    assert reference_point(limited, chance=0.1) == point
+
+
+# --- fronts ---------------------------------------------------------------------------------------
+
+DIRECTIONS = ("maximize", "minimize")
+
+
+@st.composite
+def clouds(draw: st.DrawFn, most: int = 8) -> tuple[list[list[float]], list[str]]:
+    """Points on a coarse grid, so that ties and equal points are common, and a direction for each column."""
+    columns = draw(st.integers(1, 4))
+    value = st.integers(0, 4).map(float)
+    points = draw(st.lists(st.lists(value, min_size=columns, max_size=columns), min_size=1, max_size=most))
+    return points, draw(st.lists(st.sampled_from(DIRECTIONS), min_size=columns, max_size=columns))
+
+
+def better(a: list[float], b: list[float], directions: list[str]) -> bool:
+    """Whether `a` dominates `b`: as good everywhere, and better somewhere."""
+    signs = [1 if direction == "maximize" else -1 for direction in directions]
+    gains = [sign * (x - y) for sign, x, y in zip(signs, a, b, strict=True)]
+    return min(gains) >= 0 and max(gains) > 0
+
+
+@given(clouds())
+def test_nondominated_equals_brute_force(cloud: tuple[list[list[float]], list[str]]) -> None:
+    points, directions = cloud
+    expected = [
+        index
+        for index, point in enumerate(points)
+        if not any(better(other, point, directions) for other in points) and point not in points[:index]
+    ]
+    assert nondominated(points, directions) == expected
+
+
+@given(clouds())
+def test_ranks_equal_brute_force(cloud: tuple[list[list[float]], list[str]]) -> None:
+    points, directions = cloud
+    left, expected, rank = set(range(len(points))), [-1] * len(points), 0
+    while left:
+        front = {i for i in left if not any(better(points[j], points[i], directions) for j in left)}
+        for index in front:
+            expected[index] = rank
+        left, rank = left - front, rank + 1
+    assert ranks(points, directions) == expected
+
+
+def test_an_empty_front() -> None:
+    assert nondominated([], ["maximize"]) == ranks([], ["maximize"]) == []
+    assert hypervolume([], ("accuracy", "macs"), REFERENCE) == 0
+
+
+@given(st.data(), st.sampled_from([("accuracy",), ("accuracy", "macs"), ("latency", "accuracy", "memory")]))
+def test_hypervolume_equals_inclusion_and_exclusion(data: st.DataObject, objectives: tuple[str, ...]) -> None:
+    share = st.floats(0, 1.2)
+    points = data.draw(st.lists(st.tuples(*[share] * len(objectives)), max_size=5))
+    scaled = [
+        [1 - p if name == "accuracy" else p * REFERENCE[name] for name, p in zip(objectives, point, strict=True)]
+        for point in points
+    ]  # p is the loss where the reference accuracy is 0
+    losses = [point for point in points if max(point) < 1]
+    expected = 0.0
+    for size in range(1, len(losses) + 1):
+        for some in combinations(losses, size):
+            expected -= (-1) ** size * math.prod(1 - max(column) for column in zip(*some, strict=True))
+    assert hypervolume(scaled, objectives, {**REFERENCE, "accuracy": 0}) == pytest.approx(expected, abs=1e-9)
+
+
+def test_hypervolume_by_hand() -> None:
+    reference = {"accuracy": 0.5, "latency": 10.0}
+    assert hypervolume([[0.75, 5]], ("accuracy", "latency"), reference) == pytest.approx(0.25)
+    assert hypervolume([[0.75, 5], [1.0, 8]], ("accuracy", "latency"), reference) == pytest.approx(0.25 + 0.2 * 0.5 + 0)
+    assert hypervolume([[0.5, 1], [0.9, 10]], ("accuracy", "latency"), reference) == 0
+
+
+def test_hypervolume_history_never_falls_and_ends_at_the_whole() -> None:
+    rng = np.random.default_rng(0)
+    points = np.stack([rng.random(30), 2 * rng.random(30)], axis=1).tolist()
+    history = hypervolume_history(points, ("accuracy", "latency"), REFERENCE)
+    assert len(history) == 30
+    assert all(a <= b for a, b in pairwise(history))
+    assert history[-1] == hypervolume(points, ("accuracy", "latency"), REFERENCE) > history[0]
+
+
+@given(clouds(), st.integers(1, 10))
+def test_spread_takes_front_after_front(cloud: tuple[list[list[float]], list[str]], n: int) -> None:
+    points, directions = cloud
+    chosen = spread(points, directions, n)
+    assert len(chosen) == len(set(chosen)) == min(n, len(points))
+    order = [ranks(points, directions)[index] for index in chosen]
+    assert order == sorted(order)
+    for rank in set(order) - {max(order)}:  # only the last front may be cut
+        assert order.count(rank) == ranks(points, directions).count(rank)
+
+
+def test_spread_takes_ends_and_middle_before_neighbours() -> None:
+    points = [[0.1, 1], [0.5, 3], [0.51, 3.1], [0.52, 3.2], [0.9, 9], [0.2, 8]]
+    chosen = spread(points, ["maximize", "minimize"], 3)
+    assert len({0, 4} & set(chosen)) == 2
+    assert len({1, 2, 3} & set(chosen)) == 1
+
+
+# --- samplers -------------------------------------------------------------------------------------
+
+
+def test_every_sampler_has_its_options_in_conf() -> None:
+    assert set(OPTIONS) == set(SAMPLERS)
+
+
+def test_ordered_choices_are_integers_and_others_categories() -> None:
+    found = distributions(TINY)
+    assert list(found) == [variable.name for variable in TINY.variables]
+    for variable in TINY.variables:
+        distribution = found[variable.name]
+        kind = (
+            optuna.distributions.IntDistribution if variable.ordered else optuna.distributions.CategoricalDistribution
+        )
+        assert isinstance(distribution, kind)
+        assert all(distribution._contains(float(index)) for index in range(len(variable.values)))
+        assert not distribution.single()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("tpe", {"startup": "many"}), ("nsga2", {"population": 1}), ("random", {"colour": 3}), ("tpe", {})],
+)
+def test_wrong_options_are_the_users_error(name: str, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"sampler={name}"):
+        make_sampler(problem(), name, options, 0)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+class TestEverySampler:
+    """What holds for any sampler that is added to `SAMPLERS`."""
+
+    def test_no_network_twice_and_every_parameter_inside(self, name: str) -> None:
+        study = in_memory(problem())
+        found = go(problem(), study, name, trials=60)
+        assert [row["state"] for row in found] == ["complete"] * 60
+        assert len(set(keys(found))) == 60
+        assert set(keys(found)) <= set(tiny_measures())
+        for trial in study.trials:
+            assert trial.distributions == distributions(TINY)
+            assert decode(TINY, trial.params).key == trial.user_attrs["key"]
+
+    def test_a_small_space_is_searched_whole_and_no_further(self, name: str, twelve: SearchSpace) -> None:
+        every = {twelve.architecture(row).key for row in twelve.genotypes()}
+        assert (len(every), twelve.size) == (12, 16)
+        found = go(problem(space=twelve), in_memory(problem()), name, trials=100)
+        assert sorted(keys(found, "complete")) == sorted(every)
+        assert len(found) == 12
+
+    def test_a_small_space_and_a_budget(self, name: str, twelve: SearchSpace) -> None:
+        costs = {arch.key: cost(arch).macs for arch in map(twelve.architecture, twelve.genotypes())}
+        limit = sorted(costs.values())[3]
+        wanted = problem(Budget(macs=limit), space=twelve)
+        found = go(wanted, in_memory(wanted), name, trials=100)
+        assert set(keys(found, "complete")) == {key for key, macs in costs.items() if macs <= limit}
+        assert len(keys(found)) == len(set(keys(found)))
+
+    def test_same_seed_same_proposals_other_seed_others(self, name: str) -> None:
+        first, again, other = (
+            keys(go(problem(), in_memory(problem()), name, trials=20, seed=seed)) for seed in (3, 3, 4)
+        )
+        assert first == again
+        assert first != other
+
+    def test_a_resumed_search_goes_on_as_an_unbroken_one(self, name: str, tmp_path: Path) -> None:
+        wanted = problem(Budget.parse("1M"))
+        unbroken = go(wanted, in_memory(wanted), name, trials=14)
+        go(wanted, open_study(tmp_path, None, wanted.directions, {}), name, trials=11)
+        resumed = go(wanted, open_study(tmp_path, None, wanted.directions, {}), name, trials=14)
+        assert resumed == unbroken
+        assert "rejected" in {row["state"] for row in unbroken}
+
+    def test_a_killed_search_goes_on_as_an_unbroken_one(self, name: str, tmp_path: Path) -> None:
+        unbroken = go(problem(), in_memory(problem()), name, trials=13)
+        killed = Counting(lambda call: KeyboardInterrupt() if call == 11 else None)
+        with pytest.raises(KeyboardInterrupt):
+            go(problem(), open_study(tmp_path, None, problem().directions, {}), name, trials=13, evaluator=killed)
+        after = Counting()
+        study = open_study(tmp_path, None, problem().directions, {})
+        assert [trial.state for trial in study.trials].count(TrialState.RUNNING) == 1
+        assert go(problem(), study, name, trials=13, evaluator=after) == unbroken
+        assert after.asked == killed.asked[-1:] + [row["key"] for row in unbroken[12:]]
+
+    def test_the_budget_holds_for_all_that_is_evaluated(self, name: str) -> None:
+        wanted = problem(Budget.parse(["1M", "0.64ms"]))
+        counting = Counting()
+        found = go(wanted, in_memory(wanted), name, trials=25, evaluator=counting)
+        inside = {key for key, m in tiny_measures().items() if m["macs"] <= 1e6 and m["latency_ms"] <= 0.64}
+        assert keys(found, "complete") == counting.asked
+        assert len(counting.asked) == 25
+        assert set(counting.asked) <= inside
+        assert not inside & set(keys(found, "rejected"))
+        rejected = [row for row in found if row["state"] == "rejected"]
+        assert rejected
+        for row in rejected:
+            assert "over 1M MACs" in row["error"] or "over 0.64 ms" in row["error"]
+            assert row["accuracy"] is None
+            assert row["macs"] == tiny_measures()[row["key"]]["macs"]
+
+    def test_a_tight_budget_ends(self, name: str) -> None:
+        inside = {key for key, measures in tiny_measures().items() if measures["macs"] <= 395e3}
+        assert len(inside) == 8
+        wanted = problem(TIGHT)
+        found = go(wanted, in_memory(wanted), name, trials=5)
+        assert len(set(keys(found, "complete"))) == 5
+        assert set(keys(found, "complete")) <= inside
+        assert len(found) <= 5 * (STUCK + 1)
+
+    @pytest.mark.parametrize("objectives", [("accuracy",), ("accuracy", "latency", "macs", "params", "memory")])
+    def test_one_objective_and_many(self, name: str, objectives: tuple[str, ...]) -> None:
+        wanted = problem(Budget.parse("2M"), objectives)
+        study = in_memory(wanted)
+        found = go(wanted, study, name, trials=20)
+        assert len(set(keys(found, "complete"))) == 20
+        complete = study.get_trials(states=(TrialState.COMPLETE,))
+        for trial in complete:
+            row = found[trial.number]
+            assert trial.values == [row[OBJECTIVES[objective]] for objective in objectives]
+        front = {complete[i].number for i in nondominated([t.values for t in complete], wanted.directions)}
+        assert front == {trial.number for trial in study.best_trials}
+
+
+# --- the loop -------------------------------------------------------------------------------------
+
+
+def test_a_failed_evaluation_is_a_failed_trial_and_the_search_goes_on() -> None:
+    errors = {1: ValueError("two\n  lines"), 3: Diverged("the training loss became nan in epoch 1, batch 2")}
+    found = go(problem(), in_memory(problem()), trials=6, evaluator=Counting(errors.get))
+    assert [row["state"] for row in found] == ["complete", "failed", "complete", "failed", "complete", "complete"]
+    assert found[1]["error"] == "ValueError: two lines"
+    assert found[3]["error"] == "Diverged: the training loss became nan in epoch 1, batch 2"
+    assert found[1]["accuracy"] is None
+    assert found[1]["macs"] == tiny_measures()[found[1]["key"]]["macs"]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_an_accuracy_that_is_no_number_is_a_failed_trial(value: float) -> None:
+    def broken(arch: Architecture) -> Evaluation:
+        return Evaluation(value, 0, 1, "short", 1, 1, 32)
+
+    observed = Silent()
+    study = in_memory(problem())
+    with pytest.raises(SearchFailed):
+        go(problem(), study, trials=ALL_FAILED, evaluator=broken, observer=observed)
+    assert {row["state"] for row in rows(study)} == {"failed"}
+    assert all("accuracy" in row["error"] and str(value) in row["error"] for row in rows(study))
+    assert all(row["accuracy"] is None for row in rows(study))
+
+
+def test_a_search_in_which_everything_fails_stops() -> None:
+    study, counting = in_memory(problem()), Counting(lambda call: OSError(f"no space left {call}"))
+    with pytest.raises(SearchFailed, match=f"the first {ALL_FAILED} evaluations all failed.*no space left"):
+        go(problem(), study, trials=50, evaluator=counting)
+    assert len(counting.asked) == ALL_FAILED
+    assert len(keys(rows(study), "failed")) == ALL_FAILED
+
+
+def test_one_success_among_failures_keeps_the_search_going() -> None:
+    counting = Counting(lambda call: None if call == 4 else OSError("no"))
+    assert len(keys(go(problem(), in_memory(problem()), trials=30, evaluator=counting), "failed")) == 29
+
+
+def test_time_limit_begins_no_further_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def slow(arch: Architecture) -> Evaluation:
+        clock[0] += 10
+        return evaluate(arch)
+
+    study = in_memory(problem())
+    assert len(go(problem(), study, trials=50, evaluator=slow, time_limit=25)) == 3  # begun at 0, 10 and 20 s
+    assert len(go(problem(), study, trials=50, evaluator=slow, time_limit=5)) == 4  # a resumed run has its own limit
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_a_dead_process_was_evaluating_is_done_under_its_number(known: bool, tmp_path: Path) -> None:
+    wanted = problem(Budget.parse("3M"))
+    study = open_study(tmp_path, None, wanted.directions, {})
+    finished = go(wanted, study, trials=4)
+    trial = study.ask(distributions(TINY))
+    if known:  # else it died before it wrote what the network costs
+        loop._proposed(wanted, study, trial)
+    arch = decode(TINY, trial.params)
+    study = open_study(tmp_path, None, wanted.directions, {})
+    counting = Counting()
+    found = go(wanted, study, trials=len(keys(finished, "complete")) + 2, evaluator=counting)
+    assert found[: len(finished)] == finished
+    assert counting.asked[0] == arch.key
+    assert (found[trial.number]["key"], found[trial.number]["state"]) == (arch.key, "complete")
+    assert len(counting.asked) == 2
+    assert not set(counting.asked) & set(keys(finished))
+
+
+def test_a_trial_without_parameters_is_closed(tmp_path: Path) -> None:
+    study = open_study(tmp_path, None, problem().directions, {})
+    study.ask()  # as when the process dies inside the sampler
+    found = go(problem(), open_study(tmp_path, None, problem().directions, {}), trials=3)
+    assert [row["state"] for row in found] == ["complete"] * 3
+    assert [row["number"] for row in found] == [1, 2, 3]
+    assert load_journal(tmp_path).trials[0].state == TrialState.FAIL
+
+
+def test_nothing_is_left_running_when_the_space_is_exhausted(twelve: SearchSpace) -> None:
+    study = in_memory(problem())
+    go(problem(space=twelve), study, trials=100)
+    assert not study.get_trials(states=(TrialState.RUNNING,))
+
+
+class TwoAtOnce:
+    """An executor of two threads that checks how it is used."""
+
+    slots = 2
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(4)
+        self._running: list[Future[Any]] = []
+        self.most = 0
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        self._running = [future for future in self._running if not future.done()]
+        future = self._pool.submit(function, *args)
+        self._running.append(future)
+        self.most = max(self.most, len(self._running))
+        return future
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_two_at_once_and_still_nothing_twice(name: str, twelve: SearchSpace) -> None:
+    executor = TwoAtOnce()
+
+    def slow(arch: Architecture) -> Evaluation:
+        time.sleep(0.02)  # so that the other slot is filled meanwhile
+        return evaluate(arch)
+
+    found = go(problem(space=twelve), in_memory(problem()), name, trials=100, evaluator=slow, executor=executor)
+    executor.close()
+    assert executor.most == 2
+    assert len(found) == len(set(keys(found, "complete"))) == 12
+
+
+def test_observer_is_told_of_every_finished_trial() -> None:
+    told: list[tuple[dict[str, Any], int, float, float]] = []
+
+    class Observer:
+        def trial(self, row: dict[str, Any], *, front_size: int, hypervolume: float, best: float) -> None:
+            told.append((row, front_size, hypervolume, best))
+
+    wanted = problem(Budget.parse("1M"))
+    counting = Counting(lambda call: ValueError("no") if call == 2 else None)
+    found = go(wanted, in_memory(wanted), trials=8, evaluator=counting, observer=Observer())
+    assert [row for row, *_ in told] == [row for row in found if row["state"] in ("complete", "failed")]
+    complete = [row for row in found if row["state"] == "complete"]
+    points = [wanted.values(row) for row in complete]
+    last = (len(nondominated(points, wanted.directions)), hypervolume(points, wanted.objectives, REFERENCE))
+    assert told[-1][1:] == (*last, max(row["accuracy"] for row in complete))
+
+
+@dataclass(frozen=True)
+class Squared:
+    value: int
+
+
+def test_jobs_beside_the_trials_are_done_once(tmp_path: Path) -> None:
+    asked: list[int] = []
+    done: list[None] = []
+
+    def square(value: int) -> Squared:
+        asked.append(value)
+        if value < 0:
+            raise ValueError("below zero")
+        return Squared(value**2)
+
+    study = open_study(tmp_path, None, ["maximize"], {})
+    jobs = {"job:2": (square, 2), "job:-1": (square, -1)}
+    results = evaluate_once(study, InlineExecutor(), jobs, lambda: done.append(None))
+    assert results == {"job:2": {"value": 4}, "job:-1": {"error": "ValueError: below zero"}}
+    again = evaluate_once(load_journal(tmp_path), InlineExecutor(), {**jobs, "job:3": (square, 3)}, lambda: None)
+    assert again == {**results, "job:3": {"value": 9}}
+    assert asked == [2, -1, 3]
+    assert len(done) == 2
+
+
+@dataclass(frozen=True)
+class Stored:
+    test: tuple[float, ...]
+    onnx: str
+
+
+@dataclass
+class FakeConfirmation:
+    """Stands for `Confirmation`: writes a file, and notes whom it was asked for."""
+
+    folder: Path
+    training: Any = field(default_factory=lambda: SimpleNamespace(recipe="r", scale="s", seeds=(1, 2)))
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, arch: Architecture, metadata: dict[str, Any]) -> Stored:
+        self.asked.append(arch.key)
+        assert metadata["latency_ms"]["hardware"] == PIXEL4.label
+        (self.folder / f"{arch.key}.onnx").write_bytes(b"onnx")
+        return Stored((evaluate(arch).accuracy,) * 2, f"{arch.key}.onnx")
+
+
+def test_confirmation_repeats_only_what_is_lost(tmp_path: Path) -> None:
+    study = in_memory(problem())
+    go(problem(), study, trials=10)
+    wanted = ConfirmSettings(networks=4, members=4, seeds=2, epochs=1, resolution=None)
+    confirmation = FakeConfirmation(tmp_path)
+
+    def confirm() -> dict[str, Any]:
+        return _confirm(problem(), confirmation, study, InlineExecutor(), wanted, Silent())  # type: ignore[arg-type]
+
+    first = confirm()
+    assert confirmation.asked == list(first)
+    assert len(first) == 4
+    assert confirm() == first
+    assert len(confirmation.asked) == 4
+    for turn in (5, 6):  # however often the file goes away
+        (tmp_path / f"{confirmation.asked[0]}.onnx").unlink()
+        assert confirm() == first
+        assert len(confirmation.asked) == turn
+        assert confirmation.asked[-1] == confirmation.asked[0]
+        assert (tmp_path / f"{confirmation.asked[0]}.onnx").exists()
+
+
+def test_confirmation_stops_at_enough_members() -> None:
+    study = in_memory(problem(objectives=("accuracy",)))
+    go(problem(objectives=("accuracy",)), study, trials=10)
+    wanted = ConfirmSettings(networks=6, members=1, seeds=2, epochs=1, resolution=None)
+    confirmation = SimpleNamespace(training=SimpleNamespace(recipe="r", scale="s", seeds=(1,)), folder=Path())
+    job = {"test": (0.5, 0.5), "onnx": "x.onnx"}
+    call = type("Fake", (SimpleNamespace,), {"__call__": lambda self, arch, metadata: Stored(**job)})  # type: ignore[arg-type]
+    confirmed = _confirm(
+        problem(objectives=("accuracy",)), call(**vars(confirmation)), study, InlineExecutor(), wanted, Silent()
+    )
+    best = max(rows(study), key=lambda row: row["accuracy"])
+    assert list(confirmed) == [best["key"]]
+
+
+# --- the study ------------------------------------------------------------------------------------
+
+
+def test_half_a_last_line_is_mended(tmp_path: Path) -> None:
+    before = go(problem(), open_study(tmp_path, None, problem().directions, {}), trials=3)
+    journal = tmp_path / "study.journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"op_code": 4, "worker_id": "torn')
+    study = open_study(tmp_path, None, problem().directions, {})
+    assert rows(study) == before
+    after = go(problem(), study, trials=5)
+    assert after[:3] == before
+    assert journal.read_bytes().startswith(whole)
+    assert all(json.loads(line) for line in journal.read_text().splitlines())
+
+
+def test_the_journal_lock_of_a_killed_process_is_removed(tmp_path: Path) -> None:
+    go(problem(), open_study(tmp_path, None, problem().directions, {}), trials=1)
+    stale = tmp_path / "study.journal.lock"
+    stale.symlink_to("study.journal")  # as JournalFileSymlinkLock leaves it
+    study = open_study(tmp_path, None, problem().directions, {})
+    assert not stale.is_symlink()
+    assert len(go(problem(), study, trials=2)) == 2
+
+
+@pytest.mark.parametrize("storage", [None, "sqlite"])
+def test_other_settings_are_refused_by_name(storage: str | None, tmp_path: Path) -> None:
+    url = storage and f"sqlite:///{tmp_path / 'studies.db'}"
+    settings = {"budget": "300M MACs", "seed": 0, "objectives": ("accuracy", "latency")}
+    open_study(tmp_path, url, problem().directions, settings)
+    open_study(tmp_path, url, problem().directions, {**settings, "objectives": ["accuracy", "latency"]})
+    with pytest.raises(RunError, match=r"holds a search with seed=0, not 1; choose another folder") as caught:
+        open_study(tmp_path, url, problem().directions, {**settings, "seed": 1})
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_other_objectives_are_refused_too(tmp_path: Path) -> None:
+    open_study(tmp_path, None, ["maximize", "minimize"], {"objectives": ["accuracy", "latency"]})
+    with pytest.raises(RunError, match="objectives="):
+        open_study(tmp_path, None, ["maximize"], {"objectives": ["accuracy"]})
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    first = lock(tmp_path)
+    first.release()
+    code = "import sys, filelock; held = filelock.FileLock(sys.argv[1]); held.acquire()"
+    code += "; print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, first.lock_file]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(RunError, match="another search is running in"):
+            lock(tmp_path)
+        other.kill()
+        other.wait()
+        lock(tmp_path).release()  # the lock ends with the process, however that ends
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot write the run folder"):
+        lock(tmp_path / "file" / "run")
+
+
+def test_any_optuna_storage_holds_the_study(tmp_path: Path) -> None:
+    folder, url = tmp_path / "my-run", f"sqlite:///{tmp_path / 'studies.db'}"
+    folder.mkdir()
+    expected = go(problem(), in_memory(problem()), trials=4)
+    go(problem(), open_study(folder, url, problem().directions, {"seed": 0}), trials=2)
+    assert go(problem(), open_study(folder, url, problem().directions, {"seed": 0}), trials=4) == expected
+    assert len(optuna.load_study(study_name="my-run", storage=url).trials) == 4
+    assert not (folder / "study.journal").exists()
+
+
+def test_a_storage_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot open storage=nothing://there") as caught:
+        open_study(tmp_path, "nothing://there", ["maximize"], {})
+    assert "\n" not in str(caught.value)
+
+
+def test_the_journal_is_plain_optuna(tmp_path: Path) -> None:
+    found = go(problem(), open_study(tmp_path, None, problem().directions, {"seed": 0}), trials=3)
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "study.journal")))
+    study = optuna.load_study(study_name=None, storage=storage)  # there is one study, so it need not be named
+    assert [trial.values for trial in study.trials] == [[row["accuracy"], row["latency_ms"]] for row in found]
+    assert study.user_attrs["settings"] == {"seed": 0}
+    assert rows(load_journal(tmp_path)) == found
+    with pytest.raises(RunError, match="is not a run folder"):
+        load_journal(tmp_path / "elsewhere")
+
+
+def test_rows_and_trials_csv(tmp_path: Path) -> None:
+    wanted = problem(Budget.parse("1M"))
+    study = in_memory(wanted)
+    found = go(wanted, study, trials=3, evaluator=Counting(lambda call: ValueError("a, b") if call == 1 else None))
+    study.ask(distributions(TINY))  # not evaluated yet: no row
+    contract = "number state key notation accuracy how latency_ms macs params seconds error"
+    assert set(contract.split()) <= set(COLUMNS)
+    assert all(tuple(row) == COLUMNS for row in found)
+    complete = found[keys(found).index(keys(found, "complete")[0])]
+    assert (complete["how"], complete["seconds"], complete["error"]) == ("short", 1.5, None)
+    assert write_trials(study, tmp_path) == found
+    lines = (tmp_path / "trials.csv").read_text().splitlines()
+    assert lines[0] == ",".join(COLUMNS)
+    assert len(lines) == 1 + len(found)
+    assert not list(tmp_path.glob(".*"))
+
+
+# --- executors ------------------------------------------------------------------------------------
+
+
+def wait_for(condition: Callable[[], Any]) -> bool:
+    """Whether `condition` comes true; the limit is a safety net."""
+    give_up = time.monotonic() + 120
+    while not condition():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def outcome(future: Future[Any]) -> Any:
+    return future.result(timeout=120)
+
+
+@pytest.fixture
+def one_worker() -> Iterator[LocalExecutor]:
+    executor = LocalExecutor(1)
+    yield executor
+    executor.close()
+
+
+def test_inline_executor_keeps_errors_in_the_future() -> None:
+    executor = InlineExecutor()
+    assert executor.submit(os.getpid).result() == os.getpid()
+    assert isinstance(executor.submit(operator.truediv, 1, 0).exception(), ZeroDivisionError)
+    with pytest.raises(KeyboardInterrupt):
+        executor.submit(signal.raise_signal, signal.SIGINT)
+    executor.close()
+
+
+def test_local_executor_runs_elsewhere_and_survives_its_workers(one_worker: LocalExecutor) -> None:
+    first = outcome(one_worker.submit(os.getpid))
+    assert first != os.getpid()
+    assert outcome(one_worker.submit(torch.get_num_threads)) == 1
+    assert outcome(one_worker.submit(signal.getsignal, signal.SIGINT)) == signal.SIG_IGN
+    with pytest.raises(ZeroDivisionError):
+        outcome(one_worker.submit(operator.truediv, 1, 0))
+    assert outcome(one_worker.submit(os.getpid)) == first
+    with pytest.raises(WorkerDied, match="killed, or out of memory"):
+        outcome(one_worker.submit(signal.raise_signal, signal.SIGKILL))
+    second = outcome(one_worker.submit(os.getpid))
+    assert second not in (first, os.getpid())
+    (child,) = multiprocessing.active_children()
+    assert child.pid == second
+    child.kill()  # while it has nothing to do
+    child.join(60)
+    assert wait_for(lambda: one_worker._idle[0]._broken)
+    sleeping = one_worker.submit(time.sleep, 1000)
+    assert len(multiprocessing.active_children()) == 1
+    one_worker.close()
+    assert not multiprocessing.active_children()
+    assert isinstance(sleeping.exception(timeout=60), WorkerDied)
+
+
+# --- what confirmation says -----------------------------------------------------------------------
+
+
+def confirmed(*test: float, images: int = 100) -> dict[str, Any]:
+    return {"test": list(test), "test_images": images, "resolution": 32}
+
+
+def test_accuracy_intervals_pool_the_seeds() -> None:
+    first, second = accuracy_intervals([confirmed(0.8, 0.9), confirmed(0.7, 0.7)])
+    pooled = (0.005 + 0.0) / 2
+    half = 1.96 * math.sqrt(pooled / 2 + 0.85 * 0.15 / 100)
+    assert first["value"] == pytest.approx(0.85)
+    assert (first["low"], first["high"]) == pytest.approx((0.85 - half, 0.85 + half))
+    half = 1.96 * math.sqrt(pooled / 2 + 0.7 * 0.3 / 100)
+    assert (second["low"], second["high"]) == pytest.approx((0.7 - half, 0.7 + half))
+    assert (first["how"], first["seeds"], first["resolution"]) == ("confirmed", 2, 32)
+
+
+def test_accuracy_intervals_at_the_edges() -> None:
+    (single,) = accuracy_intervals([confirmed(0.5)])
+    assert (single["low"], single["high"]) == pytest.approx((0.5 - 0.098, 0.5 + 0.098))
+    low, high = accuracy_intervals([confirmed(0.0, 0.02), confirmed(0.98, 1.0)])
+    assert low["low"] == 0.0
+    assert high["high"] == 1.0
+    assert accuracy_intervals([]) == []
+
+
+@pytest.mark.parametrize("n", [3, 7, 8, 25])
+def test_rank_fidelity_is_kendalls_tau(n: int) -> None:
+    rng = np.random.default_rng(n)
+    dear = rng.integers(0, 12, n) / 12  # with ties
+    cheap, macs = dear + rng.normal(0, 0.2, n), rng.integers(1, 10**9, n)
+    found = rank_fidelity(list(cheap), list(dear), list(macs))
+    assert found["kendall_tau"] == pytest.approx(kendalltau(cheap, dear).statistic)
+    assert found["macs_kendall_tau"] == pytest.approx(kendalltau(macs, dear).statistic)
+    assert found["n"] == n
+    if n < 8:
+        assert found["low"] is None
+        assert found["high"] is None
+    else:
+        assert -1 <= found["low"] <= found["kendall_tau"] <= found["high"] <= 1
+        assert found["low"] < found["high"]
+    assert rank_fidelity(list(cheap), list(dear), list(macs)) == found
+
+
+def test_rank_fidelity_of_too_few_or_of_constants_is_unknown() -> None:
+    assert rank_fidelity([1, 2], [1, 2], [1, 2])["kendall_tau"] is None
+    ten = list(range(10))
+    constant = rank_fidelity([0.5] * 10, ten, ten)
+    assert (constant["kendall_tau"], constant["low"]) == (None, None)
+    assert constant["macs_kendall_tau"] == pytest.approx(1)
+    assert rank_fidelity(ten, [0.5] * 10, ten)["kendall_tau"] is None
+    perfect = rank_fidelity(ten, ten, ten[::-1])
+    assert (perfect["kendall_tau"], perfect["macs_kendall_tau"]) == pytest.approx((1, -1))
