@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 import traceback
 import typing
@@ -29,7 +30,7 @@ from nas.resources import data_dir, names
 
 Settings = TypeVar("Settings")
 
-FREE = ("trials", "time_limit", "workers", "storage", "confirm", "references", "executor", "tracker", "hydra")
+FREE = ("trials", "time_limit", "workers", "storage", "confirm", "executor", "tracker", "hydra")
 """Settings of a search that may change when it is resumed; all others name the run folder."""
 
 
@@ -63,6 +64,8 @@ def command(
         codes.append(code)
         if code == 0:
             folders.append(folder)
+        elif code == 2 and folder.parent == Path("runs").resolve() and set(os.listdir(folder)) <= {".hydra", ".lock"}:
+            shutil.rmtree(folder)  # a default folder in which nothing came to be
 
     decorated = hydra.main(config_path=str(data_dir("conf")), config_name=name, version_base="1.3")(task)
     try:
@@ -143,12 +146,17 @@ def _hydra_message(error: HydraException, settings: Any) -> str:
     text = str(error)
     unknown = re.search(r"Could not override '([^'@]*)", text)
     if unknown:
+        group = unknown[1].partition(".")[0]
+        if "." in unknown[1] and typing.get_origin(typing.get_type_hints(settings).get(group)) is dict:
+            return (
+                f"the chosen {group} has no option {unknown[1]!r}; conf/{group} holds the others, {group}=NAME chooses"
+            )
         return f"unknown setting {unknown[1]!r}; known: {_known_beside(unknown[1], settings)}"
-    group = re.search(r"Could not find '([^']*)/([^']*)'", text)
-    if group:
+    option = re.search(r"Could not find '([^']*)/([^']*)'", text)
+    if option:
         options = re.search(r"Available options in [^\n]*\n((?:\t[^\n]*\n)*)", text)
-        known = names(option.strip() for option in (options[1] if options else "").splitlines())
-        return f"unknown {group[1]} {group[2]!r}; known: {known}"
+        known = names(line.strip() for line in (options[1] if options else "").splitlines())
+        return f"unknown {option[1]} {option[2]!r}; known: {known}"
     where = f" in {error.override!r}" if isinstance(error, OverrideParseException) else ""
     return f"cannot read the command line: {text.splitlines()[0]}{where}"
 
@@ -174,4 +182,4 @@ def _run_folder(*, _root_: DictConfig) -> str:
     source = (config.get("data") or {}).get("source", "")
     hardware, space = (Path(str(config.get(key))).stem for key in ("hardware", "search_space"))
     parts = [hardware, limits, space, source, f"seed{config.get('seed')}", digest]
-    return "runs/" + re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(parts))
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(parts))

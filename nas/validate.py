@@ -21,7 +21,7 @@ def main(settings: ValidateSettings, _: Invocation) -> None:
     """Print the error table, beside what counting alone would give."""
     profile = load_profile(settings.hardware)
     errors = leave_one_out(profile)
-    table = Table(title=f"{profile.label}: each of {errors.n} networks predicted from the others", title_justify="left")
+    table = Table()
     table.add_column("measure")
     table.add_column("value", justify="right")
     for name, value in (
@@ -36,7 +36,9 @@ def main(settings: ValidateSettings, _: Invocation) -> None:
         ("MAPE of params alone", f"{errors.params_mape_percent:.1f} %"),
     ):
         table.add_row(name, value)
-    Console().print(table)
+    console = Console()
+    console.print(f"{profile.label}: each of {errors.n} networks predicted from the others", highlight=False)
+    console.print(table)
 
 
 if __name__ == "__main__":

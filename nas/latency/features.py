@@ -43,9 +43,10 @@ _CLAMPS = ("none", "relu", "relu6")
 _LANES = 8
 # How far past the measured shapes still counts as measured, as a factor: maps down to 1/2 of the smallest
 # (a 128-pixel network ends at 4 where a 224-pixel one ends at 7) and up to 1.25 of the largest; a layer's
-# MACs up to 1.5 of the largest; channels 1.25 either way. A grey image's stem is only less of the same work.
+# MACs up to 1.5 of the largest; channels 1.25 either way. A grey image's stem and a pool of fewer channels
+# are only less of the same work.
 _SLACK = {"channels": (1.25, 1.25), "size": (2.0, 1.25), "macs": (float("inf"), 1.5)}
-_STEM_SLACK = (float("inf"), 1.25)
+_FREE_BELOW = {("conv", "in_channels"), ("pool", "in_channels"), ("pool", "out_channels")}
 
 
 @lru_cache(maxsize=65536)
@@ -135,9 +136,9 @@ def outside(arch: Architecture, ground: Measured) -> tuple[str, ...]:
             reasons.setdefault((kind, "kernel"), f"layer {number}, {layer}: kernel and stride not measured")
         for quantity, value in _quantities(layer):
             low, high = limits[kind, quantity]
-            stem = (kind, quantity) == ("conv", "in_channels")
-            below, above = _STEM_SLACK if stem else _SLACK[quantity.rpartition("_")[2]]
-            if not low / below <= value <= high * above:
+            below, above = _SLACK[quantity.rpartition("_")[2]]
+            free_below = (kind, quantity) in _FREE_BELOW
+            if not (free_below or low / below <= value) or value > high * above:
                 reason = f"layer {number}, {layer}: {quantity} {value} is outside the measured {low} to {high}"
                 reasons.setdefault((kind, quantity), reason)
     return tuple(reasons.values())

@@ -63,7 +63,7 @@ def tiles(front: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def notices(front: Mapping[str, Any]) -> list[str]:
     """What a reader must know before using the numbers, the gravest first."""
-    found = [_resolution(front), _proxy_warning(front), _extrapolation(front)]
+    found = [_resolution(front), _proxy_warning(front), _extrapolation(front), _precision(front)]
     skipped = (front.get("data") or {}).get("skipped") or []
     if skipped:
         found.append(f"{_plural(len(skipped), 'file')} could not be read and took no part; listed under Data.")
@@ -219,6 +219,13 @@ def _proxy_warning(front: Mapping[str, Any]) -> str | None:
         f"On this data the cheap accuracies ranked no better than counting MACs (Kendall tau {tau:.2f} against "
         f"{macs_tau:.2f}). Trust the confirmed numbers; for a better ranking, give the proxy more epochs or pixels."
     )
+
+
+def _precision(front: Mapping[str, Any]) -> str | None:
+    precision = (front.get("hardware") or {}).get("precision")
+    if precision in (None, "fp32"):
+        return None
+    return f"The latencies are predicted at {precision}; the accuracies and the ONNX files are fp32."
 
 
 def _extrapolation(front: Mapping[str, Any]) -> str | None:

@@ -77,11 +77,20 @@ def make_tracker(kind: str, /, *, warn: Callable[[str], None], mode: str = "offl
     Raises:
         ConfigError: no such tracker, or a mode other than offline and online.
     """
+    check_tracker(kind, mode)
+    return Guarded(partial(TRACKERS[kind], mode=mode, **options), warn)
+
+
+def check_tracker(kind: str, mode: str) -> None:
+    """Whether there is such a tracker.
+
+    Raises:
+        ConfigError: no such tracker, or a mode other than offline and online.
+    """
     if kind not in TRACKERS:
         raise ConfigError(f"unknown tracker {kind!r}; known: {names(TRACKERS)}")
     if mode not in MODES:
         raise ConfigError(f"unknown tracker.mode {mode!r}; known: {names(MODES)}")
-    return Guarded(partial(TRACKERS[kind], mode=mode, **options), warn)
 
 
 def _nothing(**_: Any) -> Tracker:

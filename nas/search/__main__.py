@@ -15,7 +15,7 @@ from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
 from nas.report.progress import Progress, front_table
 from nas.report.run_folder import read_trials
-from nas.report.tracker import Guarded, make_tracker
+from nas.report.tracker import Guarded, check_tracker, make_tracker
 from nas.resources import names
 from nas.search.executors import EXECUTORS
 from nas.search.problem import Problem
@@ -49,6 +49,7 @@ def _problem(settings: SearchSettings) -> Problem:
     _known("sampler", settings.sampler.get("name"), SAMPLERS)
     _known("proxy", settings.proxy.name, {"short": ShortTraining})
     _known("executor", settings.executor.name, EXECUTORS)
+    check_tracker(str(settings.tracker.get("name")), str(settings.tracker.get("mode", "offline")))
     about = describe(settings.data)
     problem = Problem(space.with_data(about.channels, len(about.classes)), profile, budget, settings.objectives)
     problem.require_feasible()
@@ -84,6 +85,7 @@ def _search(settings: SearchSettings, problem: Problem, invocation: Invocation, 
             trials=settings.trials,
             confirm=settings.confirm,
             widths=settings.references.widths,
+            warm_start=settings.warm_start,
             display=_Tracked(display, tracker),
             about=about,
             time_limit=settings.time_limit,
@@ -172,6 +174,7 @@ def _identity(settings: SearchSettings, problem: Problem, data: dict[str, Any]) 
         "search_space": f"{problem.space.name} ({digest(problem.space)})",
         "objectives": list(problem.objectives),
         "seed": settings.seed,
+        "warm_start": [settings.warm_start, *settings.references.widths],
         "data": f"{data['source']} ({digest((settings.data, data))})",
         "sampler": settings.sampler,
         "proxy": dataclasses.asdict(settings.proxy),

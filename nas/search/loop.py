@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -44,17 +44,23 @@ def search(
     reference: Mapping[str, float],
     observer: Observer,
     time_limit: float | None = None,
+    start: Sequence[Architecture] = (),
 ) -> str:
     """Evaluate networks until `trials` are done, `time_limit` seconds are over, or none is left.
 
-    Returns which of the three it was, in words. Trials that an earlier process left unfinished are done
-    first, under their own numbers. A trial whose evaluation raises becomes a failed one with its reason.
+    A new study begins with the networks of `start`, which are of the space. Trials that an earlier process
+    left unfinished are done first, under their own numbers. A trial whose evaluation raises becomes a failed
+    one with its reason. Returns which of the three ended the search, in words.
 
     Raises:
         SearchFailed: the first `ALL_FAILED` evaluations all failed.
     """
     study.sampler = sampler
     unfinished = _unfinished(problem, study)
+    for begun in start:
+        row = (int(index) for index in problem.space.genotype(begun))
+        params = {variable.name: index for variable, index in zip(problem.space.variables, row, strict=True)}
+        study.enqueue_trial(params, skip_if_exists=True)
     stop_at = time.monotonic() + time_limit if time_limit else float("inf")
     running: dict[Future[Evaluation], Trial] = {}
     finished = sum(r["state"] in ("complete", "failed") for r in rows(study))

@@ -61,6 +61,7 @@ def run(
     trials: int,
     confirm: ConfirmSettings,
     widths: tuple[float, ...],
+    warm_start: bool,
     display: Display,
     about: Mapping[str, Any],
     time_limit: float | None = None,
@@ -74,6 +75,7 @@ def run(
     (folder / "models").mkdir(exist_ok=True)
     done = sum(row["state"] in ("complete", "failed") for row in rows(study))
     display.start(trials, min(done, trials))
+    references = _reference_networks(problem, widths)
     try:
         ended = search(
             problem,
@@ -85,27 +87,31 @@ def run(
             reference=origin,
             observer=display,
             time_limit=time_limit,
+            start=[arch for arch in references.values() if problem.space.contains(arch)] if warm_start else [],
         )
         display.message(f"search: {ended}")
-        curves = _references(problem, trainings.reference, study, executor, widths, display)
+        curves = _references(problem, trainings.reference, study, executor, references, display)
         confirmed = _confirm(problem, trainings.confirmation, study, executor, confirm, display)
     finally:
         write_trials(study, folder)
+    _warn_of_chance(study, classes, display)
     timings = _time(problem, study, confirmed, folder / "models", display)
     front = compose(problem, study, origin, confirmed, timings, curves, about)
     write_front(front, folder)
     return front
 
 
-def _references(
-    problem: Problem,
-    training: LongTraining,
-    study: Study,
-    executor: Executor,
-    widths: tuple[float, ...],
-    display: Display,
-) -> list[dict[str, Any]]:
-    """MobileNet v1 and v2 at each width that is inside the budget, trained as long as the confirmed networks."""
+def _warn_of_chance(study: Study, classes: int, display: Display) -> None:
+    complete = [row["accuracy"] for row in rows(study) if row["state"] == "complete"]
+    if complete and max(complete) < 1.5 / classes:
+        display.message(
+            f"warning: no network learned: the best accuracy is {max(complete):.1%}, and guessing among {classes} "
+            "classes gives as much; raise proxy.epochs or proxy.resolution"
+        )
+
+
+def _reference_networks(problem: Problem, widths: tuple[float, ...]) -> dict[str, Architecture]:
+    """MobileNet v1 and v2 at each width that is inside the budget, by name."""
     size, space = max(problem.space.resolution), problem.space
     networks: dict[str, Architecture] = {}
     for family in REFERENCES:
@@ -115,6 +121,18 @@ def _references(
             with suppress(ProfileError):  # a device that was never measured on such layers has no such curve
                 if problem.excess(arch) <= 1:
                     networks[name] = arch
+    return networks
+
+
+def _references(
+    problem: Problem,
+    training: LongTraining,
+    study: Study,
+    executor: Executor,
+    networks: Mapping[str, Architecture],
+    display: Display,
+) -> list[dict[str, Any]]:
+    """The reference networks, trained as long as the confirmed ones."""
     display.stage("references", len(networks))
     recipe = _digest(training)
     jobs = {f"reference:{recipe}:{name}": (training, arch) for name, arch in networks.items()}
@@ -144,16 +162,17 @@ def _confirm(
     settings: ConfirmSettings,
     display: Display,
 ) -> dict[str, dict[str, Any]]:
-    """Confirm candidates, best first, until the confirmed front has enough members or candidates run out."""
+    """Confirm the whole front, then candidates behind it until the confirmed front has enough members."""
     complete = [row for row in rows(study) if row["state"] == "complete"]
     points = [problem.values(row) for row in complete]
     order = spread(points, problem.directions, settings.networks) if points else []
+    front = min(len(order), len(nondominated(points, problem.directions)))
     recipe = _digest(confirmation.training)
     trials = study.get_trials(deepcopy=False)
     confirmed: dict[str, dict[str, Any]] = {}
     display.stage("confirm", len(order))
-    while order and _members(problem, complete, confirmed) < settings.members:
-        count = max(settings.members if not confirmed else 0, executor.slots)
+    while order and (not confirmed or _members(problem, complete, confirmed) < settings.members):
+        count = front if not confirmed else executor.slots
         batch, order = order[:count], order[count:]
         names, jobs = {}, {}
         for index in batch:

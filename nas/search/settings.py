@@ -56,6 +56,7 @@ class SearchSettings:
     budget: str | int | float | tuple[str | int | float, ...] | None
     search_space: str
     objectives: tuple[str, ...]
+    warm_start: bool
     trials: Positive
     time_limit: Annotated[float, Gt(0)] | None
     seed: Annotated[int, Ge(0)]

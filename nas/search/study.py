@@ -94,7 +94,7 @@ def row(trial: FrozenTrial) -> dict[str, Any]:
     attrs = trial.user_attrs
     known = {**attrs["candidate"], **attrs.get("evaluation", {})}
     known |= {"number": trial.number, "state": attrs.get("state") or _STATES.get(trial.state, "running")}
-    known["error"] = attrs.get("error")
+    known["error"] = attrs.get("error") if known["state"] in ("failed", "rejected") else None
     return {column: known.get(column) for column in COLUMNS}
 
 

@@ -206,7 +206,7 @@ def _require_positive_int(what: str, value: object) -> None:
 def _require_keys(what: str, data: Any, *, required: set[str], known: set[str]) -> None:
     if not isinstance(data, Mapping):
         raise ArchitectureError(f"{what} must be a JSON object, got {data!r}")
-    if missing := required - set(data):
-        raise ArchitectureError(f"{what} lacks {names(missing)}")
     if unknown := set(data) - required - known:
         raise ArchitectureError(f"{what} has unknown keys {names(unknown)}; known: {names(required | known)}")
+    if missing := required - set(data):
+        raise ArchitectureError(f"{what} lacks {names(missing)}")

@@ -102,8 +102,12 @@ def _stage(name: str, entry: Any) -> Stage:
     scaled = entry.get("scaled", True)
     if not isinstance(scaled, bool):
         raise SpaceError(f"{name}.scaled: must be true or false, got {scaled!r}")
-    depth = _positive(f"{name}.depth", entry.get("depth", 1))
     stride = _positive(f"{name}.stride", entry.get("stride", 1))
+    depth = _positive(f"{name}.depth", entry.get("depth", 1), least=0)
+    if max(depth) == 0 or (min(depth) == 0 and stride != (1,)):
+        raise SpaceError(
+            f"{name}.depth: must be above 0, or 0 beside other choices in a stage of stride 1, got {list(depth)}"
+        )
     stage = Stage(name, fields, depth, stride, per_block, alternatives, scaled)
     _check_blocks(stage)
     return stage
@@ -165,10 +169,10 @@ def _choices(where: str, value: Any, kinds: tuple[type, ...], *, empty: bool = F
     return values
 
 
-def _positive(where: str, value: Any) -> tuple[int, ...]:
+def _positive(where: str, value: Any, least: int = 1) -> tuple[int, ...]:
     values = _choices(where, value, (int,))
-    if min(values) < 1:
-        raise SpaceError(f"{where}: must be a whole number above 0, got {min(values)}")
+    if min(values) < least:
+        raise SpaceError(f"{where}: must be a whole number {'above 0' if least else 'from 0 on'}, got {min(values)}")
     return values
 
 

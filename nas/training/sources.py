@@ -34,7 +34,8 @@ __all__ = [
     "split_files",
 ]
 
-MIN_NATIVE_RESOLUTION = 32  # a network that downsamples 32 times has one pixel left of this
+MIN_NATIVE_RESOLUTION = 64  # a network that downsamples 32 times has 2 x 2 pixels left of this
+DIGITS_RESOLUTION = 32  # scans of 8 x 8 hold no more
 RESOLUTIONS = (8, 1024)
 _SAMPLED = 1000  # headers read to find the native resolution
 
@@ -61,7 +62,8 @@ class DataSettings:
     shift: int = 0
     """Shift training images by up to so many pixels at random, each way."""
     native_resolution: int | None = None
-    """Size in pixels for full training; none means the median short side of the images, at least 32."""
+    """Size in pixels for full training; none means the median short side of the images, at least 64
+    (32 for digits)."""
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
@@ -197,7 +199,7 @@ class Description:
 
 def _describe_digits(settings: DataSettings) -> Description:
     classes = tuple(str(digit) for digit in range(10))
-    return Description(settings.channels or 1, classes, settings.native_resolution or MIN_NATIVE_RESOLUTION)
+    return Description(settings.channels or 1, classes, settings.native_resolution or DIGITS_RESOLUTION)
 
 
 def _describe_folder(settings: DataSettings) -> Description:
