@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -51,6 +51,7 @@ from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
+from nas.spaces.references import reference
 from nas.spaces.space import SearchSpace
 from nas.training.module import Diverged
 from nas.training.proxies import Evaluation
@@ -121,6 +122,7 @@ def go(
     executor: Executor | None = None,
     time_limit: float | None = None,
     observer: Any = None,
+    start: Sequence[Architecture] = (),
 ) -> list[dict[str, Any]]:
     """Search until `trials` are done; the rows of the study."""
     search(
@@ -133,6 +135,7 @@ def go(
         reference={name: REFERENCE[name] for name in wanted.objectives},
         observer=observer or Silent(),
         time_limit=time_limit,
+        start=start,
     )
     return rows(study)
 
@@ -508,6 +511,29 @@ def test_one_success_among_failures_keeps_the_search_going() -> None:
     assert len(keys(go(problem(), in_memory(problem()), trials=30, evaluator=counting), "failed")) == 29
 
 
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_search_begins_with_the_networks_it_is_given(name: str, tmp_path: Path) -> None:
+    start = [TINY.architecture(row) for row in TINY.sample(np.random.default_rng(9), 3)]
+    wanted = problem()
+    study = open_study(tmp_path, None, wanted.directions, {})
+    found = go(wanted, study, name, trials=2, start=start)
+    found = go(wanted, open_study(tmp_path, None, wanted.directions, {}), name, trials=20, start=start)
+    assert keys(found)[:3] == [arch.key for arch in start]
+    assert len(set(keys(found))) == 20
+
+
+def test_a_given_network_over_the_budget_is_rejected_like_any_other() -> None:
+    start = [TINY.smallest(lambda arch: -cost(arch).macs)]
+    found = go(problem(Budget.parse("1M")), in_memory(problem()), trials=2, start=start)
+    assert (found[0]["key"], found[0]["state"]) == (start[0].key, "rejected")
+
+
+def test_the_default_space_holds_both_mobilenets() -> None:
+    space = load_space("separable").with_data(1, 10)
+    for family, width in product(("mobilenet_v1", "mobilenet_v2"), space.width):
+        assert space.contains(reference(f"{family}_w{width:g}", 1, 10))
+
+
 def test_time_limit_begins_no_further_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock[0]))
@@ -673,6 +699,16 @@ def test_confirmation_repeats_only_what_is_lost(tmp_path: Path) -> None:
         assert len(confirmation.asked) == turn
         assert confirmation.asked[-1] == confirmation.asked[0]
         assert (tmp_path / f"{confirmation.asked[0]}.onnx").exists()
+
+
+def test_confirmation_takes_the_whole_front_before_it_counts_members(tmp_path: Path) -> None:
+    study = in_memory(problem())
+    found = go(problem(), study, trials=30)
+    front = nondominated([problem().values(row) for row in found], problem().directions)
+    assert len(front) > 1
+    wanted = ConfirmSettings(networks=30, members=1, seeds=2, epochs=1, resolution=None)
+    confirmed = _confirm(problem(), FakeConfirmation(tmp_path), study, InlineExecutor(), wanted, Silent())  # type: ignore[arg-type]
+    assert set(confirmed) == {found[index]["key"] for index in front}
 
 
 def test_confirmation_stops_at_enough_members() -> None:
