@@ -133,7 +133,8 @@ def _references(
     display: Display,
 ) -> list[dict[str, Any]]:
     """The reference networks, trained as long as the confirmed ones."""
-    display.stage("references", len(networks))
+    if networks:
+        display.stage("references", len(networks))
     recipe = _digest(training)
     jobs = {f"reference:{recipe}:{name}": (training, arch) for name, arch in networks.items()}
     results = evaluate_once(study, executor, jobs, display.advance)
