@@ -682,7 +682,7 @@ class FakeConfirmation:
 def test_confirmation_repeats_only_what_is_lost(tmp_path: Path) -> None:
     study = in_memory(problem())
     go(problem(), study, trials=10)
-    wanted = ConfirmSettings(networks=4, members=4, seeds=2, epochs=1, resolution=None)
+    wanted = ConfirmSettings(networks=4, members=1, seeds=2, epochs=1, resolution=None)
     confirmation = FakeConfirmation(tmp_path)
 
     def confirm() -> dict[str, Any]:
@@ -701,20 +701,27 @@ def test_confirmation_repeats_only_what_is_lost(tmp_path: Path) -> None:
         assert (tmp_path / f"{confirmation.asked[0]}.onnx").exists()
 
 
-def test_confirmation_takes_the_whole_front_before_it_counts_members(tmp_path: Path) -> None:
+def test_confirmation_takes_the_front_first_and_goes_on_while_members_are_missing(tmp_path: Path) -> None:
     study = in_memory(problem())
     found = go(problem(), study, trials=30)
-    front = nondominated([problem().values(row) for row in found], problem().directions)
-    assert len(front) > 1
-    wanted = ConfirmSettings(networks=30, members=1, seeds=2, epochs=1, resolution=None)
-    confirmed = _confirm(problem(), FakeConfirmation(tmp_path), study, InlineExecutor(), wanted, Silent())  # type: ignore[arg-type]
-    assert set(confirmed) == {found[index]["key"] for index in front}
+    front = {found[index]["key"] for index in nondominated([problem().values(r) for r in found], problem().directions)}
+    for networks, members, count in (
+        (len(front), 1, len(front)),
+        (len(front), len(front), len(front)),
+        (2, 3, 3),  # these two are members of the confirmed front, one more is wanted
+        (2, 2, 2),
+        (2, 99, 4),  # never more than twice as many
+    ):
+        wanted = ConfirmSettings(networks=networks, members=members, seeds=2, epochs=1, resolution=None)
+        confirmed = _confirm(problem(), FakeConfirmation(tmp_path), study, InlineExecutor(), wanted, Silent())  # type: ignore[arg-type]
+        assert len(confirmed) == count
+        assert set(confirmed) <= front if count <= len(front) else front <= set(confirmed)
 
 
 def test_confirmation_stops_at_enough_members() -> None:
     study = in_memory(problem(objectives=("accuracy",)))
     go(problem(objectives=("accuracy",)), study, trials=10)
-    wanted = ConfirmSettings(networks=6, members=1, seeds=2, epochs=1, resolution=None)
+    wanted = ConfirmSettings(networks=1, members=1, seeds=2, epochs=1, resolution=None)
     confirmation = SimpleNamespace(training=SimpleNamespace(recipe="r", scale="s", seeds=(1,)), folder=Path())
     job = {"test": (0.5, 0.5), "onnx": "x.onnx"}
     call = type("Fake", (SimpleNamespace,), {"__call__": lambda self, arch, metadata: Stored(**job)})  # type: ignore[arg-type]

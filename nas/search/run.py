@@ -163,17 +163,16 @@ def _confirm(
     settings: ConfirmSettings,
     display: Display,
 ) -> dict[str, dict[str, Any]]:
-    """Confirm the whole front, then candidates behind it until the confirmed front has enough members."""
+    """Confirm `settings.networks` candidates, and up to as many more while the confirmed front lacks members."""
     complete = [row for row in rows(study) if row["state"] == "complete"]
     points = [problem.values(row) for row in complete]
-    order = spread(points, problem.directions, settings.networks) if points else []
-    front = min(len(order), len(nondominated(points, problem.directions)))
+    order = spread(points, problem.directions, 2 * settings.networks) if points else []
     recipe = _digest(confirmation.training)
     trials = study.get_trials(deepcopy=False)
     confirmed: dict[str, dict[str, Any]] = {}
-    display.stage("confirm", len(order))
+    display.stage("confirm", min(settings.networks, len(order)))
     while order and (not confirmed or _members(problem, complete, confirmed) < settings.members):
-        count = front if not confirmed else executor.slots
+        count = executor.slots if confirmed else settings.networks
         batch, order = order[:count], order[count:]
         names, jobs = {}, {}
         for index in batch:

@@ -71,8 +71,9 @@ class SearchSettings:
     tracker: dict[str, str | int | float | None]
 
     def __post_init__(self) -> None:
-        if self.confirm.members > self.confirm.networks:
+        most = 2 * self.confirm.networks
+        if self.confirm.members > most:
             raise ConfigError(
-                f"confirm.members={self.confirm.members} is above confirm.networks={self.confirm.networks}; "
-                "a front cannot have more members than networks confirmed"
+                f"confirm.members={self.confirm.members} is more than can be confirmed with "
+                f"confirm.networks={self.confirm.networks}, which goes up to {most}; raise confirm.networks"
             )
