@@ -330,3 +330,23 @@ def test_a_write_is_visible_only_when_complete(tmp_path: Path, monkeypatch: pyte
     replace_file(file, b"content")
     assert seen == [(b"content", False)]
     assert file.read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("kernel", [3, 5, 7])
+def test_depthwise_without_idle_taps_equals_the_plain_convolution(kernel: int, size: int, stride: int) -> None:
+    torch.manual_seed(kernel * size)
+    plain = nn.Conv2d(6, 6, kernel, stride, kernel // 2, groups=6, bias=False)
+    quick = Depthwise(6, 6, kernel, stride, kernel // 2, groups=6, bias=False).train()
+    quick.load_state_dict(plain.state_dict())
+    images = torch.randn(4, 6, size, size)
+    results = []
+    for layer in (plain, quick):
+        seen = images.clone().requires_grad_()
+        out = layer(seen)
+        (out * torch.arange(out.numel()).reshape(out.shape)).sum().backward()
+        results.append((out, layer.weight.grad, seen.grad))
+    for expected, got in zip(*results, strict=True):
+        torch.testing.assert_close(got, expected)
+    assert torch.equal(quick.eval()(images), plain(images))
