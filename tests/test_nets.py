@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from nas.errors import NasError
 from nas.nets import build, export
 from nas.nets.blocks import ACTIVATIONS as MODULES
-from nas.nets.blocks import Residual, SqueezeExcitation, block_module
+from nas.nets.blocks import Depthwise, Residual, SqueezeExcitation, block_module
 from nas.resources import replace_file
 from nas.spaces.architecture import ACTIVATIONS, Architecture, Block
 from nas.spaces.layers import layers
