@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import RunError
+from nas.resources import replace_file
 
 SCHEMA = 1
 TEXT_COLUMNS = ("state", "key", "notation", "how", "error")
@@ -53,10 +54,8 @@ def write_text(path: Path, text: str) -> Path:
     Raises:
         RunError: the folder cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        replace_file(path, text.encode("utf-8"))
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}") from None
     return path

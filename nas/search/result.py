@@ -16,6 +16,7 @@ from nas.resources import replace_file
 from nas.search.confirming import accuracy_intervals, rank_fidelity
 from nas.search.front import hypervolume_history, nondominated
 from nas.search.problem import Problem
+from nas.search.sampler import decode
 from nas.search.study import COLUMNS, rows
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import show
@@ -99,15 +100,10 @@ def _entries(
     trials = {t.user_attrs.get("key"): t for t in study.get_trials(deepcopy=False)}
     entries = []
     for (key, result), accuracy in zip(good.items(), accuracy_intervals(list(good.values())), strict=True):
-        architecture = architecture_of(problem, trials[key].params)
+        architecture = decode(problem.space, trials[key].params)
         entries.append(entry(problem, architecture) | {"accuracy": accuracy, "onnx": f"models/{result['onnx']}"})
         entries[-1] |= {"onnx_int8": None, "host_latency_ms": timings.get(key)}
     return entries
-
-
-def architecture_of(problem: Problem, params: Mapping[str, Any]) -> Architecture:
-    """The network that a trial's parameters stand for."""
-    return problem.space.architecture([params[variable.name] for variable in problem.space.variables])
 
 
 def entry(problem: Problem, architecture: Architecture) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from nas.search.executors import Executor, InlineExecutor
 from nas.search.front import nondominated, spread
 from nas.search.loop import Observer, evaluate_once, search
 from nas.search.problem import Problem, reference_point
-from nas.search.result import architecture_of, compose, entry, write_front, write_trials
-from nas.search.sampler import DistinctSampler
+from nas.search.result import compose, entry, write_front, write_trials
+from nas.search.sampler import DistinctSampler, decode
 from nas.search.settings import ConfirmSettings
 from nas.search.study import rows
 from nas.spaces.architecture import Architecture
@@ -177,7 +177,7 @@ def _confirm(
         names, jobs = {}, {}
         for index in batch:
             row = complete[index]
-            arch = architecture_of(problem, trials[row["number"]].params)
+            arch = decode(problem.space, trials[row["number"]].params)
             name = f"confirmed:{recipe}:{row['key']}"
             while _is_lost(study.user_attrs.get(name, {}), confirmation.folder):
                 name += ":again"
@@ -218,7 +218,7 @@ def _time(
     jobs = {}
     for key, result in confirmed.items():
         if "error" not in result:
-            resolution = architecture_of(problem, trials[key].params).resolution
+            resolution = decode(problem.space, trials[key].params).resolution
             jobs[f"timed:{key}"] = (time_model, models / result["onnx"], resolution)
     display.stage("timing", len(jobs))
     results = evaluate_once(study, InlineExecutor(), jobs, display.advance)

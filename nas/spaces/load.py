@@ -44,7 +44,7 @@ def load_space(name_or_path: str | Path) -> SearchSpace:
     """
     path = find("search space", str(name_or_path), known_spaces(), SpaceError)
     try:
-        data = yaml.load(path.read_text(), _UniqueKeyLoader)
+        data = yaml.load(path.read_text(), _UniqueKeySafeLoader)
     except OSError as error:
         raise SpaceError(f"cannot read the search space {path}: {error.strerror}") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that cannot be
@@ -183,7 +183,7 @@ def _one(where: str, value: Any) -> int:
     return values[0]
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class _UniqueKeySafeLoader(yaml.SafeLoader):
     """YAML whose mappings may not give a key twice; the plain loader keeps the last one silently."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
