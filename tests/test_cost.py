@@ -265,13 +265,20 @@ FUSED = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Hardswish, nn.ELU, nn.Flatten)
 FUSED_FUNCTIONS = (torch.relu, nn.functional.hardsigmoid)
 
 
+class WholeConvolutions(fx.Tracer):
+    """Sees each convolution as one step, however it computes its result."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, nn.Conv2d) or super().is_leaf_module(m, module_qualified_name)
+
+
 def peak_elements(arch: Architecture) -> int:
     """Most elements alive at once: a value lives from the step that writes it to the last that reads it.
 
     A step is a convolution with the batch norm and activation behind it, a pool, a product or a sum.
     """
     net = built(arch)
-    graph = fx.symbolic_trace(net)
+    graph = fx.GraphModule(net, WholeConvolutions().trace(net))
     ShapeProp(graph).propagate(torch.zeros(1, arch.in_channels, arch.resolution, arch.resolution))
     modules = dict(graph.named_modules())
     value: dict[fx.Node, fx.Node] = {}
