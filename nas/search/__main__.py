@@ -119,10 +119,10 @@ class _Tracked:
 def _trainings(settings: SearchSettings, problem: Problem, folder: Path) -> tuple[Images, Trainings]:
     """The images, decoded once at each size needed, and the trainings on them."""
     largest = max(problem.space.resolution)
-    native = describe(settings.data).native_resolution
-    confirm_pixels = min(settings.confirm.resolution or native, largest)
     proxy_pixels = min(settings.proxy.resolution, largest)
-    small, large = (_pictures(settings, pixels, folder) for pixels in (proxy_pixels, confirm_pixels))
+    small = _pictures(settings, proxy_pixels, folder)
+    confirm_pixels = min(settings.confirm.resolution or small.images.native_resolution, largest)
+    large = _pictures(settings, confirm_pixels, folder)
     recipe = Recipe(settings.proxy.epochs, settings.proxy.batch_size, settings.proxy.learning_rate)
     proxy = ShortTraining(small, recipe, Scale(proxy_pixels, largest), settings.seed)
     longer = dataclasses.replace(recipe, epochs=settings.confirm.epochs)
