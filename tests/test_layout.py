@@ -44,8 +44,8 @@ LIGHT = ROOMS[:4]
 HOMES = {
     "torch": ("nas/nets/", "nas/training/"),
     "pytorch_lightning": ("nas/training/",),
-    "onnxruntime": ("nas/latency/measure.py", "nas/nets/"),
-    "onnx": ("nas/nets/",),
+    "onnxruntime": ("nas/latency/measure.py", "nas/latency/runner.py", "nas/nets/"),
+    "onnx": ("nas/latency/graph.py", "nas/nets/"),
     "optuna": ("nas/search/",),
     "moocore": ("nas/search/",),
     "wandb": ("nas/report/wandb_tracker.py",),
@@ -54,7 +54,7 @@ HOMES = {
     "hydra": ("nas/commandline.py",),
     "omegaconf": ("nas/commandline.py",),
     "pydantic": ("nas/commandline.py",),
-    "rich": ("nas/report/", "nas/predict.py", "nas/validate.py", "nas/search/__main__.py"),
+    "rich": ("nas/report/", "nas/predict.py", "nas/record.py", "nas/validate.py", "nas/search/__main__.py"),
     "sklearn": ("nas/training/",),
     "PIL": ("nas/training/",),
 }
@@ -181,8 +181,8 @@ def test_the_changelog_has_this_version() -> None:
 
 def test_public_names_are_the_documented_ones() -> None:
     documented = {
-        *("Architecture", "Block", "Budget", "Cost", "HardwareProfile", "Latency", "SearchSpace"),
-        *("cost", "latency", "load_architecture", "load_profile", "load_space"),
+        *("Architecture", "Block", "Budget", "Cost", "HardwareProfile", "Latency", "Scores", "SearchSpace"),
+        *("cost", "latency", "load_architecture", "load_profile", "load_space", "score"),
     }
     assert set(nas.__all__) == documented
     assert len(nas.__all__) == len(documented)

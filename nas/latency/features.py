@@ -6,7 +6,7 @@ predicted milliseconds. All are in millions (of MACs, of elements, of weights); 
 clamp (relu, relu6) are fused into their convolution and cost nothing of their own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,6 +39,11 @@ EXPECTED_MS = {
     "int8": (0.014, 0.06, 0.25, 0.05, 0.5, 0.8, 0.3, 1.5, 0.3),
 }
 
+MILLION = 1e6
+
+# How a layer stands to what a profile has measured, from good to bad.
+INSIDE, OUTSIDE, UNMEASURED = range(3)
+
 _CLAMPS = ("none", "relu", "relu6")
 _LANES = 8
 # How far past the measured shapes still counts as measured, as a factor: maps down to 1/2 of the smallest
@@ -50,28 +55,36 @@ _FREE_BELOW = {("conv", "in_channels"), ("pool", "in_channels"), ("pool", "out_c
 
 
 @lru_cache(maxsize=65536)
-def layer_features(layer: Layer) -> tuple[float, ...]:
-    """FEATURES of one layer, without the last (the constant)."""
+def layer_counts(layer: Layer) -> tuple[int, ...]:
+    """FEATURES of one layer in units, without the last: whole numbers, so that sums are exact in any order."""
     pointwise = layer.op == "conv" and layer.kernel == 1
     depthwise = layer.op == "depthwise"
-    lanes = -(-layer.out_channels // _LANES) * _LANES / layer.out_channels
-    traffic = layer.in_elements + layer.out_elements
-    counts = (
-        layer.macs * lanes * pointwise,
+    lanes = -(-layer.out_channels // _LANES) * _LANES
+    return (
+        layer.macs // layer.out_channels * lanes * pointwise,
         layer.macs * (layer.op == "conv" and not pointwise),
         layer.macs * depthwise,
         layer.macs * (depthwise and layer.kernel > 3),
         layer.out_elements * pointwise,
-        traffic * (layer.op in ("depthwise", "pool")),
+        (layer.in_elements + layer.out_elements) * (layer.op in ("depthwise", "pool")),
         layer.params,
         layer.out_elements * (layer.op in ("add", "scale")),
     )
-    return tuple(count / 1e6 for count in counts)
+
+
+def layer_features(layer: Layer) -> tuple[float, ...]:
+    """FEATURES of one layer, without the last (the constant)."""
+    return tuple(count / MILLION for count in layer_counts(layer))
+
+
+def network_counts(arch: Architecture) -> list[int]:
+    """FEATURES of a network in units, without the last (the constant)."""
+    return [sum(counts) for counts in zip(*map(layer_counts, layers(arch)), strict=True)]
 
 
 def network_features(arch: Architecture) -> NDArray[np.float64]:
     """FEATURES of a network, shape `(len(FEATURES),)`."""
-    return np.append(np.sum([layer_features(layer) for layer in layers(arch)], axis=0), 1.0)
+    return np.array([*(count / MILLION for count in network_counts(arch)), 1.0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,11 @@ class Measured:
     kinds: frozenset[tuple[str, str]]
     kernels: frozenset[tuple[str, int, int]]
     ranges: tuple[tuple[str, str, int, int], ...]
+
+    @property
+    def limits(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """(smallest, largest) by (class, quantity)."""
+        return {(kind, quantity): (low, high) for kind, quantity, low, high in self.ranges}
 
 
 @lru_cache(maxsize=32)
@@ -128,20 +146,33 @@ def require_measured(arch: Architecture, ground: Measured) -> None:
 
 def outside(arch: Architecture, ground: Measured) -> tuple[str, ...]:
     """Reasons why `arch` lies outside the measured shapes, one per class and quantity; empty when inside."""
-    limits = {(kind, quantity): (low, high) for kind, quantity, low, high in ground.ranges}
-    reasons: dict[tuple[str, str], str] = {}
+    limits, reasons = ground.limits, dict[tuple[str, str], str]()
     for number, layer in enumerate(layers(arch), start=1):
-        kind = _class(layer)
-        if (kind, layer.kernel, layer.stride) not in ground.kernels:
-            reasons.setdefault((kind, "kernel"), f"layer {number}, {layer}: kernel and stride not measured")
-        for quantity, value in _quantities(layer):
-            low, high = limits[kind, quantity]
-            below, above = _SLACK[quantity.rpartition("_")[2]]
-            free_below = (kind, quantity) in _FREE_BELOW
-            if not (free_below or low / below <= value) or value > high * above:
-                reason = f"layer {number}, {layer}: {quantity} {value} is outside the measured {low} to {high}"
-                reasons.setdefault((kind, quantity), reason)
+        for quantity, departure in _departures(layer, ground, limits):
+            reasons.setdefault((_class(layer), quantity), f"layer {number}, {layer}: {departure}")
     return tuple(reasons.values())
+
+
+def standing(layer: Layer, ground: Measured) -> int:
+    """INSIDE the measured shapes, OUTSIDE them, or UNMEASURED: what `require_measured` refuses."""
+    if (_class(layer), _activation(layer)) not in ground.kinds:
+        return UNMEASURED
+    return OUTSIDE if any(_departures(layer, ground, ground.limits)) else INSIDE
+
+
+def _departures(
+    layer: Layer, ground: Measured, limits: Mapping[tuple[str, str], tuple[int, int]]
+) -> Iterator[tuple[str, str]]:
+    """(quantity, what is outside) wherever a layer of a measured class leaves the measured shapes."""
+    kind = _class(layer)
+    if (kind, layer.kernel, layer.stride) not in ground.kernels:
+        yield "kernel", "kernel and stride not measured"
+    for quantity, value in _quantities(layer):
+        low, high = limits[kind, quantity]
+        below, above = _SLACK[quantity.rpartition("_")[2]]
+        free_below = (kind, quantity) in _FREE_BELOW
+        if not (free_below or low / below <= value) or value > high * above:
+            yield quantity, f"{quantity} {value} is outside the measured {low} to {high}"
 
 
 def _class(layer: Layer) -> str:

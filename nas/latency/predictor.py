@@ -11,6 +11,7 @@ non-negative least squares (Lawson and Hanson 1974), deterministically and in mi
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,7 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from nas.latency.features import EXPECTED_MS, Measured, measured, network_features, outside, require_measured
+from nas.latency.features import (
+    EXPECTED_MS,
+    MILLION,
+    Measured,
+    measured,
+    network_counts,
+    network_features,
+    outside,
+    require_measured,
+)
 from nas.latency.profile import HardwareProfile
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
@@ -91,13 +101,36 @@ class LatencyPredictor:
             ProfileError: the profile holds no measurement of an op or an activation of `arch`.
         """
         require_measured(arch, self.ground)
-        ms = float(network_features(arch) @ np.array(self.coefficients))
+        ms = self.milliseconds(network_counts(arch))
         reasons = outside(arch, self.ground)
-        fastest = min(row.ms for row in self.profile.measurements)
-        slowest = max(row.ms for row in self.profile.measurements)
-        if not _SMALLEST * fastest <= ms <= _LARGEST * slowest:
+        if not self.resembles(ms):
+            fastest, slowest = self.measured_ms
             reasons += (f"{ms:.3g} ms is far outside the measured {fastest:.3g} to {slowest:.3g} ms",)
-        return Latency(ms, ms * max(0.0, 1 - self.margin), ms * (1 + self.margin), not reasons, reasons)
+        return Latency(ms, *self.interval(ms), not reasons, reasons)
+
+    # What follows takes one network's numbers or arrays of them, and gives both the same bits.
+
+    def milliseconds(self, counts: Iterable[Any]) -> Any:
+        """Milliseconds from FEATURES in units, without the constant: each an int, or an int array."""
+        ms = self.coefficients[-1]
+        for coefficient, count in zip(self.coefficients[:-1], counts, strict=True):
+            ms = ms + coefficient * (count / MILLION)
+        return ms
+
+    def interval(self, ms: Any) -> tuple[Any, Any]:
+        """Both ends of the interval around the prediction `ms`."""
+        return ms * max(0.0, 1 - self.margin), ms * (1 + self.margin)
+
+    def resembles(self, ms: Any) -> Any:
+        """Whether `ms` lies from half the fastest measured network to twice the slowest."""
+        fastest, slowest = self.measured_ms
+        return (_SMALLEST * fastest <= ms) & (ms <= _LARGEST * slowest)
+
+    @property
+    def measured_ms(self) -> tuple[float, float]:
+        """Milliseconds of the fastest and the slowest measured network."""
+        times = [row.ms for row in self.profile.measurements]
+        return min(times), max(times)
 
 
 def latency(arch: Architecture, profile: HardwareProfile) -> Latency:

@@ -34,5 +34,5 @@ def cost(arch: Architecture, precision: str = "fp32") -> Cost:
     width = BYTES[precision]
     walk = list(layers(arch))
     params = sum(layer.params for layer in walk)
-    peak = max(layer.in_elements + layer.out_elements + layer.held for layer in walk)
+    peak = max(layer.live_elements for layer in walk)
     return Cost(sum(layer.macs for layer in walk), params, params * width, peak * width)

@@ -60,6 +60,11 @@ class Layer:
         """Elements of the output."""
         return self.out_channels * self.out_size**2
 
+    @property
+    def live_elements(self) -> int:
+        """Elements in memory while it runs: input, output and what is held."""
+        return self.in_elements + self.out_elements + self.held
+
     def __str__(self) -> str:
         size = f"{self.in_channels}x{self.in_size}x{self.in_size} -> {self.out_channels}"
         return f"{self.op} {self.kernel}x{self.kernel}/{self.stride} {size} ({self.activation})"
