@@ -1,0 +1,304 @@
+"""Training-free scores: each against a second computation or a property of its definition."""
+
+import copy
+import math
+import pickle
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nas.errors import ConfigError, DataError
+from nas.nets.build import build
+from nas.spaces.architecture import Architecture, Block
+from nas.training.fit import use_one_thread
+from nas.training.proxies import Pictures, Scale
+from nas.training.scores import SCORES, TrainingFree, Unscorable, combine, graph_counts
+from nas.training.scores.naswot import naswot, naswot_layers
+from nas.training.scores.subject import NONLINEAR, Subject, weights, without
+from nas.training.scores.synflow import synflow
+from nas.training.scores.zen import CHANGE, IMAGES, zen
+from nas.training.scores.zico import zico
+from nas.training.sources import DataSettings, Images, prepare
+
+PIXELS = 16
+ALL = tuple(SCORES)
+SMALL = Architecture.from_notation("16x1 conv3/2-8 fc10")
+LARGE = Architecture.from_notation("16x1 conv3/2-16 mb3e6-16 mb5e6/2-32 mb3e6-32 conv1-64 fc10")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    use_one_thread()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
+    """Digits at 16 pixels, one channel."""
+    folder = tmp_path_factory.mktemp("digits") / "images"
+    prepare(DataSettings("digits", limit=120, val_fraction=0.2, test_fraction=0.2), 0, PIXELS, folder)
+    return Pictures(folder, flip=True, shift=1)
+
+
+@pytest.fixture
+def evaluator(pictures: Pictures) -> TrainingFree:
+    return TrainingFree(pictures, ALL, Scale(PIXELS, PIXELS), seed=0, images=16)
+
+
+def subject(net: nn.Module, images: Tensor, labels: Tensor | None = None, seed: int = 0) -> Subject:
+    assert isinstance(net, nn.Sequential)
+    return Subject(net.train(), images, torch.zeros(len(images), dtype=torch.long) if labels is None else labels, seed)
+
+
+def drawn(arch: Architecture, seed: int = 0, images: int = 8) -> Subject:
+    """`arch` with weights of `seed`, on noise that is always the same."""
+    torch.manual_seed(seed)
+    net = build(arch)
+    shape = (images, arch.in_channels, arch.resolution, arch.resolution)
+    return subject(net, torch.randn(shape, generator=torch.Generator().manual_seed(9)))
+
+
+def with_activation(arch: Architecture, activation: str) -> Architecture:
+    return replace(arch, blocks=tuple(replace(block, activation=activation) for block in arch.blocks))
+
+
+# --- NASWOT ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.ReLU6, nn.Hardswish, nn.ELU])
+def test_naswot_counts_equal_signs(activation: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    first, second = nn.Conv2d(2, 3, 3), nn.Conv2d(3, 4, 1)
+    images = torch.randn(5, 2, 6, 6)
+    given = subject(nn.Sequential(first, activation(), second, activation(), nn.Flatten()), images)
+    with torch.no_grad():
+        before = [first(images), second(activation()(first(images)))]
+    codes = [[[value > 0 for value in image.flatten().tolist()] for image in layer] for layer in before]
+    kernels = np.zeros((2, 5, 5))
+    for layer, i, j in product(range(2), range(5), range(5)):
+        kernels[layer, i, j] = sum(a == b for a, b in zip(codes[layer][i], codes[layer][j], strict=True))
+    assert (given.kernels.numpy() == kernels).all()
+    assert naswot(given) == pytest.approx(np.log(np.linalg.det(kernels.sum(0) + np.eye(5))))
+    assert naswot_layers(given) == pytest.approx(sum(np.log(np.linalg.det(k + np.eye(5))) for k in kernels))
+
+
+def test_naswot_leaves_no_hooks() -> None:
+    given = drawn(SMALL)
+    naswot(given)
+    assert not any(module._forward_pre_hooks for module in given.net.modules())
+
+
+def test_naswot_of_equal_images_and_without_activations() -> None:
+    twice = drawn(SMALL)
+    same = subject(twice.net, twice.images[:1].expand(8, -1, -1, -1))
+    assert 0 < naswot(same) < naswot(twice)
+    linear = drawn(with_activation(SMALL, "none"))
+    assert naswot(linear) == naswot_layers(linear) == 0
+
+
+# --- SynFlow --------------------------------------------------------------------------------------
+
+
+def test_synflow_of_a_chain_in_closed_form() -> None:
+    torch.manual_seed(0)
+    chain = [nn.Conv2d(2, 3, 1, bias=False), nn.Conv2d(3, 4, 1, bias=False), nn.Linear(4, 5, bias=False)]
+    one, two, three = chain
+    net = nn.Sequential(one, nn.BatchNorm2d(3), nn.ReLU6(), two, nn.AdaptiveAvgPool2d(1), nn.Flatten(), three)
+    flow = np.ones(2)
+    for layer in chain:
+        flow = np.abs(layer.weight.detach().double().numpy().reshape(len(layer.weight), -1)) @ flow
+    # each layer's weights carry all that flows, once
+    assert synflow(subject(net, torch.randn(4, 2, 6, 6))) == pytest.approx(math.log(len(chain) * flow.sum()))
+
+
+def test_synflow_of_shortcuts_by_finite_differences() -> None:
+    given = drawn(LARGE)
+    net = without(copy.deepcopy(given.net), nn.BatchNorm2d, *NONLINEAR).double()
+    start = [weight.detach().abs() for weight in weights(net)]
+
+    def flow(scale: float) -> float:
+        with torch.no_grad():
+            for weight, value in zip(weights(net), start, strict=True):
+                weight.copy_(value * scale)
+            return float(net(torch.ones(1, 1, PIXELS, PIXELS, dtype=torch.float64)).sum())
+
+    step = 1e-5
+    assert synflow(given) == pytest.approx(math.log((flow(1 + step) - flow(1 - step)) / (2 * step)), rel=1e-8)
+
+
+def test_synflow_sees_neither_activations_nor_images_nor_depth_of_hundreds() -> None:
+    assert synflow(drawn(LARGE)) == synflow(drawn(with_activation(LARGE, "hswish")))
+    assert synflow(drawn(LARGE)) == synflow(drawn(LARGE, images=4))
+    deep = Architecture(4, 1, 2, (Block("conv", 3, 1, 16),) * 200)
+    assert math.isfinite(synflow(drawn(deep)))
+
+
+def test_synflow_of_a_dead_network_is_not_finite() -> None:
+    given = drawn(SMALL)
+    torch.nn.init.zeros_(weights(given.net)[0])
+    assert synflow(given) == -math.inf
+
+
+# --- ZiCo -----------------------------------------------------------------------------------------
+
+
+def test_zico_of_softmax_regression_in_closed_form() -> None:
+    torch.manual_seed(0)
+    linear = nn.Linear(6, 3, bias=False)
+    images, labels = torch.randn(8, 1, 2, 3), torch.tensor([0, 1, 2, 0, 2, 1, 1, 0])
+    gradients = []
+    for part in (slice(0, 4), slice(4, 8)):
+        x, weight = images[part].flatten(1).double().numpy(), linear.weight.detach().double().numpy()
+        odds = np.exp(x @ weight.T)
+        gradients.append((odds / odds.sum(1, keepdims=True) - np.eye(3)[labels[part]]).T @ x / 4)
+    ratio = np.abs(gradients).mean(0) / np.std(gradients, axis=0)
+    found = zico(subject(nn.Sequential(nn.Flatten(), linear), images, labels))
+    assert found == pytest.approx(math.log(ratio.sum()), rel=1e-4)
+
+
+def test_zico_leaves_out_what_does_not_vary_and_keeps_what_is_not_a_number() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    images = torch.randn(2, 1, 2, 2).repeat(2, 1, 1, 1)
+    assert zico(subject(net, images)) == 0
+    torch.nn.init.constant_(weights(net)[0], math.nan)
+    assert math.isnan(zico(subject(net, images)))
+
+
+# --- Zen ------------------------------------------------------------------------------------------
+
+
+def test_zen_of_one_linear_layer() -> None:
+    net = nn.Sequential(nn.Conv2d(2, 3, 1, bias=False), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+    generator = torch.Generator().manual_seed(5)
+    _, change = torch.randn((2, IMAGES, 2, 4, 4), generator=generator)
+    weight = torch.empty(3, 2, 1, 1).normal_(generator=generator).flatten(1)
+    moved = torch.einsum("oi,nihw->nohw", weight, CHANGE * change)
+    expected = moved.square().sum((1, 2, 3)).sqrt().mean().log()
+    assert zen(subject(net, torch.zeros(4, 2, 4, 4), seed=5)) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_zen_gives_back_what_batch_norm_divides_by() -> None:
+    bare = [nn.Conv2d(1, 1, 3, bias=False), nn.Conv2d(1, 1, 3, bias=False)]
+    normed = [bare[0], nn.BatchNorm2d(1, eps=1e-9), bare[1], nn.BatchNorm2d(1, eps=1e-9)]
+    end = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2)]
+    images = torch.zeros(4, 1, 8, 8)
+    plain, compensated = (zen(subject(nn.Sequential(*part, *end), images)) for part in (bare, normed))
+    unbiased = sum(math.log(n / (n - 1)) / 2 for n in (2 * IMAGES * 36, 2 * IMAGES * 16))  # running variances are
+    assert compensated == pytest.approx(plain + unbiased, abs=1e-4)
+
+
+def test_zen_sees_neither_images_nor_initial_weights_nor_shortcuts() -> None:
+    assert zen(drawn(LARGE, seed=0)) == zen(drawn(LARGE, seed=1))
+    given = drawn(LARGE)
+    bodies = nn.Sequential(*(getattr(part, "body", part) for part in given.net))
+    assert zen(given) == zen(subject(bodies, torch.ones_like(given.images)))
+
+
+# --- all of them ----------------------------------------------------------------------------------
+
+
+def test_larger_networks_score_higher(evaluator: TrainingFree) -> None:
+    small, large = evaluator(SMALL).values, evaluator(LARGE).values
+    assert [name for name in ALL if large[name] > small[name]] == list(ALL)
+
+
+def test_equal_seeds_give_equal_scores_and_others_do_not(evaluator: TrainingFree) -> None:
+    before = torch.get_rng_state()
+    first = evaluator(LARGE)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert list(first.values) == list(ALL)
+    assert list(first.seconds) == ["build", *ALL]
+    assert pickle.loads(pickle.dumps(evaluator))(LARGE).values == first.values
+    other = replace(evaluator, seed=1)(LARGE).values
+    assert all(other[name] != first.values[name] for name in ALL)
+
+
+def test_scores_do_not_depend_on_which_are_asked_for(evaluator: TrainingFree) -> None:
+    together = evaluator(LARGE).values
+    alone = {name: replace(evaluator, scores=(name,))(LARGE).values[name] for name in reversed(ALL)}
+    assert alone == together
+
+
+@pytest.mark.parametrize(
+    "notation",
+    [
+        "8x1 conv3/2-8 mb5e6/2-16 mb5e6/2-16 mb5e6-16 mb3e3/2-24 fc10",  # maps of one pixel
+        "16x1 conv3-8:none mb3e3/2-16:none sep3-16:none fc10",  # no activation at all
+        "16x1 conv3/2-8:hswish mb3e4-8:hswish:nobn:se0.25 sep5/2-16:elu:nobn fc10",
+    ],
+)
+def test_odd_networks_have_scores(evaluator: TrainingFree, notation: str) -> None:
+    arch = Architecture.from_notation(notation)
+    assert all(math.isfinite(value) for value in evaluator(arch).values.values())
+
+
+def test_more_images_than_there_are(evaluator: TrainingFree, pictures: Pictures) -> None:
+    wide = replace(evaluator, images=1000)
+    assert len(wide.subject(SMALL).images) == len(pictures.images.train)
+    assert math.isfinite(wide(SMALL).values["naswot"])
+
+
+def test_batch_norm_trains_on_plain_images_of_the_scaled_size(evaluator: TrainingFree) -> None:
+    half = replace(evaluator, scale=Scale(8, PIXELS)).subject(SMALL)
+    assert all(module.training for module in half.net.modules())
+    assert half.images.shape == (16, 1, 8, 8)
+    plain = replace(evaluator.pictures, flip=False, shift=0)
+    assert torch.equal(replace(evaluator, pictures=plain).subject(SMALL).images, evaluator.subject(SMALL).images)
+
+
+def test_a_score_that_is_not_finite_is_named(evaluator: TrainingFree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SCORES, "zen", lambda given: math.inf)  # type: ignore[arg-type]
+    with pytest.raises(Unscorable, match=r"the score zen of 16x1 conv3/2-8 fc10 is inf"):
+        evaluator(SMALL)
+
+
+def test_wrong_settings_are_named(evaluator: TrainingFree, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"unknown score 'snip'; known: .*naswot"):
+        replace(evaluator, scores=("naswot", "snip"))
+    with pytest.raises(ConfigError, match="at least 4 images, got 3"):
+        replace(evaluator, images=3)
+    images = evaluator.pictures.images
+    few = replace(images.train, pixels=images.train.pixels[:3], labels=images.train.labels[:3])
+    fewer: Images = replace(images, train=few)
+    monkeypatch.setattr(Pictures, "images", fewer)
+    with pytest.raises(DataError, match="at least 4 training images, got 3"):
+        evaluator(SMALL)
+
+
+# --- counts and ranks -----------------------------------------------------------------------------
+
+
+def test_counts_of_a_network_by_hand() -> None:
+    arch = Architecture.from_notation("16x3 conv3/2-8 mb5e3-8:se0.25 fc10")
+    found = graph_counts(arch)
+    hidden = 24 * 8 * 8
+    assert found["depth"] == 4
+    assert found["shortcuts"] == 1
+    assert found["log_units"] == pytest.approx(math.log1p(8 * 8 * 8 + 2 * hidden))
+    assert found["log_receptive_field"] == pytest.approx(math.log(1 + 2 + 4 * 2))
+    gate = 24 * 8 + 8 * 24
+    macs = 27 * 8 * 64 + 8 * hidden + 25 * hidden + gate + 24 * 8 * 64 + 80
+    assert found["log_macs"] == pytest.approx(math.log(macs))
+    params = 27 * 8 + 16 + 8 * 24 + 48 + 25 * 24 + 48 + gate + 8 + 24 + 24 * 8 + 16 + 90
+    assert found["log_params"] == pytest.approx(math.log(params))
+
+
+def test_combination_is_of_ranks() -> None:
+    table = {"one": [1.0, 5.0, 2.0, 2.0], "two": [0.0, 3.0, 9.0, 1.0]}
+    expected = np.log([1 / 4, 4 / 4, 2.5 / 4, 2.5 / 4]) + np.log([1 / 4, 3 / 4, 4 / 4, 2 / 4])
+    assert combine(table) == pytest.approx(expected)
+    assert combine({**table, "one": np.exp(table["one"])}) == pytest.approx(expected)
+    assert combine({"one": [7.0]}).tolist() == [0.0]
+
+
+@pytest.mark.parametrize("table", [{}, {"a": [1.0, math.nan]}, {"a": [1.0], "b": [1.0, 2.0]}])
+def test_what_cannot_be_combined(table: dict[str, list[float]]) -> None:
+    with pytest.raises(ValueError, match=r"finite|same shape|at least one array"):
+        combine(table)
