@@ -15,8 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.errors import SpaceError
+from nas.spaces.additive import Costs, limits_of
 from nas.spaces.architecture import Architecture, Block
-from nas.spaces.inverse import match
+from nas.spaces.budget import Budget
+from nas.spaces.counting import Count, count_inside
+from nas.spaces.drawing import draw
+from nas.spaces.places import places
 from nas.spaces.stage import Stage, Variable
 
 Genotypes = npt.NDArray[np.int64]
@@ -60,13 +64,55 @@ class SearchSpace:
         """The same choices for images of `in_channels` channels and `classes` classes."""
         return replace(self, in_channels=in_channels, classes=classes)
 
-    def sample(self, rng: np.random.Generator, n: int) -> Genotypes:
-        """N genotypes, shape (n, variables): each choice uniform and independent of the others.
+    def count(self, budget: Budget | None = None, *, precision: str = "fp32", costs: Costs | None = None) -> Count:
+        """How many distinct networks fit the budget; without one, how many there are, exactly.
 
-        Uniform over choices is not uniform over networks: those that many genotypes encode
-        (shallow ones) come up more often, and repeats occur.
+        Exact for spaces of up to 50,000 networks and for limits that leave no more; otherwise certain
+        bounds (`count_inside` says how). `costs` gives measures beyond MACs, params and weights at
+        `precision`, by their name in the budget: `{"latency_ms": AdditiveCost(per_layer, constant)}`.
+
+        Raises:
+            BudgetError: the budget limits the latency, and `costs` does not give it.
         """
-        return rng.integers(0, self._counts, size=(n, len(self.variables)), dtype=np.int64)
+        return count_inside(self, limits_of(budget or Budget(), costs, precision))
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        n: int,
+        budget: Budget | None = None,
+        *,
+        spread: str | None = None,
+        precision: str = "fp32",
+        costs: Costs | None = None,
+        accept: Callable[[Architecture], bool] | None = None,
+    ) -> Genotypes:
+        """N genotypes, shape (n, variables).
+
+        With `rng` and `n` alone, each choice is uniform and independent of the others. That is not
+        uniform over networks: those that many genotypes encode (shallow ones) come up more often, and
+        repeats occur.
+
+        With a budget, distinct networks inside it, uniform over *networks*, as canonical genotypes;
+        `Budget()` has no limits. `accept` refuses some. There are fewer than n only where no more exist:
+        then all are given, in random order.
+
+        With `spread`, a measure such as `"macs"`: an equal share from each of 20 bins of that measure,
+        from the least of any network to the limit, uniform inside a bin. The bins have equal width on a
+        log scale, since costs span orders of magnitude and most networks are near the limit. What a bin
+        lacks goes to the others. Where the budget limits only other measures, the range ends at the
+        largest of 256 networks spread over the tightest limit; a bin that holds less than about one in
+        4,000 of what its range of cost holds may then count as empty.
+
+        `precision` and `costs` are as in `count`. Tables are made once for each space, cost and limit.
+
+        Raises:
+            BudgetError: no network fits, the message names the smallest; several limits or `accept`
+                leave so few of so many that drawing did not find n.
+        """
+        if budget is None and spread is None and accept is None:
+            return rng.integers(0, self._counts, size=(n, len(self.variables)), dtype=np.int64)
+        return draw(self, rng, n, budget or Budget(), spread, precision, costs, accept)
 
     def mutate(self, rng: np.random.Generator, row: Genotypes) -> Genotypes:
         """A copy of `row` with each choice changed with probability 1 / variables, and at least one."""
@@ -107,12 +153,11 @@ class SearchSpace:
         """
         fits = arch.resolution in self.resolution
         fits &= (arch.in_channels, arch.classes) == (self.in_channels, self.classes)
-        for width, strides in product(self.width, self.strides) if fits else ():
-            found = match(arch, self.stages, width, strides, self.in_channels)
-            if found is not None:
-                found |= {"resolution": arch.resolution, "width": width, "strides": strides}
-                indices = [v.values.index(found[v.name]) if v.name in found else 0 for v in self.variables]
-                return np.array(indices, dtype=np.int64)
+        found = places(self).read(arch) if fits else None
+        if found is not None:
+            found["resolution"] = arch.resolution
+            indices = [v.values.index(found[v.name]) if v.name in found else 0 for v in self.variables]
+            return np.array(indices, dtype=np.int64)
         raise SpaceError(f"the network is not in the space {self.name}: {arch.notation}")
 
     def contains(self, arch: Architecture) -> bool:
