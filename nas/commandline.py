@@ -6,6 +6,7 @@ Exit codes: 0 done; 2 the user's input is wrong (one line); 1 anything else; 130
 import dataclasses
 import hashlib
 import json
+import keyword
 import os
 import re
 import shlex
@@ -30,8 +31,21 @@ from nas.resources import data_dir, names
 
 Settings = TypeVar("Settings")
 
-FREE = ("trials", "time_limit", "workers", "storage", "confirm", "executor", "tracker", "hydra")
+FREE = (
+    "trials",
+    "time_limit",
+    "patience",
+    "patience_gain",
+    "workers",
+    "storage",
+    "confirm",
+    "executor",
+    "tracker",
+    "hydra",
+)
 """Settings of a search that may change when it is resumed; all others name the run folder."""
+
+_KINDS = ("function", "constrained", "literal[", "list[")  # pydantic's words in a place, between the keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +108,27 @@ def parse(config: DictConfig, settings: type[Settings]) -> Settings:
     """
     if missing := sorted(OmegaConf.missing_keys(config)):
         raise ConfigError(f"{missing[0]} is not set; give {missing[0]}=…")
-    values = OmegaConf.to_container(config, resolve=True)
-    values = typing.cast(dict[str, Any], values)
+    container = typing.cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+    values = {_field(key): value for key, value in container.items()}
     _reject_unknown("", values, settings)
     try:
         return TypeAdapter(settings).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function", "constrained")))
+        parts = [str(part) for part in first["loc"]]
+        where = ".".join(_key(part) for part in parts if not part.startswith(_KINDS))
         problem = first["msg"][0].lower() + first["msg"][1:]
         raise ConfigError(f"{where}: {problem}, got {first['input']!r}") from None
+
+
+def _field(key: str) -> str:
+    """The dataclass field of a key: Python's own words get an underscore (`import` is `import_`)."""
+    return f"{key}_" if keyword.iskeyword(key) else key
+
+
+def _key(field: str) -> str:
+    """The key of a dataclass field."""
+    return field.removesuffix("_")
 
 
 def _guarded(action: Callable[[], None]) -> int:
@@ -136,7 +161,9 @@ def _reject_unknown(where: str, values: Mapping[str, Any], settings: Any) -> Non
     hints = typing.get_type_hints(settings)
     for key, value in values.items():
         if key not in hints:
-            raise ConfigError(f"unknown setting {where + key!r}; known: {names(where + known for known in hints)}")
+            raise ConfigError(
+                f"unknown setting {where + key!r}; known: {names(where + _key(known) for known in hints)}"
+            )
         if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
             _reject_unknown(f"{where}{key}.", value, hints[key])
 
@@ -169,7 +196,7 @@ def _known_beside(key: str, settings: Any) -> str:
         if not dataclasses.is_dataclass(inner):
             break
         place, prefix = inner, f"{prefix}{part}."
-    return names(prefix + known for known in typing.get_type_hints(place))
+    return names(prefix + _key(known) for known in typing.get_type_hints(place))
 
 
 def _run_folder(*, _root_: DictConfig) -> str:

@@ -27,6 +27,7 @@ import nas
 from nas.commandline import parse
 from nas.errors import SpaceError
 from nas.predict import PredictSettings
+from nas.record import RecordSettings
 from nas.search.settings import SearchSettings
 from nas.spaces.cost import cost
 from nas.spaces.load import known_spaces, load_space
@@ -59,7 +60,12 @@ HOMES = {
     "PIL": ("nas/training/",),
 }
 DISTRIBUTIONS = {"pil": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
-SETTINGS: dict[str, Any] = {"search": SearchSettings, "predict": PredictSettings, "validate": ValidateSettings}
+SETTINGS: dict[str, Any] = {
+    "search": SearchSettings,
+    "predict": PredictSettings,
+    "validate": ValidateSettings,
+    "record": RecordSettings,
+}
 
 
 def where(path: Path) -> str:

@@ -4,9 +4,19 @@ from dataclasses import dataclass, replace
 
 from numpy.typing import ArrayLike
 
-from nas.latency.features import INSIDE, UNMEASURED, Measured, layer_counts, require_measured, standing
+from nas.errors import ProfileError
+from nas.latency.features import (
+    INSIDE,
+    UNMEASURED,
+    Measured,
+    layer_counts,
+    layer_features,
+    require_measured,
+    standing,
+)
 from nas.latency.predictor import predictor
 from nas.latency.profile import HardwareProfile
+from nas.spaces.additive import AdditiveCost
 from nas.spaces.layers import Layer
 from nas.spaces.score import Scores, checked, cost_counts, cost_scores, totals
 from nas.spaces.space import SearchSpace
@@ -52,3 +62,27 @@ class _Counting:
     def __call__(self, layer: Layer) -> Counts:
         sums, peaks = cost_counts(layer)
         return sums + layer_counts(layer), (*peaks, standing(layer, self.ground))
+
+
+def additive_latency(profile: HardwareProfile) -> AdditiveCost:
+    """The predicted milliseconds as a sum over layers, for counting and drawing (nas/spaces/additive.py).
+
+    Raises (when it meets such a layer):
+        ProfileError: the profile holds no measurement of the layer's op or activation.
+    """
+    forecast = predictor(profile)
+    return AdditiveCost(_LayerMilliseconds(forecast.coefficients, forecast.ground), forecast.coefficients[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class _LayerMilliseconds:
+    """Milliseconds of one layer; equal coefficients and ground make it equal, so that tables are shared."""
+
+    coefficients: tuple[float, ...]
+    ground: Measured
+
+    def __call__(self, layer: Layer) -> float:
+        if standing(layer, self.ground) == UNMEASURED:
+            raise ProfileError(f"{self.ground.profile} has no measured layer like {layer}")
+        pairs = zip(self.coefficients[:-1], layer_features(layer), strict=True)
+        return sum(coefficient * feature for coefficient, feature in pairs)

@@ -3,16 +3,18 @@
     hardware_profiles/<device>/
         profile.yaml     provenance, and the configurations (cores, threads, precision) measured
         networks.csv     name,notation
-        latency.csv      configuration,name,mean_ms,spread_ms
+        latency.csv      configuration,name,mean_ms,spread_ms, and what else `nas.record` knows (RECORDED)
+        kernels.csv      from nas.record: the runtime's own split of a network's time over its layers
+        layers.csv       from nas.record: layers measured alone
 
 A new device is a new folder. Times are milliseconds for one inference at batch 1; the spread is the
-standard deviation over the repeats.
+standard deviation over the repeats. Networks whose role is `validate` are kept from every fit.
 """
 
 import csv
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,25 +25,55 @@ from nas.errors import ArchitectureError, ProfileError
 from nas.resources import data_dir, names
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import BYTES
+from nas.spaces.layers import LAYER_OPS, Layer, out_size
 
 _PROVENANCE = ("device", "soc", "runtime", "runtime_version", "method", "repeats", "date", "source", "license")
 _REQUIRED = {*_PROVENANCE, "default", "configurations"}
 _CONFIGURATION = {"cores", "threads", "precision"}
 
+ROLES = ("fit", "validate")
+LATENCY = ("configuration", "name", "mean_ms", "spread_ms")
+RECORDED = ("role", "low_ms", "high_ms", "bursts", "runs")
+"""Further columns of latency.csv: the role, the range of the bursts' figures, and the bursts and runs behind them."""
+KERNELS = ("configuration", "name", "layers_us", "other_us")
+"""`layers_us`: microseconds of each layer of the walk, parted by blanks; a layer fused into another has 0."""
+_SHAPE = ("op", "kernel", "stride", "in_channels", "out_channels", "in_size", "activation", "norm", "bias")
+LAYERS = ("configuration", *_SHAPE, "mean_ms", "spread_ms", "kernel_us")
+"""A layer alone: the milliseconds of its session, and microseconds of its kernels, without reorders and calls."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One network timed on one configuration: mean and standard deviation in milliseconds."""
+    """One network timed on one configuration: mean and standard deviation in milliseconds.
+
+    `layers_ms`: where the runtime was profiled, its time for each layer of the walk, and `other_ms` for what
+    is no layer (changes of layout, say). The profiler itself adds microseconds to each, so the sum can exceed `ms`.
+    """
 
     name: str
     architecture: Architecture
     ms: float
     spread_ms: float
+    layers_ms: tuple[float, ...] = ()
+    other_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTime:
+    """One layer measured alone: its session's milliseconds with their spread, and those of its kernels."""
+
+    layer: Layer
+    ms: float
+    spread_ms: float
+    kernel_ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class HardwareProfile:
-    """One configuration of one device: provenance and the networks measured on it."""
+    """One configuration of one device: provenance and the networks measured on it.
+
+    `held_out` are networks kept from the fit for validation; `layer_times` are layers measured alone.
+    """
 
     name: str
     configuration: str
@@ -59,6 +91,8 @@ class HardwareProfile:
     license: str
     notes: tuple[str, ...]
     measurements: tuple[Measurement, ...]
+    held_out: tuple[Measurement, ...] = ()
+    layer_times: tuple[LayerTime, ...] = ()
 
     def __hash__(self) -> int:  # caches look profiles up often: hashing every network would cost more than predicting
         return hash((self.name, self.configuration, self.runtime, self.date, len(self.measurements)))
@@ -70,8 +104,11 @@ class HardwareProfile:
 
     def provenance(self) -> dict[str, Any]:
         """Everything but the measurements, as JSON values, with their number as `networks`."""
-        fields = {key: value for key, value in asdict(self).items() if key != "measurements"}
+        fields = {key: getattr(self, key) for key in self.__slots__ if key not in _ROWS}
         return {**fields, "notes": list(self.notes), "networks": len(self.measurements)}
+
+
+_ROWS = ("measurements", "held_out", "layer_times")
 
 
 def known_profiles() -> dict[str, Path]:
@@ -106,6 +143,7 @@ def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> Hardwar
         known = names(data["configurations"])
         raise ProfileError(f"{folder.name} has no configuration {configuration!r}; known: {known}")
     settings = data["configurations"][configuration]
+    measurements = _measurements(folder, configuration)
     return HardwareProfile(
         name=folder.name,
         configuration=configuration,
@@ -113,7 +151,9 @@ def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> Hardwar
         threads=settings["threads"],
         precision=settings["precision"],
         notes=tuple(str(note) for note in data.get("notes", ())),
-        measurements=_measurements(folder, configuration),
+        measurements=measurements["fit"],
+        held_out=measurements["validate"],
+        layer_times=_layer_times(folder, configuration),
         **{key: str(data[key]) for key in _PROVENANCE},
     )
 
@@ -145,7 +185,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
 
 
 def _check_configuration(where: str, settings: Any) -> None:
-    _require_keys(where, settings, _CONFIGURATION, {"note"})
+    _require_keys(where, settings, _CONFIGURATION, {"note", "recorded"})
     threads = settings["threads"]
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise ProfileError(f"{where}.threads must be a whole number above 0, got {threads!r}")
@@ -164,7 +204,8 @@ def _require_keys(where: str, data: Any, required: set[str], optional: set[str])
         raise ProfileError(f"{where}{join}{sorted(unknown)[0]} is not known; known: {names(required | optional)}")
 
 
-def _measurements(folder: Path, configuration: str) -> tuple[Measurement, ...]:
+def _measurements(folder: Path, configuration: str) -> dict[str, tuple[Measurement, ...]]:
+    """The networks measured on `configuration`, by role."""
     networks: dict[str, Architecture] = {}
     for where, row in _rows(folder / "networks.csv", ("name", "notation")):
         if row["name"] in networks:
@@ -173,36 +214,104 @@ def _measurements(folder: Path, configuration: str) -> tuple[Measurement, ...]:
             networks[row["name"]] = Architecture.from_notation(row["notation"])
         except ArchitectureError as error:
             raise ProfileError(f"{where}: {error}") from None
-    found: dict[tuple[str, str], Measurement] = {}
-    for where, row in _rows(folder / "latency.csv", ("configuration", "name", "mean_ms", "spread_ms")):
-        key = row["configuration"], row["name"]
-        if key in found:
-            raise ProfileError(f"{where}: network {row['name']!r} is measured twice on {row['configuration']!r}")
-        if row["name"] not in networks:
-            raise ProfileError(f"{where}: network {row['name']!r} is not in networks.csv")
+    kernels = _kernels(folder, configuration)
+    seen: set[tuple[str, str]] = set()
+    chosen: dict[str, list[Measurement]] = {role: [] for role in ROLES}
+    for where, row in _rows(folder / "latency.csv", LATENCY, RECORDED):
+        name, key = row["name"], (row["configuration"], row["name"])
+        if key in seen:
+            raise ProfileError(f"{where}: network {name!r} is measured twice on {row['configuration']!r}")
+        if name not in networks:
+            raise ProfileError(f"{where}: network {name!r} is not in networks.csv")
+        seen.add(key)
         ms, spread_ms = _number(where, row, "mean_ms"), _number(where, row, "spread_ms")
         if ms == 0:
             raise ProfileError(f"{where}: mean_ms must be above 0, got {row['mean_ms']!r}")
-        found[key] = Measurement(row["name"], networks[row["name"]], ms, spread_ms)
-    chosen = tuple(measurement for key, measurement in found.items() if key[0] == configuration)
-    if len(chosen) < 4:
+        if (role := row.get("role", "fit")) not in ROLES:
+            raise ProfileError(f"{where}: role must be one of {names(ROLES)}, got {role!r}")
+        if row["configuration"] == configuration:
+            layers_ms, other_ms = kernels.get(name, ((), 0.0))
+            chosen[role].append(Measurement(name, networks[name], ms, spread_ms, layers_ms, other_ms))
+    if len(chosen["fit"]) < 4:
         raise ProfileError(
-            f"{folder / 'latency.csv'}: {configuration} has {len(chosen)} networks; a fit needs 4 or more"
+            f"{folder / 'latency.csv'}: {configuration} has {len(chosen['fit'])} networks; a fit needs 4 or more"
         )
-    return chosen
+    return {role: tuple(found) for role, found in chosen.items()}
 
 
-def _rows(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row with its `file:line`."""
+def _kernels(folder: Path, configuration: str) -> dict[str, tuple[tuple[float, ...], float]]:
+    """Milliseconds per layer and of what is no layer, by network."""
+    if not (folder / "kernels.csv").exists():
+        return {}
+    found = {}
+    for where, row in _rows(folder / "kernels.csv", KERNELS):
+        if row["configuration"] == configuration:
+            layers = tuple(_number(where, {"layers_us": cell}, "layers_us") / 1e3 for cell in row["layers_us"].split())
+            found[row["name"]] = layers, _number(where, row, "other_us") / 1e3
+    return found
+
+
+def _layer_times(folder: Path, configuration: str) -> tuple[LayerTime, ...]:
+    if not (folder / "layers.csv").exists():
+        return ()
+    return tuple(
+        LayerTime(
+            read_layer(where, row),
+            _number(where, row, "mean_ms"),
+            _number(where, row, "spread_ms"),
+            _number(where, row, "kernel_us") / 1e3,
+        )
+        for where, row in _rows(folder / "layers.csv", LAYERS)
+        if row["configuration"] == configuration
+    )
+
+
+def layer_cells(layer: Layer) -> dict[str, Any]:
+    """What tells `layer` from others, as cells of layers.csv."""
+    return {key: int(value) if isinstance(value := getattr(layer, key), bool) else value for key in _SHAPE}
+
+
+def read_layer(where: str, row: Mapping[str, Any]) -> Layer:
+    """The layer of a row with the cells of `layer_cells`.
+
+    Raises:
+        ProfileError: a cell is not what it must be; `where` says in which row.
+    """
+    if row["op"] not in LAYER_OPS:
+        raise ProfileError(f"{where}: op must be one of {names(LAYER_OPS)}, got {row['op']!r}")
+    try:
+        cells = {key: int(row[key]) for key in _SHAPE if key not in ("op", "activation")}
+    except ValueError as error:
+        raise ProfileError(f"{where}: not a layer: {error}") from None
+    channels, size, op = cells["in_channels"], cells["in_size"], row["op"]
+    return Layer(
+        op,
+        cells["kernel"],
+        cells["stride"],
+        channels,
+        cells["out_channels"],
+        size,
+        1 if op == "pool" else out_size(size, cells["stride"]),
+        1 if op in ("conv", "linear") else channels,
+        row["activation"],
+        bool(cells["norm"]),
+        bool(cells["bias"]),
+    )
+
+
+def _rows(file: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each row with its `file:line`; the `optional` columns are there together or not at all."""
     try:
         with file.open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream)
-            if tuple(reader.fieldnames or ()) != columns:
+            if tuple(reader.fieldnames or ()) not in (columns, columns + optional):
                 found = ",".join(reader.fieldnames or ())
                 raise ProfileError(f"{file}:1: the columns must be {','.join(columns)}, got {found!r}")
             for row in reader:
                 if None in row or None in row.values():
-                    raise ProfileError(f"{file}:{reader.line_num}: the row must have {len(columns)} cells")
+                    raise ProfileError(
+                        f"{file}:{reader.line_num}: the row must have {len(reader.fieldnames or ())} cells"
+                    )
                 yield f"{file}:{reader.line_num}", row
     except (OSError, UnicodeDecodeError) as error:
         raise ProfileError(f"{file}: cannot be read: {error}") from None
