@@ -1,6 +1,7 @@
 """Scores of arrays of genotypes: the numbers of `cost` and `latency`, for every space, to the last bit."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -20,6 +21,8 @@ from nas.latency.profile import HardwareProfile, Measurement, load_profile
 from nas.spaces import tables
 from nas.spaces.architecture import ACTIVATIONS, Architecture
 from nas.spaces.cost import cost
+from nas.spaces.counts import COUNTS as COUNT_NAMES
+from nas.spaces.counts import graph_counts, graph_features
 from nas.spaces.layers import Layer, layers
 from nas.spaces.load import known_spaces, load_space
 from nas.spaces.score import Scores, cost_counts
@@ -313,3 +316,34 @@ def test_counts_beyond_exact_arithmetic_are_refused(tmp_path: Path) -> None:
     )
     space = load_space(path)
     assert "at most 9.01e+15 is exact" in refusal(SpaceError, nas.score, space, [[0]])
+
+
+# --- counts of the graph --------------------------------------------------------------------------
+
+
+def test_counts_of_a_network_by_hand() -> None:
+    arch = Architecture.from_notation("16x3 conv3/2-8 mb5e3-8:se0.25 fc10")
+    found = graph_counts(arch)
+    hidden = 24 * 8 * 8
+    assert found["depth"] == 4
+    assert found["shortcuts"] == 1
+    assert found["log_units"] == pytest.approx(math.log(8 * 8 * 8 + 2 * hidden))
+    gate = 24 * 8 + 8 * 24
+    macs = 27 * 8 * 64 + 8 * hidden + 25 * hidden + gate + 24 * 8 * 64 + 80
+    assert found["log_macs"] == pytest.approx(math.log(macs))
+    params = 27 * 8 + 16 + 8 * 24 + 48 + 25 * 24 + 48 + gate + 8 + 24 + 24 * 8 + 16 + 90
+    assert found["log_params"] == pytest.approx(math.log(params))
+
+
+@pytest.mark.parametrize("name", ["separable", "nas_bench_macro", "tiny"])
+def test_counts_of_genotypes_are_those_of_their_networks(name: str) -> None:
+    space = load_space(name)
+    rows = space.sample(np.random.default_rng(0), 50)
+    features = graph_features(space, rows)
+    networks = [space.architecture(row) for row in rows]
+    assert features[:, : len(COUNT_NAMES)].tolist() == [list(graph_counts(arch).values()) for arch in networks]
+    if name == "nas_bench_macro":  # a stage begins with a stride; an identity there is a convolution, not a block
+        blocks = (rows[:, :2] > 0).sum(1), (rows[:, 2:5] > 0).sum(1), (rows[:, 5:] > 0).sum(1)
+        assert (features[:, [-4, -3, -2]] == np.stack(blocks, axis=1)).all()
+    else:
+        assert (features[:, len(COUNT_NAMES) :].sum(axis=1) == [len(arch.blocks) for arch in networks]).all()

@@ -17,7 +17,7 @@ from nas.nets.build import build
 from nas.spaces.architecture import Architecture, Block
 from nas.training.fit import use_one_thread
 from nas.training.proxies import Pictures, Scale
-from nas.training.scores import SCORES, TrainingFree, Unscorable, combine, graph_counts
+from nas.training.scores import SCORES, TrainingFree, Unscorable, combine
 from nas.training.scores.naswot import naswot, naswot_layers
 from nas.training.scores.subject import NONLINEAR, Subject, weights, without
 from nas.training.scores.synflow import synflow
@@ -272,22 +272,7 @@ def test_wrong_settings_are_named(evaluator: TrainingFree, monkeypatch: pytest.M
         evaluator(SMALL)
 
 
-# --- counts and ranks -----------------------------------------------------------------------------
-
-
-def test_counts_of_a_network_by_hand() -> None:
-    arch = Architecture.from_notation("16x3 conv3/2-8 mb5e3-8:se0.25 fc10")
-    found = graph_counts(arch)
-    hidden = 24 * 8 * 8
-    assert found["depth"] == 4
-    assert found["shortcuts"] == 1
-    assert found["log_units"] == pytest.approx(math.log1p(8 * 8 * 8 + 2 * hidden))
-    assert found["log_receptive_field"] == pytest.approx(math.log(1 + 2 + 4 * 2))
-    gate = 24 * 8 + 8 * 24
-    macs = 27 * 8 * 64 + 8 * hidden + 25 * hidden + gate + 24 * 8 * 64 + 80
-    assert found["log_macs"] == pytest.approx(math.log(macs))
-    params = 27 * 8 + 16 + 8 * 24 + 48 + 25 * 24 + 48 + gate + 8 + 24 + 24 * 8 + 16 + 90
-    assert found["log_params"] == pytest.approx(math.log(params))
+# --- ranks ----------------------------------------------------------------------------------------
 
 
 def test_combination_is_of_ranks() -> None:

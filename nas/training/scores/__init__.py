@@ -4,7 +4,6 @@ Each is of one random initialisation; more is taken to be better. They have no u
 at best those of one search space.
 """
 
-from nas.training.scores.counts import graph_counts
 from nas.training.scores.evaluate import SCORES, Scores, TrainingFree, Unscorable, combine
 
-__all__ = ["SCORES", "Scores", "TrainingFree", "Unscorable", "combine", "graph_counts"]
+__all__ = ["SCORES", "Scores", "TrainingFree", "Unscorable", "combine"]
