@@ -9,7 +9,7 @@ from typing import Any
 
 COLUMNS = (
     *("number", "state", "key", "notation", "accuracy", "how", "latency_ms", "latency_low_ms", "latency_high_ms"),
-    *("macs", "params", "weight_bytes", "peak_activation_bytes", "seconds", "error"),
+    *("macs", "params", "weight_bytes", "peak_activation_bytes", "seconds", "error", "rungs"),
 )
 NOTATION = (
     "224x3 conv3/2-16 sep3-16 mb3e3/2-24x2 mb5e6/2-32 sep5-40 mb3e6/2-{width}x3 sep3-96 mb5e6/2-160x2 conv1-640 fc10"
@@ -79,16 +79,48 @@ def sample_front(members: int = 6, **changes: Any) -> dict[str, Any]:
     return front | changes
 
 
-def sample_trials(complete: int = 30, rejected: int = 6, failed: int = 2) -> list[dict[str, Any]]:
+def climbed() -> dict[str, Any]:
+    """What a front says more where networks climb rungs and some were drawn at random."""
+    growth = [round(0.6 * (1 - math.exp(-(1 + n) / 8)), 4) for n in range(20)]
+    return {
+        "rungs": ["short", "long"],
+        "counts": sample_front()["counts"] | {"stopped": 9},
+        "hypervolume": sample_front()["hypervolume"]
+        | {
+            "random": {
+                "draws": 10,
+                "mean": growth,
+                "low": [round(0.8 * value, 4) for value in growth],
+                "high": [round(min(1, value + 0.08), 4) for value in growth],
+            }
+        },
+        "proxy_fidelity": sample_front()["proxy_fidelity"]
+        | {
+            "rungs": [
+                {"from": "score", "to": "short", "reached": 60, "n": 39, "kendall_tau": 0.41, "low": 0.2, "high": 0.6}
+                | {"macs_kendall_tau": 0.52},
+                {"from": "short", "to": "long", "reached": 39, "n": 30, "kendall_tau": 0.62, "low": 0.45, "high": 0.8}
+                | {"macs_kendall_tau": 0.5},
+            ]
+        },
+    }
+
+
+def sample_trials(complete: int = 30, rejected: int = 6, failed: int = 2, stopped: int = 0) -> list[dict[str, Any]]:
     """Rows as `trials.csv` holds them, unknown cells None."""
     rng = random.Random(0)
     rows = [_trial(number, rng) for number in range(complete)]
+    for number in range(stopped):  # every other one on its score, before any training
+        reached = {"score": {"naswot": 300.5 + number}}
+        row = _trial(len(rows), rng) | {"state": "stopped"}
+        scored = {"accuracy": None, "how": "score", "rungs": reached}
+        rows.append(row | (scored if number % 2 else {"rungs": reached | {"short": row["accuracy"]}}))
     for _ in range(failed):
         why = "diverged: the loss was nan in epoch 2"
-        rows.append(_trial(len(rows), rng) | {"state": "failed", "accuracy": None, "error": why})
+        rows.append(_trial(len(rows), rng) | {"state": "failed", "accuracy": None, "error": why, "rungs": None})
     for _ in range(rejected):
         why = f"{rng.randint(301, 900)}M MACs are over the budget of 300M"
-        blank = {"state": "rejected", "accuracy": None, "how": None, "seconds": None, "error": why}
+        blank = {"state": "rejected", "accuracy": None, "how": None, "seconds": None, "error": why, "rungs": None}
         rows.append(_trial(len(rows), rng) | blank)
     return rows
 
@@ -100,7 +132,7 @@ def write_run(folder: Path, front: dict[str, Any], trials: list[dict[str, Any]])
     with (folder / "trials.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(trials)
+        writer.writerows(row | {"rungs": row["rungs"] and json.dumps(row["rungs"])} for row in trials)
     for entry in front["front"]:
         (folder / entry["onnx"]).write_bytes(b"onnx " + entry["key"].encode())
     return folder
@@ -164,12 +196,13 @@ def _trial(number: int, rng: random.Random) -> dict[str, Any]:
     share = rng.random()
     latency = 4.5 + 19 * share
     params = int(0.4e6 + 2.7e6 * share)
+    accuracy = round(min(0.96, 0.62 + 0.3 * share**0.5 - abs(rng.gauss(0, 0.07)) + 0.03), 4)
     return {
         "number": number,
         "state": "complete",
         "key": f"{number:016x}",
         "notation": NOTATION.format(width=8 * rng.randint(4, 14)),
-        "accuracy": round(min(0.96, 0.62 + 0.3 * share**0.5 - abs(rng.gauss(0, 0.07)) + 0.03), 4),
+        "accuracy": accuracy,
         "how": "short",
         "latency_ms": latency,
         "latency_low_ms": latency * 0.93,
@@ -180,4 +213,5 @@ def _trial(number: int, rng: random.Random) -> dict[str, Any]:
         "peak_activation_bytes": int(4.5e6 + 2.4e6 * share),
         "seconds": round(4 + 9 * share, 2),
         "error": None,
+        "rungs": {"short": accuracy},
     }

@@ -240,6 +240,7 @@ def _holds_the_contract(folder: Path, found: list[dict[str, Any]], line: str) ->
         "proposed": len(found),
         "rejected_by_budget": states.count("rejected"),
         "evaluated": 12,
+        "stopped": 0,
         "failed": 0,
         "confirmed": len(front["confirmed"]),
     }
@@ -360,6 +361,16 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
     ),
     "objective": ("search", ["objectives=[accuracy,speed]"], r"unknown objective 'speed'; known: accuracy, latency"),
     "no accuracy": ("search", ["objectives=[latency]"], r"accuracy must be one of the objectives"),
+    "rungs": ("search", ["rungs=[short,huge]"], r"unknown rung 'huge'; known: .*short"),
+    "order of rungs": (
+        "search",
+        ["rungs=[long,short]"],
+        r"must go from cheap to dear .* got \['long', 'short'\]",
+    ),
+    "score": ("search", ["score.names=[magic]"], r"unknown score 'magic'; known: naswot, .*zico"),
+    "no rungs": ("search", ["rungs=[]"], r"the last of rungs must be a training.*got \[\]"),
+    "keep": ("search", ["keep=1.5"], r"keep: .*less than 1, got 1\.5"),
+    "patience": ("search", ["patience=0"], r"patience.*: .*greater than or equal to 1, got 0"),
     "group option": ("search", ["sampler=magic"], r"unknown sampler 'magic'; known: nsga2, random, tpe"),
     "tracker option": ("search", ["tracker=mlflow"], r"unknown tracker 'mlflow'; known: none, wandb"),
     "data option": ("search", ["data=mnist"], r"unknown data 'mnist'; known: digits, imagefolder"),
@@ -522,7 +533,7 @@ def test_the_default_run_folder_is_readable_and_the_same_for_the_same_command(he
     [
         *("hardware=pixel4:1large_int8", "budget=150M", "search_space=tiny", "seed=1", "objectives=[accuracy,macs]"),
         *("data.limit=100", "sampler=random", "sampler.startup=5", "proxy.epochs=9", "hardware=other/pixel4"),
-        *("warm_start=false", "references.widths=[]"),
+        *("warm_start=false", "references.widths=[]", "rungs=[short,long]", "keep=0.5", "long.epochs=9"),
     ],
 )
 def test_what_makes_results_comparable_changes_the_run_folder(change: str, here: Path) -> None:
@@ -533,7 +544,7 @@ def test_what_makes_results_comparable_changes_the_run_folder(change: str, here:
     "change",
     [
         *("trials=99", "workers=7", "time_limit=5", "confirm.epochs=3", "tracker=wandb"),
-        *("storage=sqlite:///x.db", "executor=local", "budget=300M"),
+        *("storage=sqlite:///x.db", "executor=local", "budget=300M", "patience=9", "patience_gain=0.1"),
     ],
 )
 def test_what_may_change_on_resuming_does_not(change: str, here: Path) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_sample import sample_front, sample_trials, write_run
+from report_sample import climbed, sample_front, sample_trials, write_run
 from rich.console import Console
 
 from nas.errors import ConfigError, RunError
-from nas.report import facts
+from nas.report import facts, fidelity
 from nas.report.figures import (
     comparison_figure,
     front_figure,
@@ -113,6 +113,24 @@ def test_hypervolume_figure() -> None:
     assert "accuracy 10 %, latency 44 ms" in axes.texts[0].get_text()
 
 
+def test_hypervolume_figure_with_the_band_of_random_search() -> None:
+    alone, beside = hypervolume_figure(sample_front()), hypervolume_figure(sample_front(**climbed()))
+    assert labels(alone) == ["this search"]
+    names = ["90 % of such searches", "random search, from 10 draws", "extrapolated", "this search"]
+    assert labels(beside) == names
+    axes = beside.axes[0]
+    lines = dict(zip(names[1:], axes.lines, strict=False))
+    assert list(lines["random search, from 10 draws"].get_xdata()) == list(range(1, 11))
+    assert list(lines["extrapolated"].get_xdata()) == list(range(10, 21))
+    assert axes.collections[0].get_datalim(axes.transData).x1 == 20
+    assert svg(beside)
+
+
+def test_front_figure_draws_stopped_networks_that_have_an_accuracy() -> None:
+    figure = front_figure(sample_front(**climbed()), sample_trials(stopped=5))
+    assert "stopped early (3), short training" in labels(figure)  # two were stopped on their score
+
+
 def test_comparison_tells_runs_apart() -> None:
     a, b = sample_front(), sample_front(4, seed=1)
     c = sample_front(budget={"text": ["150M", "25ms"], "macs": 150e6, "latency_ms": 25.0})
@@ -149,12 +167,37 @@ def test_headline() -> None:
 
 def test_warns_of_a_proxy_that_ranks_no_better_than_macs() -> None:
     assert any("no better than counting MACs" in notice for notice in facts.notices(sample_front()))
-    assert facts.fidelity(sample_front())["bad"]
+    assert fidelity.fidelity(sample_front())["bad"]
     better = sample_front(proxy_fidelity={"kendall_tau": 0.8, "n": 8, "low": 0.5, "high": 0.9, "macs_kendall_tau": 0.6})
     assert not any("counting MACs" in notice for notice in facts.notices(better))
-    assert not facts.fidelity(better)["bad"]
+    assert not fidelity.fidelity(better)["bad"]
     unknown = sample_front(proxy_fidelity={"kendall_tau": None, "n": 1, "macs_kendall_tau": None})
-    assert "Too few" in facts.fidelity(unknown)["text"]
+    assert "Too few" in fidelity.fidelity(unknown)["text"]
+
+
+def test_each_rung_says_how_it_ranked_the_next() -> None:
+    front = sample_front(**climbed())
+    assert fidelity.rungs(front) == [
+        "39 of 60 networks went on from training-free score to short training; over these the two rank with Kendall "
+        "tau 0.41 (95 % bootstrap interval 0.20 to 0.60); MACs alone: 0.52.",
+        "30 of 39 networks went on from short training to longer training; over these the two rank with Kendall tau "
+        "0.62 (95 % bootstrap interval 0.45 to 0.80); MACs alone: 0.50.",
+    ]
+    warned = [notice for notice in facts.notices(front) if "the rung" in notice]
+    assert len(warned) == 1
+    assert "the rung score (training-free score) ranked no better than counting MACs" in warned[0]
+    assert "0.41 against 0.52" in warned[0]
+    few = {"from": "short", "to": "long", "reached": 3, "n": 2, "kendall_tau": None, "macs_kendall_tau": None}
+    front["proxy_fidelity"]["rungs"] = [few]
+    assert fidelity.rungs(front)[0].endswith("longer training: too few to say how the one ranked the other.")
+    assert fidelity.rungs(sample_front()) == []
+
+
+def test_says_what_random_search_is_estimated_from_and_where_that_ends() -> None:
+    said = fidelity.random_search(sample_front(**climbed()))
+    assert "estimated from the 10 of this run that were, beyond 10 extrapolated" in said
+    assert "It ends at 20" in said
+    assert fidelity.random_search(sample_front()).startswith("Too few networks were drawn at random")
 
 
 def test_says_when_accuracy_was_taken_at_a_lower_resolution() -> None:
@@ -251,6 +294,23 @@ def test_report_holds_everything_and_loads_nothing(run_folder: Path) -> None:
     assert not list(run_folder.glob(".*.part"))
 
 
+def test_report_of_networks_that_climbed(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", sample_front(**climbed()), sample_trials(stopped=4))
+    page = Page(write_report(folder).read_text(encoding="utf-8"))
+    assert_self_contained(page)
+    for said in (
+        "stopped early: others of like cost did better 9",
+        "over these the two rank with Kendall tau 0.62",
+        "Those that went on are the better ones",
+        "Random search: what is expected",
+        "rungs short, long",
+    ):
+        assert said in page.text, said
+    plain = Page(report_html(sample_front(), sample_trials())).text
+    assert "went on" not in plain
+    assert "Too few networks were drawn at random" in plain
+
+
 def test_report_survives_missing_facts() -> None:
     page = Page(report_html({"schema": 1, "front": []}, []))
     assert_self_contained(page)
@@ -304,6 +364,16 @@ def test_trials_come_back_as_they_were(run_folder: Path) -> None:
     rows = read_trials(run_folder)
     assert rows == sample_trials()
     assert [row["state"] for row in rows].count("failed") == 2
+
+
+def test_what_rungs_gave_comes_back_too(tmp_path: Path) -> None:
+    rows = read_trials(write_run(tmp_path / "run", sample_front(), sample_trials(stopped=4)))
+    assert rows == sample_trials(stopped=4)
+    stopped = [row["rungs"] for row in rows if row["state"] == "stopped"]
+    assert [list(rungs) for rungs in stopped] == [["score", "short"], ["score"]] * 2
+    (tmp_path / "trials.csv").write_text("number,rungs\n0,{broken\n")
+    with pytest.raises(RunError, match="is not a table of trials"):
+        read_trials(tmp_path)
 
 
 def test_ragged_rows_are_read(tmp_path: Path) -> None:
@@ -365,6 +435,22 @@ def test_live_display_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         "[bold]kept as it is[/bold]",
     ):
         assert said in seen, said
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_display_counts_what_was_stopped(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    console, text = shown(terminal=terminal)
+    with Progress(console) as progress:
+        progress.start(3)
+        for row in sample_trials(1, 0, 0, stopped=2):
+            progress.trial(row, front_size=1, hypervolume=0.25, best=0.9)
+    assert "stopped 2" in text.getvalue()
+    if not terminal:
+        first, second, third = text.getvalue().splitlines()[1:]
+        assert "stopped" not in first
+        assert re.match(r"trial 2/3  stopped after accuracy \d\d\.\d % \(short training\)  .*  stopped 1$", second)
+        assert third.startswith("trial 3/3  stopped after training-free score  ")
 
 
 def test_silent_has_every_method_of_the_display() -> None:
@@ -465,7 +551,7 @@ def values(items: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def offline_run(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def offline_run(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run folder tracked from beginning to end, as the search does it."""
     for name in ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
@@ -478,15 +564,15 @@ def offline_run(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     warnings: list[str] = []
     options = {"folder": run_folder, "project": "tests", "config": {"budget": ["300M"], "seed": 0}, "name": "pixel4"}
     tracker = make_tracker("wandb", warn=warnings.append, **options)
-    for row in sample_trials():
+    for row in sample_trials(stopped=2):
         tracker.trial(row, hypervolume=0.5, front_size=3)
     tracker.finish(sample_front(), sample_trials(), run_folder)
     tracker.close()
     assert warnings == []
-    yield run_folder
     import wandb
 
-    wandb.teardown()
+    wandb.teardown()  # ends the process that writes, so that the files are whole
+    return run_folder
 
 
 def test_wandb_offline_run_read_back_from_disk(offline_run: Path) -> None:
@@ -502,11 +588,15 @@ def test_wandb_offline_run_read_back_from_disk(offline_run: Path) -> None:
 
     history = [values(record.history.item) for record in kinds["history"]]
     trials = [row for row in history if "state" in row]
-    for logged, row in zip(trials, sample_trials(), strict=True):
+    for logged, row in zip(trials, sample_trials(stopped=2), strict=True):
         expected = {name: row[name] for name in ("accuracy", "latency_ms", "macs", "params") if row[name] is not None}
         assert {name: logged[name] for name in expected} == expected
         assert (logged["trial"], logged["state"], logged["hypervolume"]) == (row["number"], row["state"], 0.5)
         assert ("accuracy" in logged) == (row["accuracy"] is not None)
+
+    by_score = next(row for row in trials if row["state"] == "stopped" and "accuracy" not in row)
+    assert by_score["rung/score/naswot"] == 301.5
+    assert trials[0]["rung/short"] == trials[0]["accuracy"]
 
     summary: dict[str, Any] = {}
     for record in kinds["summary"]:

@@ -31,7 +31,7 @@ from optuna.study import Study
 from optuna.trial import TrialState
 from scipy.stats import kendalltau
 
-from nas.errors import BudgetError, ConfigError, RunError
+from nas.errors import BudgetError, ConfigError, ProfileError, RunError
 from nas.latency.predictor import latency
 from nas.latency.profile import load_profile
 from nas.report.progress import Silent
@@ -44,6 +44,7 @@ from nas.search.loop import ALL_FAILED, SearchFailed, evaluate_once, search
 from nas.search.problem import OBJECTIVES, Problem, reference_point
 from nas.search.result import write_trials
 from nas.search.run import _confirm
+from nas.search.rungs import Ladder, Rung
 from nas.search.sampler import SAMPLERS, STUCK, decode, distributions, make_sampler
 from nas.search.settings import ConfirmSettings
 from nas.search.study import COLUMNS, load_journal, lock, open_study, rows
@@ -55,6 +56,9 @@ from nas.spaces.references import reference
 from nas.spaces.space import SearchSpace
 from nas.training.module import Diverged
 from nas.training.proxies import Evaluation
+
+NEVER_OVER = ("pareto",)
+"""Samplers that know the budget, and so propose nothing beyond it."""
 
 OPTIONS: dict[str, dict[str, Any]] = {
     path.stem: {key: value for key, value in yaml.safe_load(path.read_text()).items() if key != "name"}
@@ -127,7 +131,7 @@ def go(
     """Search until `trials` are done; the rows of the study."""
     search(
         wanted,
-        evaluator,
+        Ladder((Rung("short", evaluator),)),
         study,
         make_sampler(wanted, name, OPTIONS[name], seed),
         executor or InlineExecutor(),
@@ -209,32 +213,37 @@ def test_an_impossible_budget_names_the_smallest_network() -> None:
     problem(Budget(macs=smallest)).require_feasible()
 
 
+def test_limits_that_cannot_be_met_together_are_found_at_once() -> None:
+    with pytest.raises(BudgetError, match=r"no network of tiny meets .*budget 0.4M MACs, 0.022M params"):
+        problem(Budget.parse(["400k", "22kparams"])).require_feasible()
+
+
+def test_an_activation_that_was_never_measured_is_found_at_once(tmp_path: Path) -> None:
+    text = (data_dir("search_spaces") / "tiny.yaml").read_text()
+    (tmp_path / "space.yaml").write_text(
+        text.replace("{op: mbconv, kernel: 3,", "{op: mbconv, activation: [relu6, elu], kernel: 3,")
+    )
+    with pytest.raises(ProfileError, match="elu"):
+        problem(space=load_space(str(tmp_path / "space.yaml"))).require_feasible()
+
+
 @pytest.mark.parametrize(("name", "budget"), [("tiny", "395k"), ("separable", "8M")])
-def test_feasible_networks_are_found_where_under_one_percent_are(name: str, budget: str) -> None:
+def test_networks_are_drawn_where_under_one_percent_are_inside(name: str, budget: str) -> None:
     space = load_space(name).with_data(1, 10)
     wanted = problem(Budget.parse(budget), space=space)
-    limit = wanted.budget.limits["macs"]
-    drawn = [cost(space.architecture(row)).macs for row in space.sample(np.random.default_rng(1), 1000)]
-    assert sum(macs <= limit for macs in drawn) < 10
-    found = [wanted.feasible(np.random.default_rng(seed), lambda arch: True) for seed in range(4)]
-    networks = [space.architecture(row) for row in found if row is not None]
-    assert len(networks) == 4
-    assert all(cost(arch).macs <= limit for arch in networks)
-    assert len({arch.key for arch in networks}) > 1
+    assert wanted.inside(space.sample(np.random.default_rng(1), 1000)).sum() < 10
+    rows = wanted.draw(np.random.default_rng(0), 4)
+    networks = [space.architecture(row) for row in rows]
+    assert len({arch.key for arch in networks}) == 4
+    assert all(cost(arch).macs <= wanted.budget.limits["macs"] for arch in networks)
 
 
-def test_feasible_takes_only_what_is_accepted() -> None:
+def test_drawing_takes_only_what_is_accepted() -> None:
     wanted = problem()
-    refused: list[str] = []
-
-    def accept(arch: Architecture) -> bool:
-        refused.append(arch.key)
-        return len(refused) == 5
-
-    row = wanted.feasible(np.random.default_rng(0), accept)
-    assert row is not None
-    assert TINY.architecture(row).key == refused[-1]
-    assert wanted.feasible(np.random.default_rng(0), lambda arch: False, tries=7) is None
+    chosen = TINY.architecture(TINY.sample(np.random.default_rng(5), 1)[0]).key
+    rows = wanted.draw(np.random.default_rng(0), 3, lambda arch: arch.key == chosen)
+    assert [TINY.architecture(row).key for row in rows] == [chosen]
+    assert len(wanted.draw(np.random.default_rng(0), 3, lambda arch: False)) == 0
 
 
 def test_reference_point_is_the_budget_or_the_largest_network_inside() -> None:
@@ -419,7 +428,7 @@ class TestEverySampler:
         go(wanted, open_study(tmp_path, None, wanted.directions, {}), name, trials=11)
         resumed = go(wanted, open_study(tmp_path, None, wanted.directions, {}), name, trials=14)
         assert resumed == unbroken
-        assert "rejected" in {row["state"] for row in unbroken}
+        assert ("rejected" in {row["state"] for row in unbroken}) == (name not in NEVER_OVER)
 
     def test_a_killed_search_goes_on_as_an_unbroken_one(self, name: str, tmp_path: Path) -> None:
         unbroken = go(problem(), in_memory(problem()), name, trials=13)
@@ -442,7 +451,7 @@ class TestEverySampler:
         assert set(counting.asked) <= inside
         assert not inside & set(keys(found, "rejected"))
         rejected = [row for row in found if row["state"] == "rejected"]
-        assert rejected
+        assert bool(rejected) == (name not in NEVER_OVER)
         for row in rejected:
             assert "over 1M MACs" in row["error"] or "over 0.64 ms" in row["error"]
             assert row["accuracy"] is None
@@ -554,7 +563,7 @@ def test_what_a_dead_process_was_evaluating_is_done_under_its_number(known: bool
     finished = go(wanted, study, trials=4)
     trial = study.ask(distributions(TINY))
     if known:  # else it died before it wrote what the network costs
-        loop._proposed(wanted, study, trial)
+        loop._is_inside(wanted, study, trial)
     arch = decode(TINY, trial.params)
     study = open_study(tmp_path, None, wanted.directions, {})
     counting = Counting()

@@ -8,18 +8,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nas.report.fidelity import warnings
 from nas.report.measures import (
     Measure,
     budget_text,
     configuration_text,
     cost_measure,
-    count_text,
     device_text,
     how_text,
     interval,
     number,
     ordered,
     percent,
+    plural,
+    whole,
 )
 
 _SHOWN = 12
@@ -53,8 +55,8 @@ def tiles(front: Mapping[str, Any]) -> list[tuple[str, str]]:
     shown = [
         (str(len(front["front"])), "networks on the front"),
         (f"{percent(best)} %" if best is not None else "-", "best confirmed accuracy"),
-        (_count(totals.get("evaluated")), "networks evaluated"),
-        (_count(totals.get("rejected_by_budget")), "rejected by the budget, untrained"),
+        (whole(totals.get("evaluated")), "networks evaluated"),
+        (whole(totals.get("rejected_by_budget")), "rejected by the budget, untrained"),
         ("-" if hypervolume is None else f"{hypervolume:.3f}", "hypervolume, of 1"),
     ]
     mape = number(error.get("mape_percent"))
@@ -63,13 +65,13 @@ def tiles(front: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def notices(front: Mapping[str, Any]) -> list[str]:
     """What a reader must know before using the numbers, the gravest first."""
-    found = [_resolution(front), _proxy_warning(front), _extrapolation(front), _precision(front)]
+    found = [_resolution(front), *warnings(front), _extrapolation(front), _precision(front)]
     skipped = (front.get("data") or {}).get("skipped") or []
     if skipped:
-        found.append(f"{_plural(len(skipped), 'file')} could not be read and took no part; listed under Data.")
+        found.append(f"{plural(len(skipped), 'file')} could not be read and took no part; listed under Data.")
     failed = number((front.get("counts") or {}).get("failed"))
     if failed:
-        found.append(f"{_plural(int(failed), 'training')} failed; the reasons are listed under Failed trials.")
+        found.append(f"{plural(int(failed), 'training')} failed; the reasons are listed under Failed trials.")
     return [notice for notice in found if notice]
 
 
@@ -89,12 +91,13 @@ def counts(front: Mapping[str, Any]) -> list[tuple[str, str]]:
     words = {
         "proposed": "proposed by the sampler",
         "rejected_by_budget": "rejected by the budget before any training",
-        "evaluated": "evaluated",
+        "evaluated": "evaluated to the end",
+        "stopped": "stopped early: others of like cost did better",
         "failed": "failed",
         "confirmed": "confirmed by longer training on the test split",
     }
     totals = front.get("counts") or {}
-    return [(text, _count(totals[name])) for name, text in words.items() if name in totals]
+    return [(text, whole(totals[name])) for name, text in words.items() if name in totals]
 
 
 def rejections(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
@@ -119,26 +122,6 @@ def failures(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
         )
         for row in failed
     ]
-
-
-def fidelity(front: Mapping[str, Any]) -> dict[str, Any]:
-    """How well the cheap accuracies ranked the dear ones: a sentence, and whether it is a warning."""
-    found = front.get("proxy_fidelity") or {}
-    tau, macs_tau, size = (number(found.get(key)) for key in ("kendall_tau", "macs_kendall_tau", "n"))
-    if tau is None:
-        return {
-            "text": "Too few networks were confirmed to say how well the cheap accuracies ranked them.",
-            "bad": True,
-        }
-    low, high = number(found.get("low")), number(found.get("high"))
-    between = f" (95 % bootstrap interval {low:.2f} to {high:.2f})" if low is not None and high is not None else ""
-    text = (
-        f"Over {_plural(int(size or 0), 'confirmed network')}, the cheap accuracies ({_proxy(front)}) and the "
-        f"confirmed ones rank with Kendall tau {tau:.2f}{between}; 1 is the same order, 0 is chance."
-    )
-    if macs_tau is not None:
-        text += f" Ranking the same networks by MACs alone gives {macs_tau:.2f}."
-    return {"text": text, "bad": macs_tau is not None and tau <= macs_tau}
 
 
 def latency_error(front: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -181,7 +164,7 @@ def data(front: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def settings(front: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How the search was run: (name, value)."""
-    keys = ("search_space", "objectives", "sampler", "proxy", "seed")
+    keys = ("search_space", "objectives", "sampler", "rungs", "proxy", "seed")
     return [(key.replace("_", " "), _plain(front[key])) for key in keys if front.get(key) is not None]
 
 
@@ -210,17 +193,6 @@ def _resolution(front: Mapping[str, Any]) -> str | None:
     )
 
 
-def _proxy_warning(front: Mapping[str, Any]) -> str | None:
-    found = front.get("proxy_fidelity") or {}
-    tau, macs_tau = number(found.get("kendall_tau")), number(found.get("macs_kendall_tau"))
-    if tau is None or macs_tau is None or tau > macs_tau:
-        return None
-    return (
-        f"On this data the cheap accuracies ranked no better than counting MACs (Kendall tau {tau:.2f} against "
-        f"{macs_tau:.2f}). Trust the confirmed numbers; for a better ranking, give the proxy more epochs or pixels."
-    )
-
-
 def _precision(front: Mapping[str, Any]) -> str | None:
     precision = (front.get("hardware") or {}).get("precision")
     if precision in (None, "fp32"):
@@ -233,15 +205,10 @@ def _extrapolation(front: Mapping[str, Any]) -> str | None:
     if not beyond:
         return None
     return (
-        f"{_plural(beyond, 'predicted latency', 'predicted latencies')} on the front (marked *) "
+        f"{plural(beyond, 'predicted latency', 'predicted latencies')} on the front (marked *) "
         f"{'extrapolates' if beyond == 1 else 'extrapolate'} beyond what was measured on the device, "
         "so the stated interval may be too narrow."
     )
-
-
-def _proxy(front: Mapping[str, Any]) -> str:
-    proxy = front.get("proxy")
-    return how_text(proxy.get("how") if isinstance(proxy, Mapping) else proxy)
 
 
 def _get(entry: Mapping[str, Any], field: str, key: str) -> Any:
@@ -255,15 +222,6 @@ def _sizes(sizes: set[Any]) -> str:
 
 def _shape(reason: str) -> str:
     return re.sub(r"\d[\d.,]*", "#", reason)
-
-
-def _count(value: Any) -> str:
-    amount = number(value)
-    return count_text(value) if amount is None or amount >= 1e6 else f"{int(amount):,}"
-
-
-def _plural(amount: int, one: str, many: str | None = None) -> str:
-    return f"{amount} {one if amount == 1 else many or one + 's'}"
 
 
 def _plain(value: Any) -> str:

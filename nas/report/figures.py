@@ -32,6 +32,7 @@ from nas.report.measures import (
     dominated,
     how_text,
     interval,
+    number,
     ordered,
 )
 
@@ -79,16 +80,18 @@ def hypervolume_figure(front: Mapping[str, Any]) -> Figure:
     """Hypervolume of what had been evaluated so far, as a share of the reference box."""
     hypervolume = front.get("hypervolume") or {}
     history = [float(value) for value in hypervolume.get("history") or []]
-    figure, axes = _figure((8.6, 3.4))
+    figure, axes = _figure((8.6, 3.8))
+    _draw_random_search(axes, hypervolume.get("random"))
     if history:
-        axes.step(range(1, len(history) + 1), history, where="post", color=BLUE, linewidth=2)
+        axes.step(range(1, len(history) + 1), history, where="post", color=BLUE, linewidth=2, label="this search")
         axes.plot(len(history), history[-1], "o", color=BLUE, markersize=5)
-    axes.set_xlabel("networks evaluated")
+    axes.set_xlabel("networks evaluated to the end")
     axes.set_ylabel("hypervolume")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)
     reference = ", ".join(_corner(name, value) for name, value in (hypervolume.get("reference") or {}).items())
     _title(axes, "Hypervolume", f"share of the box between ({reference}) and the ideal" if reference else "")
+    _legend(figure, axes)
     return figure
 
 
@@ -184,7 +187,9 @@ def _draw_trials(axes: Axes, trials: Sequence[Mapping[str, Any]], measure: Measu
         rows = [row for row in trials if row.get("state") == state]
         points = _points(rows, measure)
         if points:
-            how = ", ".join(sorted({how_text(row.get("how")) for row in rows if row.get("how")}))
+            how = ", ".join(
+                sorted({how_text(row.get("how")) for row in rows if number(row.get("accuracy")) is not None})
+            )
             text = f"{label} ({len(points)}), {how}" if how else f"{label} ({len(points)})"
             x, y = [cost.value for cost, _ in points], [accuracy.value for _, accuracy in points]
             axes.scatter(x, y, s=22, marker=marker, color=SKY, alpha=0.75, linewidths=1, label=text, zorder=2)
@@ -239,6 +244,22 @@ def _draw_confirmed(
     if step:
         stair = staircase(zip(x, y, strict=True))
         axes.step(*zip(*stair, strict=True), where="post", color=color, linewidth=1.8, alpha=0.8, zorder=4)
+
+
+def _draw_random_search(axes: Axes, found: Mapping[str, Any] | None) -> None:
+    """Its band and mean; dashed where it is extrapolated beyond the networks drawn."""
+    if not found:
+        return
+    draws, mean = int(found["draws"]), found["mean"]
+    networks = range(1, len(mean) + 1)
+    axes.fill_between(
+        networks, found["low"], found["high"], color=GREY, alpha=0.22, linewidth=0, label="90 % of such searches"
+    )
+    label = f"random search, from {draws} draws"
+    axes.plot(networks[:draws], mean[:draws], color=GREY, linewidth=1.6, label=label)
+    if len(mean) > draws:
+        beyond = slice(draws - 1, None)
+        axes.plot(networks[beyond], mean[beyond], "--", color=GREY, linewidth=1.6, label="extrapolated")
 
 
 def _number(axes: Axes, members: Sequence[Mapping[str, Any]], measure: Measure) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from nas.report import facts
+from nas.report import facts, fidelity
 from nas.report.figures import comparison_figure, front_figure, front_labels, hypervolume_figure, svg
 from nas.report.measures import (
     Measure,
@@ -75,7 +75,9 @@ def report_html(front: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -
         counts=facts.counts(front),
         rejections=facts.rejections(trials),
         failures=facts.failures(trials),
-        fidelity=facts.fidelity(front),
+        fidelity=fidelity.fidelity(front),
+        rungs=fidelity.rungs(front),
+        random_search=fidelity.random_search(front),
         hypervolume=_embed(hypervolume_figure(front)) if (front.get("hypervolume") or {}).get("history") else None,
         latency_error=facts.latency_error(front),
         hardware=facts.hardware(front),

@@ -12,6 +12,7 @@ from typing import Any
 HOW = {
     "score": "training-free score",
     "short": "short training",
+    "long": "longer training",
     "shared": "shared weights",
     "confirmed": "confirmed training",
 }
@@ -98,6 +99,17 @@ def count_text(value: Any) -> str:
             scaled = amount / size
             return f"{scaled:.{max(0, 2 - int(math.log10(scaled)))}f}{unit}"
     return f"{amount:.0f}"
+
+
+def whole(value: Any) -> str:
+    """A count in full below a million, in three figures above; a dash where unknown."""
+    amount = number(value)
+    return count_text(value) if amount is None or amount >= 1e6 else f"{int(amount):,}"
+
+
+def plural(amount: int, one: str, many: str | None = None) -> str:
+    """`1 network`, `2 networks`."""
+    return f"{amount} {one if amount == 1 else many or one + 's'}"
 
 
 def bytes_text(value: Any) -> str:

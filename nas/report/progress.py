@@ -31,7 +31,7 @@ class Progress:
         self._bars = _bars(self._console)
         self._live: Live | None = None
         self._task = self._bars.add_task("", visible=False)
-        self._total = self._done = self._failed = self._rejected = 0
+        self._total = self._done = self._stopped = self._failed = self._rejected = 0
         self._facts = ""
 
     def __enter__(self) -> Self:
@@ -58,11 +58,12 @@ class Progress:
         if row.get("state") == "rejected":
             self._rejected += 1
             return
+        self._stopped += row.get("state") == "stopped"
         self._failed += row.get("state") == "failed"
-        self._facts = _facts(front_size, hypervolume, best, self._failed)
+        self._facts = _facts(front_size, hypervolume, best, self._stopped, self._failed)
         self.advance()
         if not self._is_live:
-            after = f"  front {front_size}  hypervolume {hypervolume:.3f}"
+            after = f"  front {front_size}  hypervolume {hypervolume:.3f}" + _count("stopped", self._stopped)
             self._print(f"trial {self._done}/{self._total}  {_trial_text(row)}{after}")
         elif row.get("state") == "failed":
             self._print(f"trial {row.get('number')}  {_trial_text(row)}")
@@ -90,7 +91,7 @@ class Progress:
             self._print(f"{stage}: {done} of {total} done" if done else f"{stage}: {total} to do")
 
     def _render(self) -> Group:
-        facts = self._facts + (f"  rejected by the budget {self._rejected}" if self._rejected else "")
+        facts = self._facts + _count("rejected by the budget", self._rejected)
         return Group(self._bars, Text(facts.strip(), style="dim"))
 
     def _print(self, text: str) -> None:
@@ -175,18 +176,24 @@ def _bars(console: Console) -> Bars:
     return Bars(*columns, console=console, speed_estimate_period=_SPEED_PERIOD, expand=True)
 
 
-def _facts(front_size: int, hypervolume: float, best: float | None, failed: int) -> str:
+def _facts(front_size: int, hypervolume: float, best: float | None, stopped: int, failed: int) -> str:
     best_text = f"  best accuracy {percent(best)} %" if best is not None else ""
-    return f"front {front_size}  hypervolume {hypervolume:.3f}{best_text}" + (f"  failed {failed}" if failed else "")
+    counts = _count("stopped", stopped) + _count("failed", failed)
+    return f"front {front_size}  hypervolume {hypervolume:.3f}{best_text}{counts}"
+
+
+def _count(name: str, number: int) -> str:
+    return f"  {name} {number}" if number else ""
 
 
 def _trial_text(row: Mapping[str, Any]) -> str:
     """A trial in one line: what it is worth and what it costs, or why it failed."""
     if row.get("state") == "failed":
         return f"failed: {' '.join(str(row.get('error') or 'no reason recorded').split())}"
-    parts = [f"accuracy {percent(row.get('accuracy'))} % ({how_text(row.get('how'))})"]
+    accuracy, how = number(row.get("accuracy")), how_text(row.get("how"))
+    parts = [how if accuracy is None else f"accuracy {percent(accuracy)} % ({how})"]
     latency, seconds = number(row.get("latency_ms")), number(row.get("seconds"))
     parts += [f"{latency:.2f} ms"] if latency is not None else []
     parts += [f"{count_text(row.get('macs'))} MACs"] if number(row.get("macs")) is not None else []
     parts += [f"in {seconds:.1f} s"] if seconds is not None else []
-    return ("stopped early  " if row.get("state") == "stopped" else "") + "  ".join(parts)
+    return ("stopped after " if row.get("state") == "stopped" else "") + "  ".join(parts)

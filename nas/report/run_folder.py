@@ -10,6 +10,7 @@ from nas.resources import replace_file
 
 SCHEMA = 1
 TEXT_COLUMNS = ("state", "key", "notation", "how", "error")
+JSON_COLUMNS = ("rungs",)
 
 
 def read_front(run_folder: str | Path) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def read_front(run_folder: str | Path) -> dict[str, Any]:
 
 
 def read_trials(run_folder: str | Path) -> list[dict[str, Any]]:
-    """The rows of `trials.csv`: numbers as numbers, blanks as None.
+    """The rows of `trials.csv`: numbers as numbers, JSON as what it stands for, blanks as None.
 
     Raises:
         RunError: the file is missing or unreadable.
@@ -66,6 +67,8 @@ def _cell(name: str, text: Any) -> Any:
         return None
     if name in TEXT_COLUMNS:
         return text
+    if name in JSON_COLUMNS:
+        return json.loads(text)
     try:
         value = float(text)
     except ValueError:

@@ -66,12 +66,13 @@ class WandbTracker:
         self._run.define_metric("trial", hidden=True)
         for metric in (*METRICS, "hypervolume", "front_size"):
             self._run.define_metric(metric, step_metric="trial")
+        self._run.define_metric("rung/*", step_metric="trial")
 
     def trial(self, row: Mapping[str, Any], hypervolume: float, front_size: int) -> None:
-        """Log one trial's metrics; unknown ones are left out."""
+        """Log what is known of one trial; what its rungs gave is `rung/short`, `rung/score/NAME` and so on."""
         metrics = {name: value for name in METRICS if (value := number(row.get(name))) is not None}
         state = {"trial": row.get("number"), "state": row.get("state")}
-        self._run.log({**state, **metrics, "hypervolume": hypervolume, "front_size": front_size})
+        self._run.log({**state, **metrics, **_rungs(row), "hypervolume": hypervolume, "front_size": front_size})
 
     def finish(self, front: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], run_folder: str | Path) -> None:
         """Log tables, scatter, picture and summary, and the run folder's files as one artifact."""
@@ -148,6 +149,15 @@ def _files(folder: Path) -> list[Path]:
 
 def _artifact_name(folder: Path, run_id: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", f"search-{folder.resolve().name}-{run_id}")[-128:]
+
+
+def _rungs(row: Mapping[str, Any]) -> dict[str, float]:
+    """What the rungs of a trial gave, flat."""
+    flat: dict[str, float] = {}
+    for rung, gave in (row.get("rungs") or {}).items():
+        flat |= {f"rung/{rung}/{name}": score for name, score in gave.items()} if isinstance(gave, Mapping) else {}
+        flat |= {f"rung/{rung}": gave} if not isinstance(gave, Mapping) else {}
+    return flat
 
 
 def _cell(row: Mapping[str, Any], column: str) -> Any:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from nas.report.run_folder import read_trials
 from nas.report.tracker import Guarded, check_tracker, make_tracker
 from nas.resources import names
 from nas.search.executors import EXECUTORS
+from nas.search.patience import Patience
 from nas.search.problem import Problem
 from nas.search.run import Trainings, run
+from nas.search.rungs import Ladder, Rung, check_rungs, joined_scores
 from nas.search.sampler import SAMPLERS, make_sampler
 from nas.search.settings import SearchSettings
 from nas.search.study import lock, open_study
@@ -28,7 +31,11 @@ from nas.spaces.load import load_space
 from nas.training.confirm import Confirmation, LongTraining
 from nas.training.module import Recipe
 from nas.training.proxies import Pictures, Scale, ShortTraining
+from nas.training.scores import SCORES, TrainingFree
 from nas.training.sources import Images, describe, prepare
+
+RUNGS = ("score", "short", "long")
+"""The rungs by name, from cheap to dear."""
 
 
 def main(settings: SearchSettings, invocation: Invocation) -> None:
@@ -48,6 +55,9 @@ def _problem(settings: SearchSettings) -> Problem:
     space, profile = load_space(settings.search_space), load_profile(settings.hardware)
     _known("sampler", settings.sampler.get("name"), SAMPLERS)
     _known("proxy", settings.proxy.name, {"short": ShortTraining})
+    check_rungs(settings.rungs, RUNGS)
+    for name in settings.score.names:
+        _known("score", name, SCORES)
     _known("executor", settings.executor.name, EXECUTORS)
     check_tracker(str(settings.tracker.get("name")), str(settings.tracker.get("mode", "offline")))
     about = describe(settings.data)
@@ -69,7 +79,8 @@ def _search(settings: SearchSettings, problem: Problem, invocation: Invocation, 
         "seed": seed,
         "data": data,
         "sampler": settings.sampler["name"],
-        "proxy": {**dataclasses.asdict(settings.proxy), "how": settings.proxy.name},
+        "proxy": {**dataclasses.asdict(settings.proxy), "how": settings.rungs[-1]},
+        "rungs": list(settings.rungs),
         "command": invocation.line,
     }
     tracker = _tracker(settings, folder, about, problem, display)
@@ -89,6 +100,7 @@ def _search(settings: SearchSettings, problem: Problem, invocation: Invocation, 
             display=_Tracked(display, tracker),
             about=about,
             time_limit=settings.time_limit,
+            patience=Patience(settings.patience, settings.patience_gain) if settings.patience else None,
         )
     finally:
         executor.close()
@@ -124,12 +136,16 @@ def _trainings(settings: SearchSettings, problem: Problem, folder: Path) -> tupl
     confirm_pixels = min(settings.confirm.resolution or small.images.native_resolution, largest)
     large = _pictures(settings, confirm_pixels, folder)
     recipe = Recipe(settings.proxy.epochs, settings.proxy.batch_size, settings.proxy.learning_rate)
-    proxy = ShortTraining(small, recipe, Scale(proxy_pixels, largest), settings.seed)
+    short = ShortTraining(small, recipe, Scale(proxy_pixels, largest), settings.seed)
+    long = dataclasses.replace(short, recipe=dataclasses.replace(recipe, epochs=settings.long.epochs))
+    score = TrainingFree(small, settings.score.names, short.scale, settings.seed, settings.score.images)
+    rungs = {"score": Rung("score", score, joined_scores), "short": Rung("short", short), "long": Rung("long", long)}
+    ladder = Ladder(tuple(rungs[name] for name in settings.rungs), settings.keep)
     longer = dataclasses.replace(recipe, epochs=settings.confirm.epochs)
     seeds = tuple(settings.seed + 1 + n for n in range(settings.confirm.seeds))
     confirming = LongTraining(large, longer, Scale(confirm_pixels, largest), seeds)
     reference = dataclasses.replace(confirming, seeds=seeds[: settings.references.seeds])
-    return small.images, Trainings(proxy, Confirmation(confirming, folder.resolve() / "models"), reference)
+    return small.images, Trainings(ladder, Confirmation(confirming, folder.resolve() / "models"), reference)
 
 
 def _pictures(settings: SearchSettings, pixels: int, folder: Path) -> Pictures:
@@ -178,6 +194,7 @@ def _identity(settings: SearchSettings, problem: Problem, data: dict[str, Any]) 
         "data": f"{data['source']} ({digest((settings.data, data))})",
         "sampler": settings.sampler,
         "proxy": dataclasses.asdict(settings.proxy),
+        "rungs": [*settings.rungs, settings.keep, *settings.score.names, settings.score.images, settings.long.epochs],
     }
 
 
@@ -192,7 +209,7 @@ def _tracker(
     return make_tracker(kind, warn=display.message, folder=folder, config=config, name=name, **options)
 
 
-def _known(what: str, value: object, known: dict[str, Any]) -> None:
+def _known(what: str, value: object, known: Mapping[str, Any]) -> None:
     if value not in known:
         raise ConfigError(f"unknown {what} {value!r}; known: {names(known)}")
 

@@ -27,8 +27,9 @@ def ranks(points: Sequence[Sequence[float]], directions: Sequence[str]) -> list[
 
 def hypervolume(points: Sequence[Sequence[float]], objectives: Sequence[str], reference: Mapping[str, float]) -> float:
     """Share, in 0..1, of the box between `reference` and the ideal (accuracy 1, costs 0) that is dominated."""
-    scaled = _scaled(points, objectives, reference)
-    return float(moocore.hypervolume(scaled, ref=np.ones(len(objectives)))) if len(scaled) else 0.0
+    losses = losses_to_reference(points, objectives, reference)
+    inside = losses[(losses < 1).all(axis=1)]
+    return float(moocore.hypervolume(inside, ref=np.ones(len(objectives)))) if len(inside) else 0.0
 
 
 def hypervolume_history(
@@ -62,13 +63,13 @@ def _losses(points: Sequence[Sequence[float]], directions: Sequence[str]) -> Poi
     return np.asarray(points, dtype=np.float64) * signs
 
 
-def _scaled(points: Sequence[Sequence[float]], objectives: Sequence[str], reference: Mapping[str, float]) -> Points:
-    """Points on 0..1 to be minimised, 1 at the reference; those beyond it are left out."""
-    columns = []
-    for name, column in zip(
-        objectives, np.asarray(points, dtype=np.float64).reshape(-1, len(objectives)).T, strict=True
-    ):
-        loss = (1 - column) / (1 - reference[name]) if name == "accuracy" else column / reference[name]
-        columns.append(loss)
-    scaled = np.stack(columns, axis=1)
-    return scaled[(scaled < 1).all(axis=1)]
+def losses_to_reference(
+    points: Sequence[Sequence[float]], objectives: Sequence[str], reference: Mapping[str, float]
+) -> Points:
+    """Points to be minimised, 0 at the ideal (accuracy 1, costs 0) and 1 at the reference."""
+    columns = np.asarray(points, dtype=np.float64).reshape(-1, len(objectives)).T
+    losses = [
+        (1 - column) / (1 - reference[name]) if name == "accuracy" else column / reference[name]
+        for name, column in zip(objectives, columns, strict=True)
+    ]
+    return np.stack(losses, axis=1)

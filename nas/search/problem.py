@@ -1,19 +1,25 @@
 """What a search looks for: a space, a device, a budget and objectives; and what each network costs there."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from nas.errors import BudgetError, ConfigError
+from nas.errors import ConfigError
+from nas.latency.population import additive_latency, score
 from nas.latency.predictor import latency
 from nas.latency.profile import HardwareProfile
 from nas.resources import names
+from nas.spaces.additive import Costs
 from nas.spaces.architecture import Architecture
-from nas.spaces.budget import Budget, show
+from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
-from nas.spaces.space import SearchSpace
+from nas.spaces.drawing import require_possible
+from nas.spaces.space import Genotypes, SearchSpace
+
+Accept = Callable[[Architecture], bool]
 
 OBJECTIVES = {
     "accuracy": "accuracy",
@@ -96,36 +102,49 @@ class Problem:
         """The objective values among `measures` (which hold `accuracy` too), in order."""
         return [float(measures[OBJECTIVES[name]]) for name in self.objectives]
 
+    @property
+    def costs(self) -> Costs:
+        """The predicted latency as a sum over layers, for counting and drawing networks inside the budget."""
+        return {"latency_ms": additive_latency(self.profile)}
+
+    def score(self, genotypes: Genotypes) -> dict[str, npt.NDArray[Any]]:
+        """What `Candidate.measures` says of one network, but for key and notation, of many: arrays (n,)."""
+        found = score(self.space, genotypes, self.profile)
+        return {name: getattr(found, name) for name in found.__dataclass_fields__}
+
+    def inside(self, genotypes: Genotypes) -> npt.NDArray[np.bool_]:
+        """Which genotypes, shape (n, variables), are within the budget."""
+        scores, limits = self.score(genotypes), self.budget.limits
+        return np.array(
+            [scores[measure] <= limit for measure, limit in limits.items()] or [[True] * len(genotypes)]
+        ).all(0)
+
+    def draw(
+        self, rng: np.random.Generator, n: int, accept: Accept | None = None, spread: str | None = None
+    ) -> Genotypes:
+        """N distinct networks inside the budget, uniform over networks or evenly over the measure `spread`.
+
+        Fewer where no more exist, or where those that `accept` takes are too few to be found.
+
+        Raises:
+            BudgetError: several limits leave so few of so many that drawing did not find them.
+        """
+        return self.space.sample(
+            rng, n, self.budget, spread=spread, precision=self.profile.precision, costs=self.costs, accept=accept
+        )
+
     def require_feasible(self) -> None:
-        """Check, before anything is trained, that the budget leaves something to find.
+        """Check, before anything is trained, that the budget leaves something to find, and that all of it can be timed.
 
         Raises:
             BudgetError: even the smallest network of the space is over the budget; its figures are named.
+            ProfileError: the profile holds no measurement of an op or an activation of the space.
         """
-        smallest = self.space.smallest(self.excess)
-        measures = self.candidate(smallest).measures()
-        if self.budget.violation(measures):
-            figures = ", ".join(show(measure, measures[measure]) for measure in self.budget.limits)
-            raise BudgetError(
-                f"no network of {self.space.name} meets the budget {self.budget}: the smallest has {figures} "
-                f"({smallest.notation}). Raise the budget or take a smaller search space"
-            )
-
-    def feasible(
-        self, rng: np.random.Generator, accept: Callable[[Architecture], bool], tries: int = 400
-    ) -> list[int] | None:
-        """A random genotype inside the budget that `accept` takes, or None after `tries`.
-
-        Draws start uniform and then lean towards the smallest network, gene by gene, so that a budget
-        that few networks meet is met all the same.
-        """
-        smallest = self.space.genotype(self.space.smallest(self.excess))
-        for lean in np.linspace(0, 1, tries):
-            row = np.where(rng.random(len(smallest)) < lean, smallest, self.space.sample(rng, 1)[0])
-            arch = self.space.architecture(row)
-            if accept(arch) and self.excess(arch) <= 1:
-                return [int(index) for index in row]
-        return None
+        rng = np.random.default_rng(0)
+        self.score(self.space.sample(rng, 4096))
+        require_possible(self.space, self.budget, self.costs, self.profile.precision)
+        if len(self.budget.limits) > 1:  # which may each be met, and yet not all at once
+            self.draw(rng, 1)
 
 
 def reference_point(problem: Problem, chance: float, n: int = 512) -> dict[str, float]:
@@ -134,18 +153,9 @@ def reference_point(problem: Problem, chance: float, n: int = 512) -> dict[str, 
     A cost without a limit counts from the largest of `n` networks drawn inside the budget (fixed seed).
     """
     limits = problem.budget.limits
-    reference = {"accuracy": chance}
-    free = [name for name in problem.cost_objectives if OBJECTIVES[name] not in limits]
-    largest = _largest(problem, [OBJECTIVES[name] for name in free], n) if free else {}
-    for name in problem.cost_objectives:
-        measure = OBJECTIVES[name]
-        reference[name] = float(limits[measure] if measure in limits else largest[measure])
-    return reference
-
-
-def _largest(problem: Problem, measures: Sequence[str], n: int) -> dict[str, float]:
-    rows = problem.space.sample(np.random.default_rng(0), n)
-    drawn = [problem.candidate(problem.space.architecture(row)).measures() for row in rows]
-    drawn.append(problem.candidate(problem.space.smallest(problem.excess)).measures())
-    inside = [m for m in drawn if not problem.budget.violation(m)]
-    return {measure: max(m[measure] for m in inside) for measure in measures}
+    measures = {name: OBJECTIVES[name] for name in problem.cost_objectives}
+    reference = {"accuracy": chance} | {name: float(limits[m]) for name, m in measures.items() if m in limits}
+    if free := [name for name in measures if name not in reference]:
+        scores = problem.score(problem.draw(np.random.default_rng(0), n, spread="macs"))
+        reference |= {name: float(scores[measures[name]].max()) for name in free}
+    return {name: reference[name] for name in ("accuracy", *measures)}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from nas.resources import replace_file
 from nas.search.confirming import accuracy_intervals, rank_fidelity
 from nas.search.front import hypervolume_history, nondominated
 from nas.search.problem import Problem
-from nas.search.sampler import decode
-from nas.search.study import COLUMNS, rows
+from nas.search.random_search import drawn_at_random, random_search
+from nas.search.rungs import Ladder, at_rung
+from nas.search.space import decode
+from nas.search.study import COLUMNS, reached, rows
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import show
 
@@ -30,7 +33,7 @@ def write_trials(study: Study, folder: Path) -> list[dict[str, Any]]:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(finished)
+    writer.writerows({**row, "rungs": json.dumps(row["rungs"]) if row["rungs"] else None} for row in finished)
     replace_file(folder / "trials.csv", text.getvalue().encode())
     return finished
 
@@ -43,6 +46,7 @@ def write_front(front: Mapping[str, Any], folder: Path) -> None:
 def compose(
     problem: Problem,
     study: Study,
+    ladder: Ladder,
     reference: Mapping[str, float],
     confirmed: Mapping[str, Mapping[str, Any]],
     timings: Mapping[str, Mapping[str, Any]],
@@ -60,6 +64,7 @@ def compose(
     points = [problem.values({**entry, **_flat(entry)}) for entry in entries]
     members = [entries[index] for index in nondominated(points, problem.directions)]
     history = hypervolume_history([problem.values(row) for row in complete], problem.objectives, reference)
+    random = random_search(drawn_at_random(problem, study), problem.objectives, reference, len(history))
     cheap = {row["key"]: row["accuracy"] for row in complete}
     states = [row["state"] for row in every]
     return {
@@ -73,20 +78,41 @@ def compose(
             "proposed": len(states),
             "rejected_by_budget": states.count("rejected"),
             "evaluated": states.count("complete"),
+            "stopped": states.count("stopped"),
             "failed": states.count("failed"),
             "confirmed": len(entries),
         },
-        "hypervolume": {"value": history[-1] if history else 0.0, "reference": dict(reference), "history": history},
+        "hypervolume": {
+            "value": history[-1] if history else 0.0,
+            "reference": dict(reference),
+            "history": history,
+            "random": random,
+        },
         "proxy_fidelity": rank_fidelity(
             [cheap[entry["key"]] for entry in entries],
             [entry["accuracy"]["value"] for entry in entries],
             [entry["macs"] for entry in entries],
-        ),
+        )
+        | {"rungs": _rungs(study, ladder)},
         "references": list(references),
         "versions": {package: version(package) for package in PACKAGES},
         "front": sorted(members, key=lambda entry: entry["latency_ms"]["value"]),
         "confirmed": sorted(entries, key=lambda entry: entry["latency_ms"]["value"]),
     }
+
+
+def _rungs(study: Study, ladder: Ladder) -> list[dict[str, Any]]:
+    """How each rung ranked the next, over the networks that finished both."""
+    found = []
+    for step, (rung, following) in enumerate(pairwise(ladder.rungs)):
+        below = at_rung(study, step)
+        worth = rung.values([reached(trial)[step] for trial in below])
+        both = [(value, trial) for value, trial in zip(worth, below, strict=True) if len(reached(trial)) > step + 1]
+        dear = [reached(trial)[step + 1]["accuracy"] for _, trial in both]
+        macs = [trial.user_attrs["candidate"]["macs"] for _, trial in both]
+        tau = rank_fidelity([value for value, _ in both], dear, macs)
+        found.append({"from": rung.name, "to": following.name, "reached": len(below), **tau})
+    return found
 
 
 def _entries(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from optuna.samplers import BaseSampler
 from optuna.study import Study
 
 from nas.errors import ProfileError
@@ -14,15 +15,16 @@ from nas.latency.measure import time_model
 from nas.search.executors import Executor, InlineExecutor
 from nas.search.front import nondominated, spread
 from nas.search.loop import Observer, evaluate_once, search
+from nas.search.patience import Patience
 from nas.search.problem import Problem, reference_point
 from nas.search.result import compose, entry, write_front, write_trials
-from nas.search.sampler import DistinctSampler, decode
+from nas.search.rungs import Ladder
 from nas.search.settings import ConfirmSettings
+from nas.search.space import decode
 from nas.search.study import rows
 from nas.spaces.architecture import Architecture
 from nas.spaces.references import REFERENCES, reference
 from nas.training.confirm import Confirmation, LongTraining
-from nas.training.proxies import Evaluator
 
 
 class Display(Observer, Protocol):
@@ -43,9 +45,9 @@ class Display(Observer, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trainings:
-    """How a run trains: the proxy for every network, the confirmation for candidates, and reference networks."""
+    """How a run trains: the rungs for every network, the confirmation for candidates, and reference networks."""
 
-    proxy: Evaluator
+    ladder: Ladder
     confirmation: Confirmation
     reference: LongTraining
 
@@ -54,7 +56,7 @@ def run(
     problem: Problem,
     trainings: Trainings,
     study: Study,
-    sampler: DistinctSampler,
+    sampler: BaseSampler,
     executor: Executor,
     folder: Path,
     *,
@@ -65,6 +67,7 @@ def run(
     display: Display,
     about: Mapping[str, Any],
     time_limit: float | None = None,
+    patience: Patience | None = None,
 ) -> dict[str, Any]:
     """Do what is left to do of a run, write front.json, trials.csv and models/, and return the front.
 
@@ -73,13 +76,13 @@ def run(
     classes = problem.space.classes
     origin = reference_point(problem, chance=1 / classes)
     (folder / "models").mkdir(exist_ok=True)
-    done = sum(row["state"] in ("complete", "failed") for row in rows(study))
+    done = sum(row["state"] in ("complete", "stopped", "failed") for row in rows(study))
     display.start(trials, min(done, trials))
     references = _reference_networks(problem, widths)
     try:
         ended = search(
             problem,
-            trainings.proxy,
+            trainings.ladder,
             study,
             sampler,
             executor,
@@ -87,6 +90,7 @@ def run(
             reference=origin,
             observer=display,
             time_limit=time_limit,
+            patience=patience,
             start=[arch for arch in references.values() if problem.space.contains(arch)] if warm_start else [],
         )
         display.message(f"search: {ended}")
@@ -96,7 +100,7 @@ def run(
         write_trials(study, folder)
     _warn_of_chance(study, classes, display)
     timings = _time(problem, study, confirmed, folder / "models", display)
-    front = compose(problem, study, origin, confirmed, timings, curves, about)
+    front = compose(problem, study, trainings.ladder, origin, confirmed, timings, curves, about)
     write_front(front, folder)
     return front
 

@@ -1,4 +1,4 @@
-"""Optuna's samplers made fit for networks: without repeats, and repeatable after any crash."""
+"""Samplers made fit for networks: without repeats, and repeatable after any crash."""
 
 from collections.abc import Callable, Mapping
 from inspect import signature
@@ -6,57 +6,42 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.errors import ConfigError
+from nas.errors import BudgetError, ConfigError
 from nas.resources import names
+from nas.search.informed import informed_sampler
+from nas.search.pool import Exhausted
 from nas.search.problem import Problem
-from nas.spaces.architecture import Architecture
-from nas.spaces.space import SearchSpace
+from nas.search.space import decode, distributions
 
 SamplerMaker = Callable[[int], BaseSampler]
 
 SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
-    "tpe": lambda seed, startup: TPESampler(seed=seed, multivariate=True, n_startup_trials=startup),
-    "nsga2": lambda seed, population: NSGAIISampler(seed=seed, population_size=population),
-    "random": lambda seed: RandomSampler(seed=seed),
+    "pareto": lambda problem, seed, start, pool: informed_sampler(problem, seed, start, pool),
+    "tpe": lambda problem, seed, startup: TPESampler(seed=seed, multivariate=True, n_startup_trials=startup),
+    "nsga2": lambda problem, seed, population: NSGAIISampler(seed=seed, population_size=population),
+    "random": lambda problem, seed: RandomSampler(seed=seed),
 }
-"""Base samplers by name; each takes a seed and its own options (conf/sampler)."""
+"""Samplers by name; each takes the problem, a seed and its own options (conf/sampler)."""
+
+STATELESS = ("pareto",)
+"""Samplers that keep nothing in mind from one proposal to the next, and so are made once."""
 
 STUCK = 20
 """After so many rejections in a row, a proposal is drawn inside the budget instead."""
-
-
-class Exhausted(Exception):
-    """Every network of the space within reach has been proposed."""
-
-
-def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """Optuna's distribution for each variable: integers where the choices are ordered, else categories."""
-    result: dict[str, BaseDistribution] = {}
-    for variable in space.variables:
-        count = len(variable.values)
-        result[variable.name] = (
-            IntDistribution(0, count - 1) if variable.ordered else CategoricalDistribution(range(count))
-        )
-    return result
-
-
-def decode(space: SearchSpace, params: dict[str, Any]) -> Architecture:
-    """The network that a trial's parameters stand for."""
-    return space.architecture([params[variable.name] for variable in space.variables])
 
 
 class DistinctSampler(BaseSampler):
     """Proposals of a base sampler, never a network that the study holds already.
 
     Stateless: the base sampler is made anew for every draw, seeded by `seed`, the trial's number and the
-    attempt, so a proposal depends on those and the study's history alone, and a resumed study goes on as
-    an unbroken one would. When the base sampler keeps proposing known networks, or the last `STUCK`
-    proposals were all rejected, the proposal is drawn inside the budget by `Problem.feasible`.
+    attempt (unless it is stateless itself), so a proposal depends on those and the study's history alone,
+    and a resumed study goes on as an unbroken one would. When the base sampler keeps proposing known
+    networks, or the last `STUCK` proposals were all rejected, the proposal is drawn inside the budget.
     """
 
     def __init__(self, problem: Problem, make: SamplerMaker, seed: int) -> None:
@@ -80,12 +65,13 @@ class DistinctSampler(BaseSampler):
         others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         seen = {t.user_attrs["key"] for t in others if "key" in t.user_attrs}
         for attempt in range(0 if _rejected_in_a_row(others) >= STUCK else 10):
-            params = self._draw(study, trial, attempt)
+            try:
+                params = self._draw(study, trial, attempt)
+            except Exhausted:  # among its candidates; there may be others
+                break
             if decode(self._problem.space, params).key not in seen:
                 return params
-        rng = np.random.default_rng((self._seed, trial.number))
-        row = self._problem.feasible(rng, lambda arch: arch.key not in seen) or self._first_unseen(seen)
-        return {variable.name: index for variable, index in zip(self._problem.space.variables, row, strict=True)}
+        return self._unseen(np.random.default_rng((self._seed, trial.number)), seen)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -110,14 +96,16 @@ class DistinctSampler(BaseSampler):
                 params[name] = base.sample_independent(study, trial, name, distribution)
         return params
 
-    def _first_unseen(self, seen: set[str]) -> list[int]:
-        """For small spaces: the first network inside the budget that is not in `seen`."""
+    def _unseen(self, rng: np.random.Generator, seen: set[str]) -> dict[str, Any]:
+        """A network inside the budget that is not in `seen`, drawn uniformly."""
         space = self._problem.space
-        for row in space.genotypes() if space.size <= 100_000 else ():
-            arch = space.architecture(row)
-            if arch.key not in seen and self._problem.excess(arch) <= 1:
-                return [int(index) for index in row]
-        raise Exhausted
+        try:
+            rows = self._problem.draw(rng, 1, lambda arch: arch.key not in seen)
+        except BudgetError as error:
+            raise Exhausted from error
+        if not len(rows):
+            raise Exhausted
+        return {variable.name: int(index) for variable, index in zip(space.variables, rows[0], strict=True)}
 
 
 def _rejected_in_a_row(trials: list[FrozenTrial]) -> int:
@@ -138,13 +126,17 @@ def make_sampler(problem: Problem, name: str, options: dict[str, Any], seed: int
         ConfigError: the sampler does not take these options.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    _check_options(name, options)
-    return DistinctSampler(problem, lambda state: SAMPLERS[name](seed=state, **options), seed)
+    _check_options(problem, name, options)
+    make = SAMPLERS[name]
+    if name in STATELESS:
+        once = make(problem, seed, **options)
+        return DistinctSampler(problem, lambda state: once, seed)
+    return DistinctSampler(problem, lambda state: make(problem, state, **options), seed)
 
 
-def _check_options(name: str, options: Mapping[str, Any]) -> None:
+def _check_options(problem: Problem, name: str, options: Mapping[str, Any]) -> None:
     """Find a wrong option now, since the base sampler is made only when it is asked for a network."""
-    known = {option for option in signature(SAMPLERS[name]).parameters if option != "seed"}
+    known = {option for option in signature(SAMPLERS[name]).parameters if option not in ("problem", "seed")}
     if unknown := set(options) - known:
         raise ConfigError(f"sampler={name} has no option {min(unknown)!r}; known: {names(known) or 'none'}")
     if missing := known - set(options):
@@ -153,6 +145,6 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ConfigError(f"sampler={name}: {option} must be a whole number above 0, got {value!r}")
     try:
-        SAMPLERS[name](seed=0, **options)
-    except ValueError as error:
+        SAMPLERS[name](problem, 0, **options)
+    except (ValueError, ConfigError) as error:
         raise ConfigError(f"sampler={name}: {error}") from None

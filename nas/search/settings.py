@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Lt
 
 from nas.errors import ConfigError
 from nas.training.sources import DataSettings
 
 Positive = Annotated[int, Ge(1)]
+Share = Annotated[float, Gt(0), Lt(1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,21 @@ class ProxySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreSettings:
+    """The rung `score`: training-free scores by name, on so many training images."""
+
+    names: tuple[str, ...]
+    images: Annotated[int, Ge(4)]
+
+
+@dataclass(frozen=True, slots=True)
+class LongSettings:
+    """The rung `long`: as the short training, with more epochs."""
+
+    epochs: Positive
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutorSettings:
     """Where evaluations run."""
 
@@ -57,8 +73,14 @@ class SearchSettings:
     search_space: str
     objectives: tuple[str, ...]
     warm_start: bool
+    rungs: tuple[str, ...]
+    keep: Share
+    score: ScoreSettings
+    long: LongSettings
     trials: Positive
     time_limit: Annotated[float, Gt(0)] | None
+    patience: Positive | None
+    patience_gain: Share
     seed: Annotated[int, Ge(0)]
     workers: Positive | None
     storage: str | None

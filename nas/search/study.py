@@ -1,8 +1,9 @@
 """The Optuna study of a run: opening it, resuming it, and reading it as rows.
 
-The study is the only record. Each trial holds `candidate` (what is known before training), `evaluation`
-or `error`, and `state` where Optuna's own says too little; what is not a trial (reference networks,
-confirmations) is kept in the study's user attributes.
+The study is the only record. Each trial holds `candidate` (what is known before training), `rungs` (what each
+evaluation gave) or `error`, and `state` where Optuna's own says too little; what is not a trial (reference
+networks, confirmations) is kept in the study's user attributes. A sampler may note `drawn` (`random` or `model`)
+and `expected_gain` (of hypervolume, as a share of the box).
 """
 
 import json
@@ -15,7 +16,7 @@ from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.errors import ConfigError, RunError
 
@@ -23,9 +24,13 @@ Direction = Literal["maximize", "minimize"]
 STUDY_NAME = "search"
 COLUMNS = (
     *("number", "state", "key", "notation", "accuracy", "how", "latency_ms", "latency_low_ms", "latency_high_ms"),
-    *("macs", "params", "weight_bytes", "peak_activation_bytes", "seconds", "error"),
+    *("macs", "params", "weight_bytes", "peak_activation_bytes", "seconds", "error", "rungs"),
 )
-"""Columns of trials.csv."""
+"""Columns of trials.csv. `rungs` holds the accuracy, or the scores by name, that each rung gave, as JSON."""
+
+Record = Mapping[str, Any]
+"""What a trial keeps of a rung: `how` (its name), `seconds`, `accuracy` with `low`, `high`, `seeds`, `resolution` or
+`scores` (numbers by name), and `goes_on` where another rung follows."""
 
 _STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "stopped", TrialState.FAIL: "failed"}
 
@@ -90,12 +95,19 @@ def rows(study: Study) -> list[dict[str, Any]]:
 
 
 def row(trial: FrozenTrial) -> dict[str, Any]:
-    """One trial as a row."""
-    attrs = trial.user_attrs
-    known = {**attrs["candidate"], **attrs.get("evaluation", {})}
+    """One trial as a row: `accuracy` and `how` of the last rung it finished, `seconds` of all."""
+    attrs, records = trial.user_attrs, reached(trial)
+    known = {**attrs["candidate"], **(records[-1] if records else {})}
     known |= {"number": trial.number, "state": attrs.get("state") or _STATES.get(trial.state, "running")}
     known["error"] = attrs.get("error") if known["state"] in ("failed", "rejected") else None
+    known["seconds"] = sum(record["seconds"] for record in records) if records else None
+    known["rungs"] = {r["how"]: r["accuracy"] if "accuracy" in r else r["scores"] for r in records} or None
     return {column: known.get(column) for column in COLUMNS}
+
+
+def reached(trial: Trial | FrozenTrial) -> list[Record]:
+    """The records of the rungs that `trial` has finished, the first rung first."""
+    return list(trial.user_attrs.get("rungs", ()))
 
 
 def _journal(folder: Path) -> BaseStorage:

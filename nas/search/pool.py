@@ -1,0 +1,213 @@
+"""Choices as whole numbers: an Optuna search space as a grid, and candidates drawn, mutated and crossed on it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from nas.errors import ConfigError
+
+Indices = npt.NDArray[np.int64]
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+class Exhausted(Exception):
+    """Every point of the space that may be proposed has been."""
+
+
+LEVELS = 1024
+"""A float without a step, and an integer of more values than this, is taken on a grid of so many levels."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The levels of each parameter of a search space, in its order; a point is a row of level indices."""
+
+    space: Mapping[str, BaseDistribution]
+
+    @cached_property
+    def levels(self) -> tuple[tuple[Any, ...], ...]:
+        """The values of each parameter."""
+        return tuple(_levels(name, distribution) for name, distribution in self.space.items())
+
+    @cached_property
+    def counts(self) -> Indices:
+        """How many levels each parameter has."""
+        return np.array([len(values) for values in self.levels], dtype=np.int64)
+
+    @property
+    def size(self) -> int:
+        """How many points there are."""
+        return prod(len(values) for values in self.levels)
+
+    def row(self, params: Mapping[str, Any]) -> list[int] | None:
+        """The point nearest to `params`, or None where a parameter is missing or outside its range."""
+        if any(name not in params for name in self.space):
+            return None
+        row = [self._index(j, params[name]) for j, name in enumerate(self.space)]
+        return None if -1 in row else row
+
+    def rows(self, candidates: "Sequence[Mapping[str, Any]] | Indices") -> Indices:
+        """Points from parameter dictionaries; `Rows` of this space and arrays of level indices are read at once.
+
+        Raises:
+            ConfigError: one of them is not a point of the space.
+        """
+        indices = candidates if isinstance(candidates, np.ndarray) else getattr(candidates, "indices", None)
+        if indices is None:
+            rows = [self.row(params) for params in candidates]
+            if None in rows:
+                raise ConfigError(f"not a point of the search space: {candidates[rows.index(None)]}")
+            indices = np.array(rows, dtype=np.int64)
+        result: Indices = indices.reshape(-1, len(self.counts))
+        return result
+
+    def params(self, row: Sequence[int] | Indices) -> dict[str, Any]:
+        """The parameters of a point, as Optuna takes them."""
+        return {name: values[index] for name, values, index in zip(self.space, self.levels, row, strict=True)}
+
+    def every(self) -> Indices:
+        """All points in lexicographic order, shape (size, parameters)."""
+        return np.stack(np.unravel_index(np.arange(self.size), self.counts), axis=1).astype(np.int64)
+
+    def sample(self, rng: np.random.Generator, n: int) -> Indices:
+        """N points, each parameter independent and uniform; a number with a log scale is uniform on it."""
+        points = rng.integers(0, self.counts, (n, len(self.counts)), dtype=np.int64)
+        for j, distribution in enumerate(self.space.values()):
+            if getattr(distribution, "log", False) and self.counts[j] > 1:
+                middles = (self._positions[j][1:] + self._positions[j][:-1]) / 2
+                points[:, j] = np.searchsorted(middles, rng.uniform(self._positions[j][0], self._positions[j][-1], n))
+        return points
+
+    def offspring(self, rng: np.random.Generator, parents: Indices, n: int) -> Indices:
+        """N children: half mutants, half crosses of two parents that then mutate; 1 to 3 changes on average.
+
+        A changed category is drawn anew; a changed number moves by a step as often as it is drawn anew.
+        """
+        first, second = parents[rng.integers(len(parents), size=(2, n))]
+        crossed = (rng.random(n) < 0.5)[:, None] & (rng.random(first.shape) < 0.5)
+        child = np.where(crossed, second, first)
+        rate = rng.integers(1, 4, (n, 1)) / len(self.counts)
+        changed = rng.random(child.shape) < rate
+        changed[np.arange(n), rng.integers(len(self.counts), size=n)] = True
+        near = self._ordered & (rng.random(child.shape) < 0.5)
+        step = np.clip(child + rng.choice([-1, 1], child.shape), 0, self.counts - 1)
+        return np.where(changed, np.where(near, step, self.sample(rng, n)), child)
+
+    def design(self, points: Indices) -> Array:
+        """Columns for a model: indicators of a category, the position of a number, each over the root of d.
+
+        Each of the d parameters has unit variance under uniform draws. Categories of the same choices (the
+        operation of each layer, say) have columns in common too, the sums of theirs: what a choice does in
+        one place says something of what it does in another.
+        """
+        columns: list[Array] = [np.zeros((len(points), 0))]
+        groups: dict[BaseDistribution, list[Array]] = {}
+        for j, distribution in enumerate(self.space.values()):
+            if self.counts[j] > 1:
+                columns.append(self._columns[j][points[:, j]])
+                if not self._ordered[j]:
+                    groups.setdefault(distribution, []).append(columns[-1])
+        columns += [np.sum(group, axis=0) for group in groups.values() if len(group) > 1]
+        design: Array = np.concatenate(columns, axis=1) / np.sqrt(len(self.counts))
+        return design
+
+    @cached_property
+    def _columns(self) -> tuple[Array, ...]:
+        """What `design` shows of each level, shape (levels, columns) for each parameter."""
+        result = []
+        for position, count, ordered in zip(self._positions, self.counts, self._ordered, strict=True):
+            if ordered:
+                result.append(((position - position.mean()) / (position.std() or 1.0))[:, None])
+            else:
+                result.append((np.eye(count) - 1 / count) / np.sqrt(max(1 - 1 / count, 1e-9)))
+        return tuple(result)
+
+    @cached_property
+    def _positions(self) -> tuple[Array, ...]:
+        """Each level on the scale of its parameter: its logarithm where the distribution says so."""
+        pairs = zip(self._numbers, self.space.values(), strict=True)
+        return tuple(np.log(numbers) if getattr(d, "log", False) else numbers for numbers, d in pairs)
+
+    @cached_property
+    def _ordered(self) -> Mask:
+        return np.array([not isinstance(d, CategoricalDistribution) for d in self.space.values()], dtype=bool)
+
+    def _index(self, j: int, value: Any) -> int:
+        """The level of parameter `j` that is nearest to `value`, -1 outside its range."""
+        if self._ordered[j] and value in self._exact[j]:
+            return self._exact[j][value]
+        distribution = list(self.space.values())[j]
+        try:
+            internal = distribution.to_internal_repr(value)
+        except ValueError:  # not one of the categories
+            return -1
+        if not distribution._contains(internal):
+            return -1
+        return int(np.abs(self._numbers[j] - internal).argmin()) if self._ordered[j] else int(internal)
+
+    @cached_property
+    def _exact(self) -> tuple[dict[Any, int], ...]:
+        return tuple({value: index for index, value in enumerate(values)} for values in self.levels)
+
+    @cached_property
+    def _numbers(self) -> tuple[Array, ...]:
+        pairs = zip(self.levels, self._ordered, strict=True)
+        return tuple(np.array(v if ordered else range(len(v)), dtype=np.float64) for v, ordered in pairs)
+
+
+class Rows(Sequence[dict[str, Any]]):
+    """Points as a sequence of parameter dictionaries that are made only when looked at.
+
+    `indices`, shape (n, parameters), holds the index of each level, in the order of `names`: for
+    callables that would rather work on arrays.
+    """
+
+    def __init__(self, grid: Grid, indices: Indices) -> None:
+        self._grid = grid
+        self.indices = indices
+        self.names = tuple(grid.space)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Rows": ...
+    def __getitem__(self, index: int | slice) -> "dict[str, Any] | Rows":
+        if isinstance(index, slice):
+            return Rows(self._grid, self.indices[index])
+        return self._grid.params(self.indices[index])
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self._grid.params(row) for row in self.indices)
+
+
+def _levels(name: str, distribution: BaseDistribution) -> tuple[Any, ...]:
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices
+    if isinstance(distribution, IntDistribution):
+        low, high, step = distribution.low, distribution.high, distribution.step
+        if (high - low) // step < LEVELS:
+            return tuple(range(low, high + 1, step))
+        spaced = _spaced(low, high, distribution.log)
+        return tuple(sorted({min(low + round((value - low) / step) * step, high) for value in spaced}))
+    if isinstance(distribution, FloatDistribution):
+        low_, high_ = distribution.low, distribution.high
+        if distribution.step is None:
+            return tuple(_spaced(low_, high_, distribution.log)) if low_ < high_ else (low_,)
+        count = round((high_ - low_) / distribution.step) + 1
+        return tuple(min(low_ + i * distribution.step, high_) for i in range(count))
+    raise ConfigError(f"{name}: cannot search {distribution}; known: integers, categories, floats")
+
+
+def _spaced(low: float, high: float, log: bool) -> list[float]:
+    spaced = np.geomspace(low, high, LEVELS) if log else np.linspace(low, high, LEVELS)
+    return [float(min(max(value, low), high)) for value in spaced]
