@@ -32,6 +32,7 @@ from nas.search.settings import SearchSettings
 from nas.search.study import COLUMNS, load_journal, rows
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
+from nas.spaces.load import load_space
 from nas.spaces.references import load_architecture
 from nas.validate import ValidateSettings
 from nas.validate import main as validate
@@ -235,6 +236,9 @@ def _holds_the_contract(folder: Path, found: list[dict[str, Any]], line: str) ->
     assert front["hardware"]["name"] == "pixel4"
     assert front["hardware"]["error"]["mape_percent"] > 0
     assert (front["budget"]["macs"], front["budget"]["latency_ms"]) == (3e6, 1.1)
+    networks, space = front["budget"]["networks"], load_space("tiny")
+    assert networks["low"] == networks["inside"] == networks["high"]
+    assert 0 < networks["inside"] < networks["of"] == len({space.architecture(r).key for r in space.genotypes()})
     states = [row["state"] for row in found]
     assert front["counts"] == {
         "proposed": len(found),
@@ -371,10 +375,10 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
     "no rungs": ("search", ["rungs=[]"], r"the last of rungs must be a training.*got \[\]"),
     "keep": ("search", ["keep=1.5"], r"keep: .*less than 1, got 1\.5"),
     "patience": ("search", ["patience=0"], r"patience.*: .*greater than or equal to 1, got 0"),
-    "group option": ("search", ["sampler=magic"], r"unknown sampler 'magic'; known: nsga2, random, tpe"),
+    "group option": ("search", ["sampler=magic"], r"unknown sampler 'magic'; known: nsga2, pareto, random, tpe"),
     "tracker option": ("search", ["tracker=mlflow"], r"unknown tracker 'mlflow'; known: none, wandb"),
     "data option": ("search", ["data=mnist"], r"unknown data 'mnist'; known: digits, imagefolder"),
-    "group name": ("search", ["sampler.name=magic"], r"unknown sampler 'magic'; known: nsga2, random, tpe"),
+    "group name": ("search", ["sampler.name=magic"], r"unknown sampler 'magic'; known: nsga2, pareto, random, tpe"),
     "proxy name": ("search", ["proxy.name=magic"], r"unknown proxy 'magic'; known: short"),
     "executor name": ("search", ["executor.name=magic"], r"unknown executor 'magic'; known: local"),
     "grammar": ("search", ["budget=[300M"], r"cannot read the command line: .* in 'budget=\[300M'"),

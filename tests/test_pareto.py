@@ -378,13 +378,13 @@ def test_posterior_is_that_of_scikit_learn() -> None:
     )
     theirs = GaussianProcessRegressor(kernel + WhiteKernel(noise + 1e-8), alpha=0, optimizer=None)
     theirs.fit(points[:20], model.warp.apply(values[:20]))
-    ours = surrogate._condition(inputs[:20], model.warp.apply(values[:20]), model.warp, model.parameters)
+    ours = surrogate._condition(inputs[:20], model.warp.apply(values[:20]), model.warp, model.parameters, np.zeros(20))
     mean, deviation = theirs.predict(points[20:], return_std=True)
     ours_mean, ours_deviation = ours._standard(inputs[20:])
     np.testing.assert_allclose(ours_mean, mean, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(ours_deviation, np.sqrt(deviation**2 - noise - 1e-8), rtol=1e-5)
     theirs_likelihood = theirs.log_marginal_likelihood(theirs.kernel_.theta)
-    density, _ = surrogate._objective(model.parameters, surrogate._products(inputs[:20]), theirs.y_train_)
+    density, _ = surrogate._objective(model.parameters, surrogate._products(inputs[:20]), theirs.y_train_, np.zeros(20))
     prior = (model.parameters - surrogate.START) / surrogate.SPREAD
     assert density - 0.5 * prior @ prior + 10 * np.log(2 * np.pi) == pytest.approx(-theirs_likelihood)
 
@@ -392,9 +392,10 @@ def test_posterior_is_that_of_scikit_learn() -> None:
 def test_gradient_of_the_likelihood() -> None:
     inputs, values = data()
     products, start = surrogate._products(inputs), surrogate.START + 0.3
-    _, gradient = surrogate._objective(start, products, values)
+    doubts = np.linspace(0, 0.2, len(values))
+    _, gradient = surrogate._objective(start, products, values, doubts)
     for index, step in enumerate(1e-5 * np.eye(len(start))):
-        up, down = (surrogate._objective(start + s, products, values)[0] for s in (step, -step))
+        up, down = (surrogate._objective(start + s, products, values, doubts)[0] for s in (step, -step))
         assert gradient[index] == pytest.approx((up - down) / 2e-5, rel=1e-4, abs=1e-5)
 
 

@@ -28,7 +28,7 @@ from nas.report.figures import (
     svg,
 )
 from nas.report.html import comparison_html, report_html, write_comparison, write_report
-from nas.report.measures import bytes_text, cost_measure, count_text, interval
+from nas.report.measures import bytes_text, cost_measure, count_text, interval, population
 from nas.report.progress import Progress, Silent, front_table
 from nas.report.run_folder import read_front, read_trials
 from nas.report.tracker import Guarded, make_tracker
@@ -198,6 +198,10 @@ def test_says_what_random_search_is_estimated_from_and_where_that_ends() -> None
     assert "estimated from the 10 of this run that were, beyond 10 extrapolated" in said
     assert "It ends at 20" in said
     assert fidelity.random_search(sample_front()).startswith("Too few networks were drawn at random")
+    front = sample_front(**climbed())
+    assert fidelity.random_search(front).startswith("Random search: what is expected of networks drawn at random")
+    front["hypervolume"]["random"]["drawn"] = "start"
+    assert "networks spread over the range of cost, at random otherwise" in fidelity.random_search(front)
 
 
 def test_says_when_accuracy_was_taken_at_a_lower_resolution() -> None:
@@ -216,6 +220,32 @@ def test_rejections_are_counted_by_kind() -> None:
     assert times == 6
     assert "over the budget of 300M" in reason
     assert facts.rejections(sample_trials(rejected=0)) == []
+
+
+def test_says_how_much_of_the_space_the_budget_leaves() -> None:
+    front = sample_front()
+    assert facts.room(front) is None  # a run that did not count
+    assert ("38", "rejected by the budget, untrained") in facts.tiles(front)
+    front["budget"]["networks"] = {"inside": 87_538_743_890_352, "low": 87e12, "high": 88e12, "of": 149_977_615_564_800}
+    said = f"Of the 150e12 networks of {front['search_space']}, about 87.5e12 fit the budget."
+    assert facts.room(front) == said
+    assert said in Page(report_html(front, [])).text
+    assert ("58 %", "of the space's networks fit the budget") in facts.tiles(front)
+    front["counts"]["rejected_by_budget"] = 0
+    front["budget"]["networks"] = {"inside": 11, "low": 11, "high": 11, "of": 1536}
+    assert facts.room(front) == (
+        f"Of the 1,536 networks of {front['search_space']}, 11 fit the budget. Only such were proposed."
+    )
+    front["budget"]["text"] = []
+    assert facts.room(front) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(7, "7"), (1536.0, "1,536"), (999_400, "999,400"), (999_999, "1e6"), (1.5e6, "1.5e6"), (2.345e14, "234e12")],
+)
+def test_numbers_of_networks(number: float, text: str) -> None:
+    assert population(number) == text
 
 
 # Pages

@@ -27,15 +27,19 @@ from nas.report.run_folder import read_trials
 from nas.search.executors import Executor, InlineExecutor
 from nas.search.front import hypervolume, hypervolume_history
 from nas.search.loop import search
+from nas.search.partial import estimates
 from nas.search.patience import Patience, expected_gain
-from nas.search.problem import Problem
-from nas.search.random_search import FEWEST, MOST, drawn_at_random, random_search
+from nas.search.problem import Problem, reference_point
+from nas.search.random_search import FEWEST, MOST, drawn_without_model, random_search
 from nas.search.result import compose, write_trials
 from nas.search.rungs import Ladder, Rung, accuracies, check_rungs, contents, goes_on, joined_scores
 from nas.search.sampler import make_sampler
+from nas.search.space import distributions
 from nas.search.study import load_journal, open_study, reached, rows
+from nas.search.surrogate import Inputs, fit
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
+from nas.spaces.cost import cost
 from nas.spaces.load import load_space
 from nas.training.proxies import Evaluation
 from nas.training.scores import Scores
@@ -88,6 +92,7 @@ def in_memory(problem: Problem = PROBLEM) -> Study:
 
 
 def on_disk(folder: Path) -> Study:
+    folder.mkdir(exist_ok=True)
     return open_study(folder, None, PROBLEM.directions, {})
 
 
@@ -103,7 +108,7 @@ def go(
     time_limit: float | None = None,
     observer: Any = None,
 ) -> list[dict[str, Any]]:
-    options = {"tpe": {"startup": 5}}.get(name, {})
+    options = {"tpe": {"startup": 5}, "pareto": {"start": 6, "pool": 2000}}.get(name, {})
     reference = {objective: {**REFERENCE, "macs": 1e7}[objective] for objective in problem.objectives}
     search(
         problem,
@@ -486,6 +491,55 @@ def test_patience_ends_a_search_and_a_resumed_one_at_the_same_place(tmp_path: Pa
     assert len(go(on_disk(tmp_path), resumed, len(found) + 3)) == len(found) + 3  # without patience it goes on
 
 
+def smooth(arch: Architecture) -> Evaluation:
+    """An accuracy that follows from the costs, so that a model soon has nothing to gain."""
+    accuracy = 0.3 + 0.05 * math.log(cost(arch).macs / 1e5)
+    return Evaluation(accuracy, accuracy, accuracy, "any", 2.0, 1, 32)
+
+
+def go_smooth(study: Study, patience: Patience | None, trials: int = 200) -> str:
+    sampler = make_sampler(PROBLEM, "pareto", {"start": 6, "pool": 2000}, 0)
+    ladder, reference = Ladder((Rung("short", smooth),)), reference_point(PROBLEM, 0.1)
+    return search(
+        *(PROBLEM, ladder, study, sampler, InlineExecutor()),
+        trials=trials,
+        reference=reference,
+        observer=Silent(),
+        patience=patience,
+    )
+
+
+def test_patience_with_a_model_ends_by_what_it_expects(tmp_path: Path) -> None:
+    patience, reference = Patience(5, 0.002), reference_point(PROBLEM, 0.1)
+    ended = go_smooth(on_disk(tmp_path), patience)
+    trials = on_disk(tmp_path).get_trials()
+    assert ended.startswith("5 more networks are expected to raise the hypervolume by 0.")
+    assert 11 <= len(trials) < 150
+    notes = [(trial.user_attrs["drawn"], "expected_gain" in trial.user_attrs) for trial in trials]
+    assert notes == 6 * [("start", False)] + (len(trials) - 6) * [("model", True)]
+    assert all(0 <= trial.user_attrs.get("expected_gain", 0) < 0.5 for trial in trials)
+    last = expected_gain(PROBLEM, on_disk(tmp_path), reference, 5)
+    assert last is not None
+    assert last < 0.002
+
+    count = len(trials)
+    assert go_smooth(on_disk(tmp_path), patience) == ended  # resumed, it has ended already
+    assert len(on_disk(tmp_path).trials) == count
+    go_smooth(on_disk(tmp_path / "cut"), None, trials=count - 2)
+    assert go_smooth(on_disk(tmp_path / "cut"), patience) == ended
+    assert [t.user_attrs for t in on_disk(tmp_path / "cut").trials] == [t.user_attrs for t in trials]
+
+
+def test_the_gain_expected_of_a_proposal_is_what_it_would_add() -> None:
+    study, reference = in_memory(), reference_point(PROBLEM, 0.1)
+    go_smooth(study, None, trials=30)
+    points = [trial.values for trial in study.trials]
+    added = np.diff(hypervolume_history(points, PROBLEM.objectives, reference))[9:]
+    hoped = [trial.user_attrs["expected_gain"] for trial in study.trials[10:]]
+    assert added.sum() > 0
+    assert 0.3 < np.sum(hoped) / added.sum() < 3
+
+
 def test_with_several_workers_patience_holds_for_the_whole_record() -> None:
     executor = Threads(4)
     study = in_memory()
@@ -494,6 +548,78 @@ def test_with_several_workers_patience_holds_for_the_whole_record() -> None:
     executor.close()
     assert patience.enough(PROBLEM, study, REFERENCE)
     assert len(study.trials) < 300
+
+
+# --- what stopped networks say ---------------------------------------------------------------------
+
+
+def test_stopped_networks_are_estimated_by_those_that_went_on() -> None:
+    study = in_memory()
+    go(study, Calls(["short", "long"]), 60)
+    trials = study.get_trials()
+    found = estimates(PROBLEM, trials)
+    stopped = [trial for trial in trials if trial.state == TrialState.PRUNED]
+    assert len(stopped) > 10
+    assert set(found) == {trial.number for trial in stopped}
+    misses = []
+    for trial in stopped:
+        (accuracy, latency_ms), (error, exact) = found[trial.number]
+        assert (latency_ms, exact) == (trial.user_attrs["candidate"]["latency_ms"], 0)
+        assert 0.01 < error < 0.2  # uniform noise of width 0.2 has a deviation of 0.058
+        misses.append((accuracy - worth(TINY.architecture([trial.params[v.name] for v in TINY.variables]))) / error)
+    assert 0.5 < np.sqrt(np.mean(np.square(misses))) < 2
+    assert estimates(PROBLEM, trials[:5]) == {}
+
+
+def test_each_rung_is_read_on_its_own_and_running_trials_count() -> None:
+    study = in_memory()
+    go(study, Calls(), 120)
+    trials = study.get_trials()
+    found = estimates(PROBLEM, trials)
+    by_step: dict[int, list[float]] = {1: [], 2: []}
+    for trial in trials:
+        if trial.number in found:
+            by_step[len(reached(trial))].append(found[trial.number][1][0])
+    assert all(len(set(errors)) == 1 for errors in by_step.values())
+    begun = study.ask(distributions(TINY))
+    begun.set_user_attr("candidate", trials[0].user_attrs["candidate"])
+    assert begun.number not in estimates(PROBLEM, study.get_trials())
+    begun.set_user_attr("rungs", trials[0].user_attrs["rungs"][:1])
+    assert begun.number in estimates(PROBLEM, study.get_trials())
+
+
+def test_a_rung_that_says_nothing_of_the_next_is_not_read() -> None:
+    def against(arch: Architecture) -> Evaluation:
+        accuracy = 0.5 - 0.5 * worth(arch)
+        return Evaluation(accuracy, accuracy, accuracy, "any", 1.0, 1, 32)
+
+    study, calls = in_memory(), Calls(["short", "long"])
+    calls.ladder = Ladder((Rung("short", against), calls.ladder.rungs[1]), keep=0.33)
+    go(study, calls, 40)
+    assert "stopped" in {row["state"] for row in rows(study)}
+    assert estimates(PROBLEM, study.get_trials()) == {}
+
+
+def test_the_model_takes_estimates_for_what_they_are_worth() -> None:
+    rng = np.random.default_rng(0)
+    inputs = Inputs(rng.uniform(-1, 1, (40, 1)), np.zeros((40, 1)))
+    truth = 2 + inputs.numbers[:, 0]
+    told = truth + np.where(np.arange(40) < 20, 0, rng.normal(0, 0.5, 40))
+    errors = np.where(np.arange(40) < 20, 0, 0.5)
+    alone = fit(inputs[:20], told[:20]).predict(inputs)[0]
+    trusted, weighed = fit(inputs, told).predict(inputs)[0], fit(inputs, told, errors).predict(inputs)[0]
+    assert np.abs(weighed - truth).mean() < 0.2 * np.abs(trusted - truth).mean()
+    assert np.abs(weighed - alone).max() < 0.05
+    far = Inputs(np.array([[5.0]]), np.zeros((1, 1)))
+    near = fit(inputs[:4] + far, np.append(truth[:4], 7.0), np.array([0, 0, 0, 0, 0.1]))
+    assert near.predict(far)[1] < fit(inputs[:4], truth[:4]).predict(far)[1]
+
+
+def test_a_search_with_a_model_and_rungs_resumes_as_an_unbroken_one(tmp_path: Path) -> None:
+    unbroken = go(on_disk(tmp_path / "whole"), Calls(["short", "long"]), 30, name="pareto")
+    go(on_disk(tmp_path / "cut"), Calls(["short", "long"]), 24, name="pareto")
+    assert go(on_disk(tmp_path / "cut"), Calls(["short", "long"]), 30, name="pareto") == unbroken
+    assert "stopped" in {row["state"] for row in unbroken}
 
 
 # --- what random search would have reached --------------------------------------------------------
@@ -567,4 +693,11 @@ def test_only_complete_networks_noted_as_drawn_at_random_count() -> None:
     stopped.set_user_attr("candidate", {"latency_ms": 1.0})
     stopped.set_user_attr("drawn", "random")
     study.tell(stopped, state=TrialState.PRUNED)
-    assert drawn_at_random(PROBLEM, study) == [list(points[n]) for n in (0, 2, 4, 5)]
+    assert drawn_without_model(PROBLEM, study) == ("random", [list(points[n]) for n in (0, 2, 4, 5)])
+
+
+def test_networks_spread_over_the_cost_count_and_are_told_apart() -> None:
+    points = [(0.5, 0.5), (0.6, 1.0), (0.7, 1.5)]
+    study = recorded(*points, drawn=["start", "model", "random"])
+    assert drawn_without_model(PROBLEM, study) == ("start", [list(points[0]), list(points[2])])
+    assert drawn_without_model(PROBLEM, recorded(*points)) == ("random", [])

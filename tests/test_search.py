@@ -25,10 +25,11 @@ import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from optuna.samplers import BaseSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from scipy.stats import kendalltau
 
 from nas.errors import BudgetError, ConfigError, ProfileError, RunError
@@ -45,7 +46,7 @@ from nas.search.problem import OBJECTIVES, Problem, reference_point
 from nas.search.result import write_trials
 from nas.search.run import _confirm
 from nas.search.rungs import Ladder, Rung
-from nas.search.sampler import SAMPLERS, STUCK, decode, distributions, make_sampler
+from nas.search.sampler import SAMPLERS, STUCK, DistinctSampler, decode, distributions, make_sampler
 from nas.search.settings import ConfirmSettings
 from nas.search.study import COLUMNS, load_journal, lock, open_study, rows
 from nas.spaces.architecture import Architecture
@@ -75,6 +76,19 @@ resolution: 16
 downsample: 2
 stages:
   - {op: mbconv, kernel: [3, 5], expansion: 2, out_channels: [8, 16], depth: [1, 2], stride: 2, per_block: [kernel]}
+"""
+
+# Two networks: one has fewer MACs, the other fewer parameters.
+RIVALS = """
+resolution: 16
+downsample: 2
+stem: {op: conv, kernel: 3, stride: 1, out_channels: 32}
+stages:
+  - blocks:
+      - {op: conv, kernel: 3}
+      - {op: mbconv, kernel: 3, expansion: 2}
+    out_channels: 16
+    stride: 2
 """
 
 
@@ -213,9 +227,23 @@ def test_an_impossible_budget_names_the_smallest_network() -> None:
     problem(Budget(macs=smallest)).require_feasible()
 
 
-def test_limits_that_cannot_be_met_together_are_found_at_once() -> None:
-    with pytest.raises(BudgetError, match=r"no network of tiny meets .*budget 0.4M MACs, 0.022M params"):
-        problem(Budget.parse(["400k", "22kparams"])).require_feasible()
+def test_limits_that_cannot_be_met_together_are_found_at_once(tmp_path: Path) -> None:
+    (tmp_path / "rivals.yaml").write_text(RIVALS)
+    space = load_space(tmp_path / "rivals.yaml").with_data(1, 10)
+    plain, inverted = (cost(space.architecture(row)) for row in space.genotypes())
+    assert plain.macs < inverted.macs
+    assert plain.params > inverted.params
+    problem(Budget(macs=plain.macs, params=plain.params), space=space).require_feasible()
+    with pytest.raises(BudgetError, match=r"no network of rivals meets all of the budget .* at once"):
+        problem(Budget(macs=plain.macs, params=inverted.params), space=space).require_feasible()
+
+
+@pytest.mark.parametrize("budget", [Budget(), Budget.parse("1M"), Budget.parse(["1M", "0.64ms"])])
+def test_the_networks_inside_the_budget_are_counted(budget: Budget) -> None:
+    limits = budget.limits.items()
+    fit = [m for m in tiny_measures().values() if all(m[measure] <= limit for measure, limit in limits)]
+    inside, every = problem(budget).networks()
+    assert (inside.low, inside.estimate, inside.high, every) == (len(fit), len(fit), len(fit), len(tiny_measures()))
 
 
 def test_an_activation_that_was_never_measured_is_found_at_once(tmp_path: Path) -> None:
@@ -478,6 +506,44 @@ class TestEverySampler:
             assert trial.values == [row[OBJECTIVES[objective]] for objective in objectives]
         front = {complete[i].number for i in nondominated([t.values for t in complete], wanted.directions)}
         assert front == {trial.number for trial in study.best_trials}
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "how"), [("nsga2", 12, "random"), ("tpe", 10, "random"), ("pareto", 6, "start")]
+)
+def test_proposals_note_how_they_were_drawn(name: str, first: int, how: str, tmp_path: Path) -> None:
+    study = open_study(tmp_path, None, problem().directions, {})
+    go(problem(), study, name, trials=first + 4)
+    notes = [trial.user_attrs["drawn"] for trial in study.trials]
+    assert notes[:first] == first * [how]
+    assert "model" in notes[first:]
+    assert set(notes[first:]) <= {"model", "random"}  # random instead of a network that is known
+
+
+def test_what_is_drawn_instead_of_a_repeat_is_random_and_what_was_given_is_not_drawn() -> None:
+    class Stubborn(BaseSampler):  # type: ignore[misc]
+        """Proposes one and the same network."""
+
+        def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
+            return {}
+
+        def sample_relative(self, study: Study, trial: FrozenTrial, search_space: Any) -> dict[str, Any]:
+            return dict.fromkeys(distributions(TINY), 0)
+
+        def sample_independent(self, *args: Any) -> Any:
+            raise NotImplementedError
+
+    study = in_memory(problem())
+    study.sampler = DistinctSampler(problem(), lambda seed: Stubborn(), 0)
+    study.enqueue_trial(dict.fromkeys(distributions(TINY), 1))
+    networks = []
+    for _ in range(4):
+        trial = study.ask(distributions(TINY))
+        networks.append(decode(TINY, trial.params).key)
+        trial.set_user_attr("key", networks[-1])
+        study.tell(trial, [0.5, 1.0])
+    assert [trial.user_attrs.get("drawn") for trial in study.trials] == [None, "model", "random", "random"]
+    assert len(set(networks)) == 4
 
 
 # --- the loop -------------------------------------------------------------------------------------

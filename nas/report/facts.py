@@ -21,6 +21,7 @@ from nas.report.measures import (
     ordered,
     percent,
     plural,
+    population,
     whole,
 )
 
@@ -52,11 +53,14 @@ def tiles(front: Mapping[str, Any]) -> list[tuple[str, str]]:
     hypervolume = number((front.get("hypervolume") or {}).get("value"))
     accuracies = [interval(entry, "accuracy") for entry in front["front"]]
     best = max((accuracy.value for accuracy in accuracies if accuracy), default=None)
+    share = _share_inside(front)
     shown = [
         (str(len(front["front"])), "networks on the front"),
         (f"{percent(best)} %" if best is not None else "-", "best confirmed accuracy"),
         (whole(totals.get("evaluated")), "networks evaluated"),
-        (whole(totals.get("rejected_by_budget")), "rejected by the budget, untrained"),
+        (f"{100 * share:.2g} %", "of the space's networks fit the budget")
+        if share is not None
+        else (whole(totals.get("rejected_by_budget")), "rejected by the budget, untrained"),
         ("-" if hypervolume is None else f"{hypervolume:.3f}", "hypervolume, of 1"),
     ]
     mape = number(error.get("mape_percent"))
@@ -98,6 +102,16 @@ def counts(front: Mapping[str, Any]) -> list[tuple[str, str]]:
     }
     totals = front.get("counts") or {}
     return [(text, whole(totals[name])) for name, text in words.items() if name in totals]
+
+
+def room(front: Mapping[str, Any]) -> str | None:
+    """What the budget leaves of the search space, in a sentence."""
+    share, found = _share_inside(front), (front.get("budget") or {}).get("networks") or {}
+    if share is None:
+        return None
+    inside = ("" if found.get("low") == found.get("high") else "about ") + population(found["inside"])
+    text = f"Of the {population(found['of'])} networks of {front.get('search_space')}, {inside} fit the budget."
+    return text if (front.get("counts") or {}).get("rejected_by_budget") else text + " Only such were proposed."
 
 
 def rejections(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
@@ -174,6 +188,15 @@ def place(entry: Mapping[str, Any], measure: Measure) -> str:
     at = f" at {cost.value * measure.scale:.3g} {measure.unit}" if cost else ""
     unit = {"macs": " MACs", "params": " parameters", "memory": " of activations"}.get(measure.name, "")
     return f"{percent(accuracy.value) if accuracy else '-'} %{at}{unit if at else ''}"
+
+
+def _share_inside(front: Mapping[str, Any]) -> float | None:
+    """The share of the space's networks that fit the budget; None without a limit or a count."""
+    found = (front.get("budget") or {}).get("networks") or {}
+    inside, every = number(found.get("inside")), number(found.get("of"))
+    if inside is None or not every or budget_text(front) == "no budget":
+        return None
+    return inside / every
 
 
 def _resolution(front: Mapping[str, Any]) -> str | None:

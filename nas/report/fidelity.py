@@ -49,10 +49,12 @@ def random_search(front: Mapping[str, Any]) -> str:
         )
     draws, ends = int(found["draws"]), len(found["mean"])
     beyond = f", beyond {draws} extrapolated" if ends > draws else ""
+    how = "Random search: what is expected of networks drawn at random"
+    if found.get("drawn") == "start":
+        how = "Search without a model: what is expected of networks spread over the range of cost, at random otherwise"
     return (
-        f"Random search: what is expected of networks drawn at random, estimated from the {draws} of this run that were"
-        f"{beyond}. The band holds nine of ten such searches, as far as {draws} networks can tell. It ends at {ends}: "
-        "more cannot be said from so few."
+        f"{how}, estimated from the {draws} of this run that were{beyond}. The band holds nine of ten such searches, "
+        f"as far as {draws} networks can tell. It ends at {ends}: more cannot be said from so few."
     )
 
 

@@ -255,7 +255,8 @@ def _draw_random_search(axes: Axes, found: Mapping[str, Any] | None) -> None:
     axes.fill_between(
         networks, found["low"], found["high"], color=GREY, alpha=0.22, linewidth=0, label="90 % of such searches"
     )
-    label = f"random search, from {draws} draws"
+    how = "spread over the cost, no model" if found.get("drawn") == "start" else "random search"
+    label = f"{how}, from {draws} draws"
     axes.plot(networks[:draws], mean[:draws], color=GREY, linewidth=1.6, label=label)
     if len(mean) > draws:
         beyond = slice(draws - 1, None)

@@ -73,6 +73,7 @@ def report_html(front: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -
         references=[reference_row(entry) for entry in front.get("references") or []],
         caption=facts.comparability(front),
         counts=facts.counts(front),
+        room=facts.room(front),
         rejections=facts.rejections(trials),
         failures=facts.failures(trials),
         fidelity=fidelity.fidelity(front),

@@ -107,6 +107,15 @@ def whole(value: Any) -> str:
     return count_text(value) if amount is None or amount >= 1e6 else f"{int(amount):,}"
 
 
+def population(value: Any) -> str:
+    """A number of networks: in full below a million, in three figures above: 87.5e12."""
+    rounded = float(f"{value:.3g}")
+    if rounded < 1e6:
+        return f"{round(value):,}"
+    exponent = int(math.log10(rounded)) // 3 * 3
+    return f"{rounded / 10**exponent:.3g}e{exponent}"
+
+
 def plural(amount: int, one: str, many: str | None = None) -> str:
     """`1 network`, `2 networks`."""
     return f"{amount} {one if amount == 1 else many or one + 's'}"

@@ -14,6 +14,7 @@ from nas.errors import ConfigError
 from nas.latency.profile import load_profile
 from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
+from nas.report.measures import population
 from nas.report.progress import Progress, front_table
 from nas.report.run_folder import read_trials
 from nas.report.tracker import Guarded, check_tracker, make_tracker
@@ -168,9 +169,12 @@ def _data(settings: SearchSettings, images: Images) -> dict[str, Any]:
 
 def _opening(problem: Problem, data: dict[str, Any]) -> list[str]:
     """What the user should know before the search begins."""
+    inside, every = problem.networks()
+    room = f"{population(inside.estimate)} of {population(every)} networks fit"
+    room = room if problem.budget.limits else f"{population(every)} networks"
     lines = [
         f"{problem.profile.label}, budget {problem.budget}, space {problem.space.name} "
-        f"({problem.space.size:.3g} genotypes), data {data['source']}: {len(data['classes'])} classes, "
+        f"({room}), data {data['source']}: {len(data['classes'])} classes, "
         f"{data['train']} train, {data['val']} val, {data['test']} test images"
     ]
     if data["skipped"]:

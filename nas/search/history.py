@@ -1,5 +1,6 @@
 """What a study says so far, as arrays."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import moocore
@@ -11,47 +12,64 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.search.pool import Grid, Indices, Mask
 
 Array = npt.NDArray[np.float64]
+Partial = Callable[[Sequence[FrozenTrial]], Mapping[int, tuple[Sequence[float], Sequence[float]]]]
+"""All trials -> by trial number, estimates of its objective values and their standard errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """What the other trials of a study say: n points, their losses (all minimised), and what awaits them.
 
-    `losses`, shape (n, objectives), is NaN where nothing finite was told. Trials that run, wait or failed
-    are `pending`: nothing is known there, and it need not be proposed again. `violations` are above 0 where
-    a constraint of the trial is not met.
+    `losses`, shape (n, objectives), have standard `errors` beside their noise: 0 where the trial is
+    `finished`, above it where a trial that was stopped or runs has an estimate; both are NaN where nothing
+    is known. Trials that run, wait or failed are `pending`: they need not be proposed again. `violations`
+    are above 0 where a constraint of the trial is not met. `enqueued` trials were not proposed by the sampler.
     """
 
     points: Indices
     losses: Array
+    errors: Array
+    finished: Mask
     pending: Mask
     violations: Array
+    enqueued: Mask
 
     @classmethod
-    def of(cls, study: Study, trial: FrozenTrial, grid: Grid) -> "History":
+    def of(cls, study: Study, trial: FrozenTrial, grid: Grid, partial: Partial | None = None) -> "History":
         """All trials but `trial` that have every parameter of `grid`, by number."""
-        signs = signs_of(study)
-        rows, losses, pending, violations = [], [], [], []
-        for other in study.get_trials(deepcopy=False):
+        trials, signs = study.get_trials(deepcopy=False), signs_of(study)
+        estimates = partial(trials) if partial else {}
+        nothing = np.full((2, len(signs)), np.nan)
+        rows, known, finished, pending, violations, enqueued = [], [], [], [], [], []
+        for other in trials:
             row = grid.row({**other.system_attrs.get("fixed_params", {}), **other.params})
             if row is None or other.number == trial.number:
                 continue
-            values = np.array(other.values if other.state == TrialState.COMPLETE else [np.nan], dtype=np.float64)
+            complete = other.state == TrialState.COMPLETE
+            told = (other.values, [0.0] * len(signs)) if complete else estimates.get(other.number, nothing)
+            usable = np.isfinite(np.array(told, dtype=np.float64))
             rows.append(row)
-            losses.append(values * signs if np.isfinite(values).all() else np.full(len(signs), np.nan))
+            known.append(np.array(told, dtype=np.float64) * [signs, np.abs(signs)] if usable.all() else nothing)
+            finished.append(complete and bool(usable.all()))
             pending.append(other.state in (TrialState.RUNNING, TrialState.WAITING, TrialState.FAIL))
             violations.append(max(other.constraints.values(), default=0.0))
+            enqueued.append("fixed_params" in other.system_attrs)
+        losses, errors = np.array(known, dtype=np.float64).reshape(-1, 2, len(signs)).swapaxes(0, 1)
         return cls(
             np.array(rows, dtype=np.int64).reshape(-1, len(grid.counts)),
-            np.array(losses, dtype=np.float64).reshape(-1, len(signs)),
+            losses,
+            errors,
+            np.array(finished, dtype=bool),
             np.array(pending, dtype=bool),
             np.array(violations, dtype=np.float64),
+            np.array(enqueued, dtype=bool),
         )
 
     @property
-    def finished(self) -> Mask:
-        """Which trials have values."""
-        return np.array([bool(np.isfinite(row).all()) for row in self.losses], dtype=bool)
+    def informative(self) -> Mask:
+        """Which trials have values or estimates of them."""
+        known: Mask = np.isfinite(self.losses.sum(axis=1))
+        return known
 
     def best(self, n: int) -> Indices:
         """At most n evaluated points, front after front; those that meet their constraints first."""

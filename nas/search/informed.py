@@ -1,14 +1,19 @@
 """`ParetoSampler` told what a search problem knows of every network before any training."""
 
-from functools import lru_cache
+import math
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
+from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from nas.search.pareto import ParetoSampler
+from nas.search.partial import estimates
 from nas.search.pool import Rows
-from nas.search.problem import OBJECTIVES, Problem
+from nas.search.problem import OBJECTIVES, Problem, reference_point
 from nas.search.space import distributions
+from nas.search.study import note
 from nas.spaces.counts import graph_features
 from nas.spaces.space import Genotypes
 
@@ -16,12 +21,15 @@ SPREAD = 4096
 """So many networks, spread evenly over the cost inside the budget, are in every pool of candidates."""
 
 
-def informed_sampler(problem: Problem, seed: int, start: int, pool: int) -> ParetoSampler:
+def informed_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: bool = True) -> ParetoSampler:
     """Costs are known objectives, the budget is what is feasible, networks are the keys.
 
-    The surrogate sees the choices, the counts of the graph (MACs and params among them) and the latency.
+    The surrogate sees the choices, the counts of the graph (MACs and params among them) and the latency, and
+    what `stopped` networks reached. Trials note how they were `drawn`, and `expected_gain` as a share of the box.
     """
     space = problem.space
+    reference = reference_point(problem, chance=1 / space.classes)
+    box = math.prod(1 - value if name == "accuracy" else value for name, value in reference.items())
 
     def known(name: str) -> Any:
         return lambda rows: problem.score(rows.indices)[OBJECTIVES[name]]
@@ -38,6 +46,9 @@ def informed_sampler(problem: Problem, seed: int, start: int, pool: int) -> Pare
         fresh = space.sample(rng, n)
         return np.concatenate([spread(), fresh[problem.inside(fresh)]])
 
+    def proposed(study: Study, trial: FrozenTrial, drawn: str, gain: float | None) -> None:
+        note(study, trial, drawn=drawn, **({} if gain is None else {"expected_gain": gain / box}))
+
     return ParetoSampler(
         seed=seed,
         known_objectives={i: known(name) for i, name in enumerate(problem.objectives) if name != "accuracy"},
@@ -46,7 +57,10 @@ def informed_sampler(problem: Problem, seed: int, start: int, pool: int) -> Pare
         key=lambda rows: [space.architecture(row).key for row in rows.indices],
         draw=draw,
         space=distributions(space),
+        partial=partial(estimates, problem) if stopped else None,
+        reference=[reference[name] for name in problem.objectives],
         start=start,
         pool=pool,
         repeat=False,
+        proposed=proposed,
     )

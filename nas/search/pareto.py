@@ -20,18 +20,20 @@ from optuna.search_space import intersection_search_space
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 from scipy.special import ndtr
+from threadpoolctl import threadpool_limits
 
 from nas.errors import ConfigError
 from nas.search.acquisition import boxes, expected_gain
-from nas.search.history import History, signs_of
+from nas.search.history import History, Partial, signs_of
 from nas.search.pool import Exhausted, Grid, Indices, Rows
 from nas.search.start import ends, spread, worst
 from nas.search.surrogate import Inputs, fit
 
 Array = npt.NDArray[np.float64]
-Values = Callable[[Sequence[dict[str, Any]]], npt.ArrayLike]
-Keys = Callable[[Sequence[dict[str, Any]]], Sequence[Hashable]]
+Values = Callable[[Rows], npt.ArrayLike]
+Keys = Callable[[Rows], Sequence[Hashable]]
 Draw = Callable[[np.random.Generator, int], "Sequence[Mapping[str, Any]] | Indices"]
+Proposed = Callable[[Study, FrozenTrial, str, float | None], None]
 
 PARENTS = 30
 """So many of the best points evaluated have offspring in the pool."""
@@ -49,12 +51,15 @@ class ParetoSampler(BaseSampler):
         draw: Random feasible candidates, for a `feasible` that few points meet.
         space: The parameters, where they are known beforehand (they are for `study.ask(space)`); without
             it, those that all finished trials share, and the first trial is uniformly random.
+        partial: Estimates with standard errors for trials that were stopped or run, of what they did so far.
         reference: Where hypervolume counts from, one value or None per objective. By default, for a known
             objective the worst of the candidates, for others as far on the other side of the median of the
             first trials as twice the distance to their best, or else their worst.
-        start: How many trials are spread before the first prediction.
+        start: How many trials are spread before the first prediction, besides those that were enqueued.
         pool: How many candidates are weighed; a space of no more points is weighed whole.
         random_share: Probability that a proposal is random.
+        proposed: Told of each proposal how it was drawn (`start`, `random` or `model`) and, of `model`, the
+            hypervolume that it is expected to gain, in the product of the objectives' units.
         repeat: Whether, when every point has been proposed, points are proposed again; else `Exhausted`.
 
     Callables get parameter dictionaries as `Rows`, whose `indices` serve for array code, and must be pure.
@@ -70,11 +75,13 @@ class ParetoSampler(BaseSampler):
         key: Keys | None = None,
         draw: Draw | None = None,
         space: Mapping[str, BaseDistribution] | None = None,
+        partial: Partial | None = None,
         reference: Sequence[float | None] | None = None,
         start: int = 8,
         pool: int = 20_000,
         random_share: float = 0.0,
         repeat: bool = True,
+        proposed: Proposed | None = None,
     ) -> None:
         for name, value, lowest in (("seed", seed, 0), ("start", start, 2), ("pool", pool, 100)):
             if value < lowest:
@@ -82,11 +89,11 @@ class ParetoSampler(BaseSampler):
         if not 0 <= random_share <= 1:
             raise ConfigError(f"random_share must be from 0 to 1, got {random_share}")
         self._seed, self._start, self._pool = seed, start, pool
-        self._random_share, self._repeat = random_share, repeat
+        self._random_share, self._repeat, self._proposed = random_share, repeat, proposed
         self._known = dict(known_objectives or {})
         self._features, self._feasible, self._key, self._draw = features, feasible, key, draw
         self._space = None if space is None else dict(space)
-        self._reference = reference
+        self._partial, self._reference = partial, reference
         self._whole: dict[str, Indices] = {}
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -112,32 +119,40 @@ class ParetoSampler(BaseSampler):
         """
         if not search_space:
             return {}
-        grid = Grid(search_space)
-        rng = np.random.default_rng((self._seed, trial.number))
-        history, signs = History.of(study, trial, grid), signs_of(study)
-        self._check(len(signs))
-        starting = len(history.points) < self._start or history.finished.sum() < 2
-        pool = self._candidates(grid, rng, history.points[:0] if starting else history.best(PARENTS))
-        if starting:
-            order = spread(grid, rng, pool, list(self._costs(grid, pool).values()), history.points)
-        elif rng.random() < self._random_share:
-            order = rng.permutation(len(pool))
-        else:
-            order = np.argsort(-self._gains(grid, pool, history, signs), kind="stable")
-        return grid.params(self._first_new(grid, pool[order], history))
+        with threadpool_limits(limits=1, user_api="blas"):  # for small matrices waiting threads cost 50 times as much
+            return self._proposal(study, trial, Grid(search_space))
 
-    def _first_new(self, grid: Grid, ranked: Indices, history: History) -> Indices:
+    def _proposal(self, study: Study, trial: FrozenTrial, grid: Grid) -> dict[str, Any]:
+        rng = np.random.default_rng((self._seed, trial.number))
+        history, signs = History.of(study, trial, grid, self._partial), signs_of(study)
+        self._check(len(signs))
+        begun = int((~history.enqueued).sum())
+        starting = begun < self._start or history.finished.sum() < 2
+        pool = self._candidates(grid, rng, history.points[:0] if starting else history.best(PARENTS))
+        gains = None
+        if starting:
+            costs = list(self._costs(grid, pool).values())
+            how, order = "start", spread(grid, rng, pool, costs, history.points, begun)
+        elif rng.random() < self._random_share:
+            how, order = "random", rng.permutation(len(pool))
+        else:
+            gains = self._gains(grid, pool, history, signs)
+            how, order = "model", np.argsort(-gains, kind="stable")
+        chosen = order[self._first_new(grid, pool[order], history)]
+        if self._proposed:
+            self._proposed(study, trial, how, None if gains is None else float(gains[chosen]))
+        return grid.params(pool[chosen])
+
+    def _first_new(self, grid: Grid, ranked: Indices, history: History) -> int:
+        """The index of the first of `ranked` that no trial has."""
         seen = set(self._keys(grid, history.points))
         for begin in range(0, len(ranked), 32):
-            part = ranked[begin : begin + 32]
-            for row, key in zip(part, self._keys(grid, part), strict=True):
+            for index, key in enumerate(self._keys(grid, ranked[begin : begin + 32]), begin):
                 if key not in seen:
-                    found: Indices = row
-                    return found
+                    return index
         if not self._repeat:
             raise Exhausted(f"all of {len(ranked)} candidates have been proposed")
-        first: Indices = ranked[0]
-        return first
+        return 0
 
     def _candidates(self, grid: Grid, rng: np.random.Generator, parents: Indices) -> Indices:
         """All feasible points of a small space, one of each key; else half drawn, half offspring.
@@ -175,6 +190,7 @@ class ParetoSampler(BaseSampler):
         costs = self._costs(grid, points)
         inputs = self._inputs(grid, points, costs, n)
         done, pending = np.flatnonzero(history.finished), np.flatnonzero(history.pending)
+        told = np.flatnonzero(history.informative)
         mean, deviation = np.zeros((2, len(points), len(signs)))
         reference = np.zeros(len(signs))
         for objective, sign in enumerate(signs):
@@ -182,10 +198,9 @@ class ParetoSampler(BaseSampler):
                 mean[:, objective] = sign * costs[objective]
                 reference[objective] = mean[:, objective].max()
             else:
-                losses = history.losses[done, objective]
-                model = fit(inputs[done], losses).believing(inputs[pending])
-                mean[:, objective], deviation[:, objective] = model.predict(inputs)
-                reference[objective] = worst(losses, self._start)
+                model = fit(inputs[told], history.losses[told, objective], history.errors[told, objective])
+                mean[:, objective], deviation[:, objective] = model.believing(inputs[pending]).predict(inputs)
+                reference[objective] = worst(history.losses[done, objective], self._start)
         for objective, value in enumerate(self._reference or ()):
             reference[objective] = reference[objective] if value is None else value * signs[objective]
         feasible = history.violations <= 0
@@ -212,7 +227,7 @@ class ParetoSampler(BaseSampler):
             numbers = np.column_stack([features, numbers])
         deviation = numbers[:n].std(axis=0) * np.sqrt(max(numbers.shape[1], 1))
         numbers = (numbers - numbers[:n].mean(axis=0)) / np.where(deviation > 0, deviation, np.inf)
-        return Inputs(numbers, grid.design(points))
+        return Inputs(numbers, grid.design(points, [grid.level_costs(points[n:], column[n:]) for column in columns]))
 
     def _costs(self, grid: Grid, points: Indices) -> dict[int, Array]:
         """The known objectives at `points`, each of shape (n,)."""

@@ -21,6 +21,9 @@ class Exhausted(Exception):
     """Every point of the space that may be proposed has been."""
 
 
+COST_SHARE = 0.8
+"""Of a category's variance in a design, the part that is its place by cost, where costs are known."""
+
 LEVELS = 1024
 """A float without a step, and an integer of more values than this, is taken on a grid of so many levels."""
 
@@ -100,23 +103,37 @@ class Grid:
         step = np.clip(child + rng.choice([-1, 1], child.shape), 0, self.counts - 1)
         return np.where(changed, np.where(near, step, self.sample(rng, n)), child)
 
-    def design(self, points: Indices) -> Array:
+    def design(self, points: Indices, costs: Sequence[tuple[Array, ...]] = ()) -> Array:
         """Columns for a model: indicators of a category, the position of a number, each over the root of d.
 
         Each of the d parameters has unit variance under uniform draws. Categories of the same choices (the
         operation of each layer, say) have columns in common too, the sums of theirs: what a choice does in
-        one place says something of what it does in another.
+        one place says something of what it does in another. With `level_costs`, most of a category's variance
+        is in its place among the others by cost: choices that cost about as much are likely to do as much.
         """
+        share = COST_SHARE if costs else 0.0
         columns: list[Array] = [np.zeros((len(points), 0))]
         groups: dict[BaseDistribution, list[Array]] = {}
         for j, distribution in enumerate(self.space.values()):
-            if self.counts[j] > 1:
+            if self.counts[j] > 1 and self._ordered[j]:
                 columns.append(self._columns[j][points[:, j]])
-                if not self._ordered[j]:
-                    groups.setdefault(distribution, []).append(columns[-1])
+            elif self.counts[j] > 1:
+                indicators = self._columns[j][points[:, j]] * np.sqrt(1 - share)
+                groups.setdefault(distribution, []).append(indicators)
+                placed = [cost[j][points[:, j], None] * np.sqrt(share / len(costs)) for cost in costs]
+                columns += [indicators, *placed]
         columns += [np.sum(group, axis=0) for group in groups.values() if len(group) > 1]
         design: Array = np.concatenate(columns, axis=1) / np.sqrt(len(self.counts))
         return design
+
+    def level_costs(self, points: Indices, values: Array) -> tuple[Array, ...]:
+        """For each parameter, the mean of `values` over the `points` at each level, to mean 0 and variance 1."""
+        standard, result = values - values.mean(), []
+        for column, count in zip(points.T, self.counts, strict=True):
+            found = np.bincount(column, minlength=count)
+            means = np.bincount(column, standard, minlength=count) / np.maximum(found, 1)
+            result.append((means - means.mean()) / (means.std() or 1.0))
+        return tuple(result)
 
     @cached_property
     def _columns(self) -> tuple[Array, ...]:

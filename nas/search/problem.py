@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from nas.spaces.additive import Costs
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
+from nas.spaces.counting import Count
 from nas.spaces.drawing import require_possible
 from nas.spaces.space import Genotypes, SearchSpace
 
@@ -114,10 +116,15 @@ class Problem:
 
     def inside(self, genotypes: Genotypes) -> npt.NDArray[np.bool_]:
         """Which genotypes, shape (n, variables), are within the budget."""
-        scores, limits = self.score(genotypes), self.budget.limits
-        return np.array(
-            [scores[measure] <= limit for measure, limit in limits.items()] or [[True] * len(genotypes)]
-        ).all(0)
+        scores, within = self.score(genotypes), np.ones(len(genotypes), dtype=bool)
+        for measure, limit in self.budget.limits.items():
+            within &= scores[measure] <= limit
+        return within
+
+    def networks(self) -> tuple[Count, int]:
+        """How many networks of the space are inside the budget, and how many it holds."""
+        inside = self.space.count(self.budget, precision=self.profile.precision, costs=self.costs)
+        return inside, self.space.count().high
 
     def draw(
         self, rng: np.random.Generator, n: int, accept: Accept | None = None, spread: str | None = None
@@ -147,10 +154,12 @@ class Problem:
             self.draw(rng, 1)
 
 
-def reference_point(problem: Problem, chance: float, n: int = 512) -> dict[str, float]:
+@lru_cache(maxsize=16)
+def reference_point(problem: Problem, chance: float, n: int = 512) -> Mapping[str, float]:
     """Where hypervolume is counted from: accuracy at `chance`, each cost at its limit in the budget.
 
-    A cost without a limit counts from the largest of `n` networks drawn inside the budget (fixed seed).
+    A cost without a limit counts from the largest of `n` networks drawn inside the budget (fixed seed). Made once
+    for equal arguments: not to be changed.
     """
     limits = problem.budget.limits
     measures = {name: OBJECTIVES[name] for name in problem.cost_objectives}

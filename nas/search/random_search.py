@@ -1,4 +1,6 @@
-"""What random search would have reached, from the networks of a record that were drawn at random.
+"""What random search would have reached, from the networks of a record that were drawn without a model.
+
+Those are random, or spread evenly over the cost at random otherwise; the estimate is of the search that draws so.
 
 A place in the box that hypervolume is a share of is covered by a search if one of its networks dominates it. How many
 of m random networks cover each place says how likely n would cover it: species and their abundances in ecology, whose
@@ -26,11 +28,15 @@ Covers = npt.NDArray[np.bool_]  # (networks, places)
 Curve = npt.NDArray[np.float64]
 
 
-def drawn_at_random(problem: Problem, study: Study) -> list[list[float]]:
-    """Objectives of the complete trials whose sampler noted `drawn` = `random` in their user attributes."""
-    trials = study.get_trials(deepcopy=False)
-    chosen = [row(trial) for trial in trials if trial.user_attrs.get("drawn") == "random"]
-    return [problem.values(found) for found in chosen if found["state"] == "complete"]
+def drawn_without_model(problem: Problem, study: Study) -> tuple[str, list[list[float]]]:
+    """How the networks were drawn that no model proposed, and the objectives of those that are complete.
+
+    `random`, or `start` where a sampler spread them over the cost: a stronger search than a uniform one.
+    """
+    chosen = [t for t in study.get_trials(deepcopy=False) if t.user_attrs.get("drawn") in ("random", "start")]
+    chosen = [trial for trial in chosen if row(trial)["state"] == "complete"]
+    drawn = {trial.user_attrs["drawn"] for trial in chosen}
+    return "start" if "start" in drawn else "random", [problem.values(row(trial)) for trial in chosen]
 
 
 def random_search(

@@ -17,7 +17,7 @@ from nas.resources import replace_file
 from nas.search.confirming import accuracy_intervals, rank_fidelity
 from nas.search.front import hypervolume_history, nondominated
 from nas.search.problem import Problem
-from nas.search.random_search import drawn_at_random, random_search
+from nas.search.random_search import drawn_without_model, random_search
 from nas.search.rungs import Ladder, at_rung
 from nas.search.space import decode
 from nas.search.study import COLUMNS, reached, rows
@@ -64,13 +64,19 @@ def compose(
     points = [problem.values({**entry, **_flat(entry)}) for entry in entries]
     members = [entries[index] for index in nondominated(points, problem.directions)]
     history = hypervolume_history([problem.values(row) for row in complete], problem.objectives, reference)
-    random = random_search(drawn_at_random(problem, study), problem.objectives, reference, len(history))
+    drawn, without_model = drawn_without_model(problem, study)
+    random = random_search(without_model, problem.objectives, reference, len(history))
+    inside, every_one = problem.networks()
     cheap = {row["key"]: row["accuracy"] for row in complete}
     states = [row["state"] for row in every]
     return {
         "schema": 1,
         "hardware": {**problem.profile.provenance(), "error": _error(problem)},
-        "budget": {**asdict(problem.budget), "text": [show(*limit) for limit in problem.budget.limits.items()]},
+        "budget": {
+            **asdict(problem.budget),
+            "text": [show(*limit) for limit in problem.budget.limits.items()],
+            "networks": {"inside": round(inside.estimate), "low": inside.low, "high": inside.high, "of": every_one},
+        },
         "search_space": problem.space.name,
         "objectives": list(problem.objectives),
         **about,
@@ -86,7 +92,7 @@ def compose(
             "value": history[-1] if history else 0.0,
             "reference": dict(reference),
             "history": history,
-            "random": random,
+            "random": {"drawn": drawn, **random} if random else None,
         },
         "proxy_fidelity": rank_fidelity(
             [cheap[entry["key"]] for entry in entries],

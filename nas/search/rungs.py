@@ -43,6 +43,11 @@ def joined_scores(records: Sequence[Record]) -> Sequence[float]:
     return [float(value) for value in combine(table)]
 
 
+def worth(records: Sequence[Record]) -> Sequence[float]:
+    """The worth of the records of one rung, whichever it is."""
+    return joined_scores(records) if "scores" in records[0] else accuracies(records)
+
+
 @dataclass(frozen=True, slots=True)
 class Rung:
     """One way to evaluate. `values` gives each record of a population its worth, more is better."""

@@ -17,6 +17,7 @@ from nas.search.informed import informed_sampler
 from nas.search.pool import Exhausted
 from nas.search.problem import Problem
 from nas.search.space import decode, distributions
+from nas.search.study import note
 
 SamplerMaker = Callable[[int], BaseSampler]
 
@@ -42,6 +43,8 @@ class DistinctSampler(BaseSampler):
     attempt (unless it is stateless itself), so a proposal depends on those and the study's history alone,
     and a resumed study goes on as an unbroken one would. When the base sampler keeps proposing known
     networks, or the last `STUCK` proposals were all rejected, the proposal is drawn inside the budget.
+    Each proposal's trial notes how it was `drawn`: a base sampler that proposes no parameters together has
+    no model (yet), and its draws are `random`.
     """
 
     def __init__(self, problem: Problem, make: SamplerMaker, seed: int) -> None:
@@ -57,21 +60,27 @@ class DistinctSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Parameters of a network that no trial of the study has.
+        """Parameters of a network that no trial of the study has; none for a trial that was enqueued with all.
 
         Raises:
             Exhausted: there is no such network left, or none can be found.
         """
+        if trial.system_attrs.get("fixed_params", {}).keys() >= self._distributions.keys():
+            return {}
         others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         seen = {t.user_attrs["key"] for t in others if "key" in t.user_attrs}
         for attempt in range(0 if _rejected_in_a_row(others) >= STUCK else 10):
             try:
-                params = self._draw(study, trial, attempt)
+                params, drawn = self._draw(study, trial, attempt)
             except Exhausted:  # among its candidates; there may be others
                 break
             if decode(self._problem.space, params).key not in seen:
+                if "drawn" not in study._storage.get_trial(trial._trial_id).user_attrs:  # the base knows it better
+                    note(study, trial, drawn=drawn)
                 return params
-        return self._unseen(np.random.default_rng((self._seed, trial.number)), seen)
+        params = self._unseen(np.random.default_rng((self._seed, trial.number)), seen)
+        note(study, trial, drawn="random")
+        return params
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -87,14 +96,16 @@ class DistinctSampler(BaseSampler):
         state = np.random.SeedSequence((self._seed, trial.number, attempt)).generate_state(1)
         return self._make(int(state[0]))
 
-    def _draw(self, study: Study, trial: FrozenTrial, attempt: int) -> dict[str, Any]:
+    def _draw(self, study: Study, trial: FrozenTrial, attempt: int) -> tuple[dict[str, Any], str]:
+        """The base sampler's proposal, and how it was drawn."""
         base = self._base(trial, attempt)
         base.before_trial(study, trial)
         params = dict(base.sample_relative(study, trial, base.infer_relative_search_space(study, trial)))
+        drawn = "model" if params else "random"
         for name, distribution in self._distributions.items():
             if name not in params:
                 params[name] = base.sample_independent(study, trial, name, distribution)
-        return params
+        return params, drawn
 
     def _unseen(self, rng: np.random.Generator, seen: set[str]) -> dict[str, Any]:
         """A network inside the budget that is not in `seen`, drawn uniformly."""

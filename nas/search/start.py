@@ -14,9 +14,9 @@ NEAREST = 0.01
 
 
 def spread(
-    grid: Grid, rng: np.random.Generator, pool: Indices, costs: Sequence[Array], points: Indices
+    grid: Grid, rng: np.random.Generator, pool: Indices, costs: Sequence[Array], points: Indices, index: int
 ) -> npt.NDArray[np.int64]:
-    """The pool's indices in the order to try for the next trial after `points`: well placed and new first.
+    """The pool's indices in the order to try for start `index`, after `points`: well placed and new first.
 
     Places lie in the range of the pool's `costs`, on a logarithmic scale where all are positive: the two
     ends, then the middle, quarters and so on (van der Corput 1935). Several costs take turns. Of some points
@@ -24,9 +24,9 @@ def spread(
     """
     order, nearest = rng.permutation(len(pool)), max(20, round(NEAREST * len(pool)))
     if costs:
-        values = costs[len(points) % len(costs)]
+        values = costs[index % len(costs)]
         values = np.log(values) if values.min() > 0 else values
-        place = _place(len(points) // len(costs))
+        place = _place(index // len(costs))
         distance = np.abs(values - values.min() - place * np.ptp(values))
         order = order[np.argsort(distance[order], kind="stable")]
         nearest = 1 if place in (0, 1) else nearest

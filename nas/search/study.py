@@ -2,8 +2,9 @@
 
 The study is the only record. Each trial holds `candidate` (what is known before training), `rungs` (what each
 evaluation gave) or `error`, and `state` where Optuna's own says too little; what is not a trial (reference
-networks, confirmations) is kept in the study's user attributes. A sampler may note `drawn` (`random` or `model`)
-and `expected_gain` (of hypervolume, as a share of the box).
+networks, confirmations) is kept in the study's user attributes. Of what it proposes, the sampler notes `drawn`
+(`random`, `start` for networks spread over the cost before there is a model, or `model`) and may note
+`expected_gain` (of hypervolume, as a share of the box). What was asked for with `enqueue_trial` has neither.
 """
 
 import json
@@ -108,6 +109,12 @@ def row(trial: FrozenTrial) -> dict[str, Any]:
 def reached(trial: Trial | FrozenTrial) -> list[Record]:
     """The records of the rungs that `trial` has finished, the first rung first."""
     return list(trial.user_attrs.get("rungs", ()))
+
+
+def note(study: Study, trial: FrozenTrial, **facts: Any) -> None:
+    """Write user attributes of a trial that a sampler is being asked about."""
+    for name, value in facts.items():
+        study._storage.set_trial_user_attr(trial._trial_id, name, value)
 
 
 def _journal(folder: Path) -> BaseStorage:

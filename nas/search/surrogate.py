@@ -84,6 +84,11 @@ class Warp:
         result: Array = (np.log(losses - self.best + self.offset) - self.shift) / self.scale
         return result
 
+    def variance(self, losses: Array, errors: Array) -> Array:
+        """The variance, as modelled, of `losses` of standard deviation `errors`, to first order."""
+        result: Array = (errors / ((losses - self.best + self.offset) * self.scale)) ** 2
+        return result
+
     def undo(self, mean: Array, deviation: Array) -> tuple[Array, Array]:
         """The loss of median `mean`, and its deviation to first order."""
         distance = np.exp(np.minimum(mean * self.scale + self.shift, 700.0))
@@ -98,6 +103,7 @@ class Surrogate:
     targets: Array
     warp: Warp
     parameters: Array
+    doubts: Array
     factor: Array
     weights: Array
 
@@ -120,7 +126,8 @@ class Surrogate:
         if not len(points):
             return self
         targets = np.concatenate([self.targets, self._standard(points)[0]])
-        return _condition(self.inputs + points, targets, self.warp, self.parameters)
+        doubts = np.concatenate([self.doubts, np.zeros(len(points))])
+        return _condition(self.inputs + points, targets, self.warp, self.parameters, doubts)
 
     def _standard(self, points: Inputs) -> Array:
         """Mean and deviation on the modelled scale, shape (2, n)."""
@@ -131,22 +138,28 @@ class Surrogate:
         return np.stack([mean, np.sqrt(np.maximum(variance, 1e-10))])
 
 
-def fit(inputs: Inputs, losses: Array) -> Surrogate:
-    """The posterior given `losses`, shape (n,), at `inputs`, with parameters of maximum posterior density."""
-    warp = Warp.of(losses)
-    targets = warp.apply(losses)
+def fit(inputs: Inputs, losses: Array, errors: Array | None = None) -> Surrogate:
+    """The posterior given `losses`, shape (n,), at `inputs`, with parameters of maximum posterior density.
+
+    `errors` are standard deviations, shape (n,), of what a loss is uncertain by beside the common noise. At least
+    one must be 0; a loss of another that is far below the best of those counts as half an offset below.
+    """
+    errors = np.zeros(len(losses)) if errors is None else errors
+    warp = Warp.of(losses[errors == 0])
+    losses = np.maximum(losses, warp.best - warp.offset / 2)
+    targets, doubts = warp.apply(losses), warp.variance(losses, errors)
     some = np.unique(np.linspace(0, len(losses) - 1, MOST).round().astype(np.int64))
-    data = (_products(inputs[some]), targets[some])
+    data = (_products(inputs[some]), targets[some], doubts[some])
     bounds = [(start - 7, start + 7) for start in START]
     found = minimize(_objective, START, data, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 30})
-    return _condition(inputs, targets, warp, found.x)
+    return _condition(inputs, targets, warp, found.x, doubts)
 
 
-def _condition(inputs: Inputs, targets: Array, warp: Warp, parameters: Array) -> Surrogate:
+def _condition(inputs: Inputs, targets: Array, warp: Warp, parameters: Array, doubts: Array) -> Surrogate:
     covariance = _kernel(parameters, inputs, inputs)
-    covariance[np.diag_indices_from(covariance)] += np.exp(parameters[0]) + 1e-8
+    covariance[np.diag_indices_from(covariance)] += np.exp(parameters[0]) + 1e-8 + doubts
     factor: Array = np.linalg.cholesky(covariance).astype(np.float64)
-    return Surrogate(inputs, targets, warp, parameters, factor, cho_solve((factor, True), targets))
+    return Surrogate(inputs, targets, warp, parameters, doubts, factor, cho_solve((factor, True), targets))
 
 
 def _products(points: Inputs) -> tuple[list[Array], list[Array]]:
@@ -189,7 +202,9 @@ def _prior_variance(parameters: Array, points: Inputs) -> Array:
     return variance
 
 
-def _objective(parameters: Array, products: tuple[list[Array], list[Array]], targets: Array) -> tuple[float, Array]:
+def _objective(
+    parameters: Array, products: tuple[list[Array], list[Array]], targets: Array, doubts: Array
+) -> tuple[float, Array]:
     """Negative log posterior density of the parameters, and its gradient."""
     noise, a, b, e, f, u, v, w = np.exp(parameters)
     linear, distances = products
@@ -198,7 +213,7 @@ def _objective(parameters: Array, products: tuple[list[Array], list[Array]], tar
     far = [scale * distance for scale, distance in zip((v, w), distances, strict=True)]
     joint = f * np.exp(-far[0] - far[1])
     covariance = 1 + parts[0] + parts[1] + smooth + joint
-    covariance[np.diag_indices_from(covariance)] += noise + 1e-8
+    covariance[np.diag_indices_from(covariance)] += noise + 1e-8 + doubts
     factor, failed = dpotrf(covariance, lower=1)
     if failed:
         return 1e10, np.zeros_like(parameters)

@@ -51,4 +51,5 @@ def _blocks(space: SearchSpace, stage: Stage, genotypes: Genotypes) -> Genotypes
     runs = np.array([bool(block) for block in stage.blocks or ({"op": "any"},)])
     places = [stage.variable("block", index) for index in range(max(stage.depth))]
     counts = [(index < depth) & runs[columns.get(place, first)] for index, place in enumerate(places)]
-    return np.sum(counts, axis=0, dtype=np.int64)
+    result: Genotypes = np.sum(counts, axis=0, dtype=np.int64)
+    return result
