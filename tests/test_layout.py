@@ -254,8 +254,10 @@ def test_the_readme_shows_predict_validate_and_report() -> None:
     assert {shlex.split(line)[2] for line, _ in QUICK} == {"nas.predict", "nas.validate", "nas.report"}
 
 
-def test_the_python_of_the_readme_prints_what_it_shows(tmp_path: Path) -> None:
-    ((code, expected),) = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/sampler.md"])
+def test_the_python_of_a_page_prints_what_it_shows(page: str, tmp_path: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    ((code, expected),) = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
     done = python("-c", code, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, expected), done.stderr
 

@@ -38,6 +38,10 @@ def informed_sampler(problem: Problem, seed: int, start: int, pool: int, stopped
         latency = np.log(problem.score(rows.indices)["latency_ms"])
         return np.column_stack([graph_features(space, rows.indices), latency])
 
+    @lru_cache(maxsize=4096)
+    def key(row: tuple[int, ...]) -> str:
+        return space.architecture(row).key
+
     @lru_cache(maxsize=1)
     def spread() -> Genotypes:
         return problem.draw(np.random.default_rng(seed), SPREAD, spread="macs")
@@ -54,7 +58,7 @@ def informed_sampler(problem: Problem, seed: int, start: int, pool: int, stopped
         known_objectives={i: known(name) for i, name in enumerate(problem.objectives) if name != "accuracy"},
         features=features,
         feasible=lambda rows: problem.inside(rows.indices),
-        key=lambda rows: [space.architecture(row).key for row in rows.indices],
+        key=lambda rows: [key(tuple(row)) for row in rows.indices.tolist()],
         draw=draw,
         space=distributions(space),
         partial=partial(estimates, problem) if stopped else None,

@@ -31,7 +31,7 @@ Curve = npt.NDArray[np.float64]
 def drawn_without_model(problem: Problem, study: Study) -> tuple[str, list[list[float]]]:
     """How the networks were drawn that no model proposed, and the objectives of those that are complete.
 
-    `random`, or `start` where a sampler spread them over the cost: a stronger search than a uniform one.
+    `random`, or `start` where a sampler spread them over the cost.
     """
     chosen = [t for t in study.get_trials(deepcopy=False) if t.user_attrs.get("drawn") in ("random", "start")]
     chosen = [trial for trial in chosen if row(trial)["state"] == "complete"]
