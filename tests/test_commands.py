@@ -68,7 +68,7 @@ def call(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> int:
 
 SMALL = [
     *("search_space=tiny", "budget=[3M,1.1ms]", "data.limit=400", "proxy.resolution=16", "proxy.batch_size=16"),
-    *("confirm.resolution=16", "confirm.seeds=2", "confirm.epochs=1", "sampler.startup=4"),
+    *("confirm.resolution=16", "confirm.seeds=2", "confirm.epochs=1", "sampler.start=4"),
 ]
 LIMIT_S = 240
 """A safety net for whatever is waited for; nothing is measured against it."""
@@ -383,7 +383,7 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
     "executor name": ("search", ["executor.name=magic"], r"unknown executor 'magic'; known: local"),
     "grammar": ("search", ["budget=[300M"], r"cannot read the command line: .* in 'budget=\[300M'"),
     "no value": ("search", ["trials"], r"trials"),
-    "sampler option": ("search", ["sampler.startup=many", "data.limit=60"], r"startup must be a whole number .*'many'"),
+    "sampler option": ("search", ["sampler.start=many", "data.limit=60"], r"start must be a whole number .*'many'"),
     "storage": ("search", ["storage=nothing://x", "data.limit=60"], r"cannot open storage=nothing://x"),
     "no arch": ("predict", [], r"arch is not set; give arch="),
     "arch": ("predict", ["arch=resnet50"], r"resnet50.*mobilenet_v2"),
@@ -536,7 +536,7 @@ def test_the_default_run_folder_is_readable_and_the_same_for_the_same_command(he
     "change",
     [
         *("hardware=pixel4:1large_int8", "budget=150M", "search_space=tiny", "seed=1", "objectives=[accuracy,macs]"),
-        *("data.limit=100", "sampler=random", "sampler.startup=5", "proxy.epochs=9", "hardware=other/pixel4"),
+        *("data.limit=100", "sampler=random", "sampler.start=5", "proxy.epochs=9", "hardware=other/pixel4"),
         *("warm_start=false", "references.widths=[]", "rungs=[short,long]", "keep=0.5", "long.epochs=9"),
     ],
 )
