@@ -17,7 +17,7 @@ from nas.search.study import note
 from nas.spaces.counts import graph_features
 from nas.spaces.space import Genotypes
 
-SPREAD = 4096
+SPREAD = 2048
 """So many networks, spread evenly over the cost inside the budget, are in every pool of candidates."""
 
 
