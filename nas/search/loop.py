@@ -16,7 +16,7 @@ from nas.search.patience import Patience
 from nas.search.pool import Exhausted
 from nas.search.problem import Problem
 from nas.search.rungs import Ladder, contents
-from nas.search.space import decode, distributions
+from nas.search.space import decode, distributions, encode
 from nas.search.study import reached, row, rows
 from nas.spaces.architecture import Architecture
 
@@ -62,9 +62,7 @@ def search(
     study.sampler = sampler
     waiting = _unfinished(problem, ladder, study)
     for begun in start:
-        row = (int(index) for index in problem.space.genotype(begun))
-        params = {variable.name: index for variable, index in zip(problem.space.variables, row, strict=True)}
-        study.enqueue_trial(params, skip_if_exists=True)
+        study.enqueue_trial(encode(problem.space, problem.space.genotype(begun)), skip_if_exists=True)
     stop_at = time.monotonic() + time_limit if time_limit else float("inf")
     running: dict[Future[Any], Trial] = {}
     exhausted = ""

@@ -16,7 +16,7 @@ from nas.resources import names
 from nas.search.informed import informed_sampler
 from nas.search.pool import Exhausted
 from nas.search.problem import Problem
-from nas.search.space import decode, distributions
+from nas.search.space import decode, distributions, encode
 from nas.search.study import note
 
 SamplerMaker = Callable[[int], BaseSampler]
@@ -109,14 +109,13 @@ class DistinctSampler(BaseSampler):
 
     def _unseen(self, rng: np.random.Generator, seen: set[str]) -> dict[str, Any]:
         """A network inside the budget that is not in `seen`, drawn uniformly."""
-        space = self._problem.space
         try:
             rows = self._problem.draw(rng, 1, lambda arch: arch.key not in seen)
         except BudgetError as error:
             raise Exhausted from error
         if not len(rows):
             raise Exhausted
-        return {variable.name: int(index) for variable, index in zip(space.variables, rows[0], strict=True)}
+        return encode(self._problem.space, rows[0])
 
 
 def _rejected_in_a_row(trials: list[FrozenTrial]) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from nas.spaces.architecture import Architecture
-from nas.spaces.space import SearchSpace
+from nas.spaces.space import Genotypes, SearchSpace
 
 
 def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
@@ -22,3 +22,8 @@ def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
 def decode(space: SearchSpace, params: dict[str, Any]) -> Architecture:
     """The network that a trial's parameters stand for."""
     return space.architecture([params[variable.name] for variable in space.variables])
+
+
+def encode(space: SearchSpace, row: Genotypes) -> dict[str, Any]:
+    """The parameters of a trial whose network has the genotype `row`."""
+    return {variable.name: int(index) for variable, index in zip(space.variables, row, strict=True)}
