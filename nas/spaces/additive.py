@@ -1,14 +1,15 @@
-"""Costs that add up over layers, for every step of a space's automaton.
+"""Costs that add up over layers, or lie between two that do, for every step of a space's automaton.
 
-MACs, params and latency (a sum over layers and a constant) are additive; peak activation bytes are not.
-Arrays over steps have shape (resolutions, terms + 1): the last column is 0, the step that runs nothing.
+MACs and params are additive. A predicted latency need not be, but lies between two additive costs; those
+prune, count and draw, and the exact figure then decides. Peak activation bytes are neither.
+Arrays over steps have shape (..., resolutions, terms + 1): the last column is 0, the step that runs nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
+_SLACK = 1e-9  # relative, around the bounds of a BoundedCost: above the error of adding up fractions
+
 
 @dataclass(frozen=True, slots=True)
 class AdditiveCost:
@@ -43,13 +46,36 @@ class AdditiveCost:
         return self.constant + sum(self.layer(layer) for layer in layers(arch))
 
 
+@dataclass(frozen=True, slots=True)
+class BoundedCost:
+    """A network's cost as a function of sums over its layers, between two additive costs.
+
+    `counts`: whole numbers of one layer, so that their sums are exact in any order. `combine` gives the cost
+    from the sums, ints or int arrays, and gives both the same bits. For every network low <= cost <= high
+    must hold, to nine digits. `low` and `high` may be equal: then a cost that is additive but for rounding
+    is decided by the figure of `combine`. Tables are kept by equality, as those of `AdditiveCost`.
+    """
+
+    counts: Callable[[Layer], tuple[int, ...]]
+    combine: Callable[[Sequence[Any]], Any]
+    low: AdditiveCost
+    high: AdditiveCost
+
+    def __call__(self, arch: Architecture) -> float:
+        """The cost of one network."""
+        return float(self.combine(_sums(self.counts, layers(arch))))
+
+
 MACS = AdditiveCost(attrgetter("macs"))
 PARAMS = AdditiveCost(attrgetter("params"))
-Costs = Mapping[str, AdditiveCost]
-Limits = tuple[tuple[AdditiveCost, float], ...]
+NetworkCost = AdditiveCost | BoundedCost
+Costs = Mapping[str, NetworkCost]
+Limits = tuple[tuple[NetworkCost, float], ...]
+Interval = tuple[NetworkCost, float, float]
+"""A cost, and the range it must be in: above the first number, up to the second."""
 
 
-def additive(measure: str, costs: Costs | None, precision: str) -> tuple[AdditiveCost, float]:
+def cost_of(measure: str, costs: Costs | None, precision: str) -> tuple[NetworkCost, float]:
     """The cost behind a measure of a budget, and units of the measure per unit of the cost.
 
     Raises:
@@ -58,6 +84,7 @@ def additive(measure: str, costs: Costs | None, precision: str) -> tuple[Additiv
     """
     if precision not in BYTES:
         raise ConfigError(f"unknown precision {precision!r}; known: {names(BYTES)}")
+    known: dict[str, tuple[NetworkCost, float]]
     known = {"macs": (MACS, 1), "params": (PARAMS, 1), "weight_bytes": (PARAMS, BYTES[precision])}
     known |= {name: (cost, 1) for name, cost in (costs or {}).items()}
     if measure not in known:
@@ -71,11 +98,21 @@ def limits_of(budget: Budget, costs: Costs | None, precision: str) -> Limits:
     Raises:
         BudgetError: it limits a measure, such as the latency, that `costs` does not give.
     """
-    result: dict[AdditiveCost, float] = {}
+    result: dict[NetworkCost, float] = {}
     for measure, limit in budget.limits.items():
-        cost, unit = additive(measure, costs, precision)
+        cost, unit = cost_of(measure, costs, precision)
         result[cost] = min(result.get(cost, np.inf), limit / unit)
     return tuple(result.items())
+
+
+def loosened(cost: NetworkCost, above: float, upto: float) -> tuple[AdditiveCost, float, float]:
+    """A range of an additive cost that holds every network with `above` < cost <= `upto`, and maybe others."""
+    return (cost.low, -np.inf, upto * (1 + _SLACK)) if isinstance(cost, BoundedCost) else (cost, above, upto)
+
+
+def tightened(cost: NetworkCost, upto: float) -> tuple[AdditiveCost, float]:
+    """A limit on an additive cost that only networks of a cost up to `upto` meet, and maybe not all."""
+    return (cost.high, upto * (1 - _SLACK)) if isinstance(cost, BoundedCost) else (cost, upto)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +135,19 @@ def step_costs(space: "SearchSpace", cost: AdditiveCost) -> Floats:
     return result
 
 
-def path_costs(space: "SearchSpace", cost: AdditiveCost, paths: Paths) -> Floats:
-    """What each of `paths` costs, shape (n,)."""
+@lru_cache(maxsize=32)
+def _step_counts(space: "SearchSpace", counts: Callable[[Layer], tuple[int, ...]]) -> Ints:
+    """What each term counts at each resolution, shape (k, resolutions, terms + 1)."""
+    found = np.array([[_sums(counts, walk) for walk in row] for row in _layers(space)], dtype=np.int64)
+    return np.pad(np.moveaxis(found, -1, 0), ((0, 0), (0, 0), (0, 1)))
+
+
+def path_costs(space: "SearchSpace", cost: NetworkCost, paths: Paths) -> Floats:
+    """What each of `paths` costs, shape (n,): for a bounded cost the figure of `cost` itself, to the last bit."""
+    if isinstance(cost, BoundedCost):
+        tables = _step_counts(space, cost.counts)
+        sums = [table[paths.resolution[:, None], paths.terms].sum(axis=1) for table in tables]
+        return np.asarray(cost.combine(sums), dtype=np.float64)
     costs = step_costs(space, cost)[paths.resolution[:, None], paths.terms]
     return np.asarray(cost.constant + costs.sum(axis=1), dtype=np.float64)
 
@@ -112,13 +160,17 @@ def inside(space: "SearchSpace", limits: Limits, paths: Paths) -> Bools:
     return result
 
 
-def least_cost(space: "SearchSpace", cost: AdditiveCost) -> float:
-    """The least cost of any network of the space."""
+def least_cost(space: "SearchSpace", cost: NetworkCost) -> float:
+    """The least cost of any network of the space; for a bounded cost, one that no network is below."""
+    if isinstance(cost, BoundedCost):
+        return least_cost(space, cost.low) * (1 - _SLACK)
     return cost.constant + float(reach(space, cost).least_after[:, -1].min())
 
 
-def largest_cost(space: "SearchSpace", cost: AdditiveCost) -> float:
-    """The largest cost of any network of the space."""
+def largest_cost(space: "SearchSpace", cost: NetworkCost) -> float:
+    """The largest cost of any network of the space; for a bounded cost, one that no network is above."""
+    if isinstance(cost, BoundedCost):
+        return largest_cost(space, cost.high) * (1 + _SLACK)
     return cost.constant + float(reach(space, cost).most_after[:, -1].max())
 
 
@@ -164,6 +216,11 @@ def _layers(space: "SearchSpace") -> list[list[list[Layer]]]:
     """The layers of every term at every resolution."""
     terms = automaton(space).terms
     return [[_walk(term, resolution, space.classes) for term in terms] for resolution in space.resolution]
+
+
+def _sums(counts: Callable[[Layer], tuple[int, ...]], walk: Iterable[Layer]) -> list[int]:
+    """The `counts` of all layers together."""
+    return [sum(column) for column in zip(*map(counts, walk), strict=True)]
 
 
 def _walk(term: Term, resolution: int, classes: int) -> list[Layer]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.spaces.additive import AdditiveCost, Limits, inside, least_cost
+from nas.spaces.additive import BoundedCost, Limits, NetworkCost, inside, least_cost, loosened, tightened
 from nas.spaces.automaton import automaton
 from nas.spaces.histogram import count_within, table
 from nas.spaces.listing import LISTED, listing, whole_listing
@@ -46,7 +46,8 @@ def count_inside(space: "SearchSpace", limits: Limits) -> Count:
     Exact for spaces of up to `LISTED` networks, and wherever one limit alone leaves no more. Otherwise the
     bounds are those of a histogram for one limit; for several, `high` is that of the tightest, `low` what
     must be left when no network over one limit is over another, and `estimate` comes from 4,096 networks
-    drawn inside the tightest (fixed seed).
+    drawn inside the tightest (fixed seed). For a bounded cost, `low` counts the networks of which the upper
+    bound is inside, `high` those of which the lower bound is; the figure itself decides those drawn or listed.
     """
     everything = count_networks(space)
     if not limits:
@@ -62,20 +63,25 @@ def count_inside(space: "SearchSpace", limits: Limits) -> Count:
         number = len(listed.resolution)
         return Count(number, number, number)
     low = max(0, everything - sum(everything - least for least, _ in bounds))
-    estimate = (low + high) / 2 if len(limits) == 1 else _estimate(space, limits, [most for _, most in bounds])
+    apart = any(isinstance(cost, BoundedCost) and cost.low != cost.high for cost, _ in limits)
+    drawn = apart or len(limits) > 1
+    estimate = _estimate(space, limits, [most for _, most in bounds]) if drawn else (low + high) / 2
     return Count(low, high, min(high, max(low, estimate)))
 
 
-def _bounds(space: "SearchSpace", cost: AdditiveCost, limit: float) -> tuple[int, int]:
+def _bounds(space: "SearchSpace", cost: NetworkCost, limit: float) -> tuple[int, int]:
     """The least and the most networks there can be of a cost up to `limit`."""
-    low = count_within(space, cost, limit, _BINS, up=True)
-    high = count_within(space, cost, limit, _BINS, up=False)
+    surely, within = tightened(cost, limit)
+    possibly, _, below = loosened(cost, -np.inf, limit)
+    low = count_within(space, surely, within, _BINS, up=True) if least_cost(space, surely) <= within else 0.0
+    high = count_within(space, possibly, below, _BINS, up=False)
     exact = high < 2**53
     return int(low) if exact else floor(low * (1 - _FLOAT)), int(high) if exact else ceil(high * (1 + _FLOAT))
 
 
 def _estimate(space: "SearchSpace", limits: Limits, most: list[int]) -> float:
-    cost, limit = limits[int(np.argmin(most))]
-    source = table(space, cost, limit)
-    paths = source.draw(np.random.default_rng(0), _DRAWS, -np.inf, limit)
-    return source.networks(-np.inf, limit) * float(inside(space, limits, paths).mean())
+    tightest, limit = limits[int(np.argmin(most))]
+    cost, above, upto = loosened(tightest, -np.inf, limit)
+    source = table(space, cost, upto)
+    paths = source.draw(np.random.default_rng(0), _DRAWS, above, upto)
+    return source.networks(above, upto) * float(inside(space, limits, paths).mean())

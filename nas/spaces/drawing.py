@@ -10,16 +10,15 @@ import numpy as np
 from nas.errors import BudgetError
 from nas.spaces.additive import (
     MACS,
-    AdditiveCost,
     Costs,
     Limits,
-    additive,
+    NetworkCost,
     architecture,
-    cheapest,
+    cost_of,
     inside,
     largest_cost,
-    least_cost,
     limits_of,
+    loosened,
     path_costs,
 )
 from nas.spaces.architecture import Architecture
@@ -27,7 +26,7 @@ from nas.spaces.automaton import Ints, Paths
 from nas.spaces.budget import Budget, show
 from nas.spaces.counting import count_networks
 from nas.spaces.histogram import table
-from nas.spaces.listing import LISTED, listing, whole_listing
+from nas.spaces.listing import LISTED, listing, smallest, whole_listing
 
 if TYPE_CHECKING:
     from nas.spaces.space import SearchSpace
@@ -58,7 +57,7 @@ def draw(
     limits = limits_of(budget, costs, precision)
     drawing = _Drawing(space, rng, limits, accept)
     if spread is not None:
-        cost, _ = additive(spread, costs, precision)
+        cost, _ = cost_of(spread, costs, precision)
         drawing.spread(n, cost, _top(space, cost, limits))
     missing = n - len(drawing.rows)
     if missing and not drawing.anywhere(missing) and not drawing.every(missing):
@@ -77,15 +76,21 @@ def draw(
 def require_possible(space: "SearchSpace", budget: Budget, costs: Costs | None, precision: str) -> None:
     """Check that each limit alone leaves a network.
 
+    Of a bounded cost whose least is not known for certain, a limit below every network may pass; drawing
+    then finds none.
+
     Raises:
         BudgetError: the network of the least cost is over it; the message names that network.
     """
     for measure, limit in budget.limits.items():
-        cost, unit = additive(measure, costs, precision)
-        if (smallest := least_cost(space, cost) * unit) > limit:
+        cost, unit = cost_of(measure, costs, precision)
+        least = smallest(space, cost)
+        if least.bound * unit > limit:
+            known = "smallest" if least.cost == least.bound else "smallest known"
             raise BudgetError(
-                f"no network of {space.name} meets the budget {budget}: the smallest has {show(measure, smallest)} "
-                f"({cheapest(space, cost).notation}). Raise the budget or take a smaller search space"
+                f"no network of {space.name} meets the budget {budget}: the {known} has "
+                f"{show(measure, least.cost * unit)} ({least.arch.notation}). "
+                "Raise the budget or take a smaller search space"
             )
 
 
@@ -113,12 +118,12 @@ class _Drawing:
             self._take(paths, self.rng.permutation(len(paths.resolution)), n)
         return paths is not None
 
-    def spread(self, n: int, cost: AdditiveCost, top: float) -> None:
+    def spread(self, n: int, cost: NetworkCost, top: float) -> None:
         """Add n networks, an equal share from each bin of `cost` up to `top`, uniformly inside a bin.
 
         What a bin lacks goes to the others in equal shares.
         """
-        low = max(least_cost(self.space, cost), 1e-6 * top)
+        low = max(smallest(self.space, cost).bound, 1e-6 * top)
         edges = np.geomspace(low, top, SPREAD_BINS + 1)
         edges[0], edges[-1] = -np.inf, top
         left = list(range(SPREAD_BINS))
@@ -133,7 +138,7 @@ class _Drawing:
             ]
             n -= len(self.rows) - before
 
-    def _between(self, n: int, cost: AdditiveCost, above: float, upto: float, top: float, tries: int) -> bool:
+    def _between(self, n: int, cost: NetworkCost, above: float, upto: float, top: float, tries: int) -> bool:
         """Add n networks, uniformly over those inside the limits with `above` < cost <= `upto`.
 
         False where there are fewer, or where `tries` draws and 50 for each network found fewer.
@@ -145,8 +150,9 @@ class _Drawing:
             meets = inside(self.space, limits, paths) & (path_costs(self.space, cost, paths) > above)
             self._take(paths, self.rng.permutation(np.flatnonzero(meets)), n)
             return len(self.rows) == wanted
-        source = table(self.space, cost, _ceiling(upto, top))
-        reachable = source.networks(above, upto)
+        lower, over, within = loosened(cost, above, upto)
+        source = table(self.space, lower, _ceiling(within, loosened(cost, above, top)[2]))
+        reachable = source.networks(over, within)
         if reachable == 0:
             return n == 0
         if reachable <= LISTED:
@@ -157,7 +163,7 @@ class _Drawing:
         left = tries + 50 * n
         while len(self.rows) < wanted and left > 0:
             size = min(_BATCH, 64 + 2 * (wanted - len(self.rows)))
-            paths = source.draw(self.rng, size, above, upto)
+            paths = source.draw(self.rng, size, over, within)
             meets = inside(self.space, limits, paths) & (path_costs(self.space, cost, paths) > above)
             self._take(paths, np.flatnonzero(meets), wanted - len(self.rows))
             left -= size
@@ -186,17 +192,23 @@ def _ceiling(upto: float, top: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def _tightest(space: "SearchSpace", limits: Limits) -> tuple[AdditiveCost, float]:
+def _tightest(space: "SearchSpace", limits: Limits) -> tuple[NetworkCost, float]:
     """The limit that alone leaves the fewest networks; without limits, one that leaves all."""
     if not limits:
         return MACS, largest_cost(space, MACS)
     if len(limits) == 1 or count_networks(space) <= LISTED:
         return limits[0]
-    return min(limits, key=lambda pair: table(space, *pair).networks(-np.inf, pair[1]))
+    return min(limits, key=lambda pair: _leaves(space, *pair))
+
+
+def _leaves(space: "SearchSpace", cost: NetworkCost, limit: float) -> float:
+    """About how many networks a limit alone leaves: for a bounded cost, at the most."""
+    lower, above, upto = loosened(cost, -np.inf, limit)
+    return table(space, lower, upto).networks(above, upto)
 
 
 @lru_cache(maxsize=64)
-def _top(space: "SearchSpace", cost: AdditiveCost, limits: Limits) -> float:
+def _top(space: "SearchSpace", cost: NetworkCost, limits: Limits) -> float:
     """Where the range of `cost` inside `limits` ends: at its limit, or at the largest of 256 networks (fixed seed)."""
     if (limit := dict(limits).get(cost)) is not None or not limits:
         return min(largest_cost(space, cost), np.inf if limit is None else limit)

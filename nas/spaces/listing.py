@@ -2,11 +2,26 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nas.spaces.additive import MACS, AdditiveCost, Floats, reach, step_costs
+from nas.spaces.additive import (
+    MACS,
+    AdditiveCost,
+    BoundedCost,
+    Floats,
+    Interval,
+    NetworkCost,
+    architecture,
+    cheapest,
+    least_cost,
+    loosened,
+    path_costs,
+    reach,
+    step_costs,
+)
+from nas.spaces.architecture import Architecture
 from nas.spaces.automaton import Ints, Paths, automaton
 
 if TYPE_CHECKING:
@@ -17,8 +32,7 @@ LISTED = 50_000
 
 _MOST_ENDINGS = 40 * LISTED
 
-Interval = tuple[AdditiveCost, float, float]
-"""A cost, and the range it must be in: above the first number, up to the second."""
+_AdditiveInterval = tuple[AdditiveCost, float, float]
 
 
 @dataclass(slots=True)
@@ -34,9 +48,10 @@ class _Endings:
 def listing(space: "SearchSpace", intervals: tuple[Interval, ...]) -> Paths | None:
     """Every network whose costs are in `intervals` (at least one); None when there are too many to look through."""
     endings = _Endings([np.array([-1])], [np.array([0])])
+    additive = tuple(loosened(*interval) for interval in intervals)
     heads = []
     for resolution in range(len(space.resolution)):
-        found = _endings(space, intervals, resolution, endings)
+        found = _endings(space, additive, resolution, endings)
         if found is None:
             return None
         heads.append(found)
@@ -48,7 +63,13 @@ def listing(space: "SearchSpace", intervals: tuple[Interval, ...]) -> Paths | No
     while at.any():
         path.append(terms[at])
         at = then[at]
-    return Paths(resolutions, np.stack(path, axis=1) if path else np.zeros((0, 0), np.int64))
+    paths = Paths(resolutions, np.stack(path, axis=1) if path else np.zeros((0, 0), np.int64))
+    for cost, above, upto in intervals:
+        if isinstance(cost, BoundedCost):  # of which only the lower bound was looked at
+            costs = path_costs(space, cost, paths)
+            meets = (above < costs) & (costs <= upto)
+            paths = Paths(paths.resolution[meets], paths.terms[meets])
+    return paths
 
 
 def whole_listing(space: "SearchSpace") -> Paths:
@@ -59,7 +80,37 @@ def whole_listing(space: "SearchSpace") -> Paths:
     return paths
 
 
-def _endings(space: "SearchSpace", intervals: tuple[Interval, ...], resolution: int, endings: _Endings) -> Ints | None:
+class Smallest(NamedTuple):
+    """A network and its cost. No network of the space costs less than `bound`, which may be that cost."""
+
+    arch: Architecture
+    cost: float
+    bound: float
+
+
+@lru_cache(maxsize=64)
+def smallest(space: "SearchSpace", cost: NetworkCost) -> Smallest:
+    """The network of the least cost.
+
+    Of a bounded cost that is certain where few networks have a lower bound up to the cost of the one of the
+    least lower bound, which is given otherwise.
+    """
+    bound = least_cost(space, cost)
+    if isinstance(cost, AdditiveCost):
+        return Smallest(cheapest(space, cost), bound, bound)
+    known = cheapest(space, cost.low)
+    most = cost(known)
+    paths = listing(space, ((cost, -np.inf, most),))
+    if paths is None:
+        return Smallest(known, most, bound)
+    costs = path_costs(space, cost, paths)
+    best, least = int(costs.argmin()), float(costs.min())
+    return Smallest(architecture(space, int(paths.resolution[best]), paths.terms[best]), least, least)
+
+
+def _endings(
+    space: "SearchSpace", intervals: tuple[_AdditiveInterval, ...], resolution: int, endings: _Endings
+) -> Ints | None:
     """Add every ending that some way to its node may complete; gives those from the root, or None for too many."""
     graph = automaton(space)
     costs = np.array([step_costs(space, cost)[resolution] for cost, _, _ in intervals])

@@ -69,7 +69,8 @@ class SearchSpace:
 
         Exact for spaces of up to 50,000 networks and for limits that leave no more; otherwise certain
         bounds (`count_inside` says how). `costs` gives measures beyond MACs, params and weights at
-        `precision`, by their name in the budget: `{"latency_ms": AdditiveCost(per_layer, constant)}`.
+        `precision`, by their name in the budget: `{"latency_ms": AdditiveCost(per_layer, constant)}`, or a
+        `BoundedCost`, of which the bounds are less tight (both in `nas.spaces.additive`).
 
         Raises:
             BudgetError: the budget limits the latency, and `costs` does not give it.
@@ -104,11 +105,14 @@ class SearchSpace:
         largest of 256 networks spread over the tightest limit; a bin that holds less than about one in
         4,000 of what its range of cost holds may then count as empty.
 
-        `precision` and `costs` are as in `count`. Tables are made once for each space, cost and limit.
+        `precision` and `costs` are as in `count`. Tables are made once for each space, cost and limit. A
+        `BoundedCost` decides by its own figure, to the last bit, among networks drawn inside its lower
+        bound: where bounds are so wide apart that fewer than about one in 4,000 of those is in a bin of a
+        spread, it may count as empty, and a range that no limit ends goes to the largest upper bound.
 
         Raises:
-            BudgetError: no network fits, the message names the smallest; several limits or `accept`
-                leave so few of so many that drawing did not find n.
+            BudgetError: no network fits, the message names the smallest; several limits, a bounded cost
+                or `accept` leave so few of so many that drawing did not find n.
         """
         if budget is None and spread is None and accept is None:
             return rng.integers(0, self._counts, size=(n, len(self.variables)), dtype=np.int64)
