@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from nas.commandline import Invocation, command
-from nas.latency.predictor import leave_one_out
 from nas.latency.profile import load_profile
+from nas.latency.validation import leave_one_out
 
 
 @dataclass(frozen=True, slots=True)

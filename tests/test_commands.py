@@ -21,8 +21,9 @@ from hydra.core.global_hydra import GlobalHydra
 from optuna.trial import TrialState
 
 from nas.commandline import _run_folder, command
-from nas.latency.predictor import latency, leave_one_out
+from nas.latency.predictor import latency
 from nas.latency.profile import load_profile
+from nas.latency.validation import leave_one_out
 from nas.predict import PredictSettings
 from nas.predict import main as predict
 from nas.report.__main__ import main as report

@@ -86,7 +86,7 @@ def from_parts(arch: Architecture) -> tuple[Any, ...]:
     forecast = predictor(PIXEL4)
     sums, elements, standings = zip(*map(parts, layers(arch)), strict=True)
     macs, params, *counts = map(sum, zip(*sums, strict=True))
-    ms = forecast.milliseconds(counts)
+    ms = forecast.model.milliseconds(counts)
     in_range = max(standings) == INSIDE and forecast.resembles(ms)
     return (macs, params, 4 * params, 4 * max(elements), ms, *forecast.interval(ms), in_range)
 

@@ -14,29 +14,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import ProfileError
-from nas.latency.profile import HardwareProfile
+from nas.latency.profile import HardwareProfile, load_profile
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer, layers
 
 FEATURES = (
-    "pointwise_macs",  # 1x1 convolutions, output channels rounded up to the 8 a kernel computes at once
+    "pointwise_macs",  # 1x1 convolutions: output channels and pixels rounded up to the tile a kernel computes at once
     "conv_macs",  # kxk convolutions, in practice the stem
-    "depthwise_macs",
+    "unrolled_inputs",  # elements such a convolution multiplies for one output channel: its input, read k^2 times
+    "depthwise_macs",  # channels rounded up to the tile
     "large_depthwise_macs",  # the part of it in kernels above 3, which have less tuned code
     "pointwise_outputs",  # elements a 1x1 convolution writes: small inputs leave little work per element
-    "depthwise_traffic",  # elements a depthwise convolution or a global pool reads and writes
+    "depthwise_traffic",  # elements a depthwise convolution or a global pool reads and writes, channels rounded up
+    "uncached_elements",  # those a convolution reads and writes past the first 2^18: they leave the caches
     "weights",  # weights read, once per inference; all there is to the classifier at batch 1
+    "uncached_weights",  # those past the first 2^18 of a convolution, which its pixels fetch again and again
     "shortcut_elements",
     "network",  # 1: what a run costs before its first layer
 )
 
 # Milliseconds per unit of FEATURES on one large ARM core. Only the ratios matter: the fit scales them
-# freely and departs from them as far as the measurements ask (predictor.py).
+# freely and departs from them as far as the measurements ask (predictor.py). Where it is 0 the feature is left
+# out: an int8 matrix or map of 2^18 elements is a quarter of a megabyte and still in the cache.
 EXPECTED_MS = {
-    "fp32": (0.055, 0.12, 0.25, 0.05, 0.5, 0.4, 0.4, 1.5, 0.3),
-    "fp16": (0.028, 0.06, 0.13, 0.03, 0.25, 0.2, 0.2, 0.8, 0.3),
-    "int8": (0.014, 0.06, 0.25, 0.05, 0.5, 0.8, 0.3, 1.5, 0.3),
+    "fp32": (0.055, 0.12, 0.5, 0.25, 0.05, 0.5, 0.4, 0.2, 0.4, 0.8, 1.5, 0.3),
+    "fp16": (0.028, 0.06, 0.25, 0.13, 0.03, 0.25, 0.2, 0.1, 0.2, 0.4, 0.8, 0.3),
+    "int8": (0.014, 0.06, 0.5, 0.25, 0.05, 0.5, 0.8, 0.0, 0.3, 0.0, 1.5, 0.3),
 }
 
 MILLION = 1e6
@@ -45,7 +49,8 @@ MILLION = 1e6
 INSIDE, OUTSIDE, UNMEASURED = range(3)
 
 _CLAMPS = ("none", "relu", "relu6")
-_LANES = 8
+_TILE = 8
+_CACHED = 2**18  # elements, in fp32 a megabyte: about what the second-level caches of such cores hold
 # How far past the measured shapes still counts as measured, as a factor: maps down to 1/2 of the smallest
 # (a 128-pixel network ends at 4 where a 224-pixel one ends at 7) and up to 1.25 of the largest; a layer's
 # MACs up to 1.5 of the largest; channels 1.25 either way. A grey image's stem and a pool of fewer channels
@@ -58,18 +63,31 @@ _FREE_BELOW = {("conv", "in_channels"), ("pool", "in_channels"), ("pool", "out_c
 def layer_counts(layer: Layer) -> tuple[int, ...]:
     """FEATURES of one layer in units, without the last: whole numbers, so that sums are exact in any order."""
     pointwise = layer.op == "conv" and layer.kernel == 1
-    depthwise = layer.op == "depthwise"
-    lanes = -(-layer.out_channels // _LANES) * _LANES
+    convolution, depthwise = layer.op == "conv" and not pointwise, layer.op == "depthwise"
+    pixels = layer.out_size**2
+    channels = _tiled(layer.out_channels)
+    rows = _tiled(pixels) if pixels > 1 else 1  # a single pixel is a matrix times a vector, which has its own kernel
+    depthwise_macs = layer.macs // layer.out_channels * channels * depthwise
+    weights = layer.macs // pixels * (layer.op == "conv" and pixels > 1)
+    moved = layer.in_elements + layer.out_elements
     return (
-        layer.macs // layer.out_channels * lanes * pointwise,
-        layer.macs * (layer.op == "conv" and not pointwise),
-        layer.macs * depthwise,
-        layer.macs * (depthwise and layer.kernel > 3),
+        layer.in_channels * channels * rows * pointwise,
+        layer.macs * convolution,
+        layer.macs // layer.out_channels * convolution,
+        depthwise_macs,
+        depthwise_macs * (layer.kernel > 3),
         layer.out_elements * pointwise,
-        (layer.in_elements + layer.out_elements) * (layer.op in ("depthwise", "pool")),
+        moved // layer.out_channels * channels * (layer.op in ("depthwise", "pool")),
+        max(0, moved - _CACHED) * (layer.op in ("conv", "depthwise")),
         layer.params,
+        max(0, weights - _CACHED),
         layer.out_elements * (layer.op in ("add", "scale")),
     )
+
+
+def _tiled(count: int) -> int:
+    """`count` rounded up to whole tiles."""
+    return -(-count // _TILE) * _TILE
 
 
 def layer_features(layer: Layer) -> tuple[float, ...]:
@@ -108,8 +126,9 @@ class Measured:
 
 @lru_cache(maxsize=32)
 def measured(profile: HardwareProfile) -> Measured:
-    """What `profile` has measured."""
-    seen = {layer for row in profile.measurements for layer in layers(row.architecture)}
+    """What `profile` has measured, and for a few-shot profile the known profile it adapts."""
+    rows = profile.measurements + (load_profile(profile.like).measurements if profile.like else ())
+    seen = {layer for row in rows for layer in layers(row.architecture)}
     values: dict[tuple[str, str], list[int]] = {}
     for layer in seen:
         for quantity, value in _quantities(layer):

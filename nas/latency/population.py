@@ -1,22 +1,18 @@
 """Costs and predicted milliseconds for whole arrays of genotypes: the numbers of `cost` and `latency`."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import ceil, floor
 
 from numpy.typing import ArrayLike
 
 from nas.errors import ProfileError
-from nas.latency.features import (
-    INSIDE,
-    UNMEASURED,
-    Measured,
-    layer_counts,
-    layer_features,
-    require_measured,
-    standing,
-)
-from nas.latency.predictor import predictor
+from nas.latency.features import INSIDE, MILLION, UNMEASURED, require_measured, standing
+from nas.latency.linear import LinearModel
+from nas.latency.predictor import LatencyPredictor, predictor
 from nas.latency.profile import HardwareProfile
-from nas.spaces.additive import AdditiveCost
+from nas.latency.recorded import PS, RecordedModel
+from nas.spaces.additive import AdditiveCost, BoundedCost, largest_cost, least_cost
 from nas.spaces.layers import Layer
 from nas.spaces.score import Scores, checked, cost_counts, cost_scores, totals
 from nas.spaces.space import SearchSpace
@@ -38,11 +34,11 @@ def score(space: SearchSpace, genotypes: ArrayLike, profile: HardwareProfile | N
     if profile is None:
         return cost_scores(*totals(space, genotypes, cost_counts))
     forecast = predictor(profile)
-    sums, peaks = totals(space, genotypes, _Counting(forecast.ground))
+    sums, peaks = totals(space, genotypes, _Counting(forecast))
     standings = peaks[-1]
     if (refused := standings == UNMEASURED).any():
         require_measured(space.architecture(checked(space, genotypes)[refused.argmax()]), forecast.ground)
-    ms = forecast.milliseconds(sums[2:])
+    ms = forecast.model.milliseconds(list(sums[2:]))
     low, high = forecast.interval(ms)
     return replace(
         cost_scores(sums[:2], peaks[:1], profile.precision),
@@ -57,32 +53,52 @@ def score(space: SearchSpace, genotypes: ArrayLike, profile: HardwareProfile | N
 class _Counting:
     """What `score` adds up over layers: costs and latency features; and how each stands to the measured."""
 
-    ground: Measured
+    forecast: LatencyPredictor
 
     def __call__(self, layer: Layer) -> Counts:
         sums, peaks = cost_counts(layer)
-        return sums + layer_counts(layer), (*peaks, standing(layer, self.ground))
+        return sums + self.forecast.model.counts(layer), (*peaks, standing(layer, self.forecast.ground))
 
 
-def additive_latency(profile: HardwareProfile) -> AdditiveCost:
-    """The predicted milliseconds as a sum over layers, for counting and drawing (nas/spaces/additive.py).
+@lru_cache(maxsize=32)
+def latency_cost(profile: HardwareProfile, space: SearchSpace) -> BoundedCost:
+    """The predicted milliseconds of `space`'s networks, between two sums over layers, for counting and drawing.
 
     Raises (when it meets such a layer):
         ProfileError: the profile holds no measurement of the layer's op or activation.
     """
     forecast = predictor(profile)
-    return AdditiveCost(_LayerMilliseconds(forecast.coefficients, forecast.ground), forecast.coefficients[-1])
+    counts = _Counts(forecast)
+    if isinstance(forecast.model, LinearModel):
+        *per_count, constant = forecast.model.coefficients
+        exact = AdditiveCost(_Weighted(counts, tuple(value / MILLION for value in per_count)), constant)
+        return BoundedCost(counts, forecast.model.milliseconds, exact, exact)
+    model = forecast.model
+    assert isinstance(model, RecordedModel)
+    working_set = AdditiveCost(_Weighted(counts, (0, 1, 1)))
+    low, high = model.bounds(floor(least_cost(space, working_set)), ceil(largest_cost(space, working_set)))
+    ends = (AdditiveCost(_Weighted(counts, (PS, per_byte, 0))) for per_byte in (low, high))
+    return BoundedCost(counts, model.milliseconds, *ends)
 
 
 @dataclass(frozen=True, slots=True)
-class _LayerMilliseconds:
-    """Milliseconds of one layer; equal coefficients and ground make it equal, so that tables are shared."""
+class _Counts:
+    """The counts of a layer that can be predicted; equal predictors make it equal, so that tables are shared."""
 
-    coefficients: tuple[float, ...]
-    ground: Measured
+    forecast: LatencyPredictor
+
+    def __call__(self, layer: Layer) -> tuple[int, ...]:
+        if standing(layer, self.forecast.ground) == UNMEASURED:
+            raise ProfileError(f"{self.forecast.ground.profile} has no measured layer like {layer}")
+        return self.forecast.model.counts(layer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighted:
+    """A weighted sum of a layer's counts."""
+
+    counts: _Counts
+    weights: tuple[float, ...]
 
     def __call__(self, layer: Layer) -> float:
-        if standing(layer, self.ground) == UNMEASURED:
-            raise ProfileError(f"{self.ground.profile} has no measured layer like {layer}")
-        pairs = zip(self.coefficients[:-1], layer_features(layer), strict=True)
-        return sum(coefficient * feature for coefficient, feature in pairs)
+        return sum(weight * count for weight, count in zip(self.weights, self.counts(layer), strict=True))

@@ -1,45 +1,40 @@
 """Predicted milliseconds with their error: fitted from a profile's rows whenever it is loaded.
 
-The model is ms = sum of coefficient x feature, coefficients not negative (features.py). They minimise
-
-    sum_i w_i^2 (1 - x_i.b / ms_i)^2 + RIDGE n / 18 sum_k s_k^2 (b_k - t EXPECTED_k)^2    over b >= 0, t >= 0
-
-that is: squared relative error, plus a pull towards the ratios EXPECTED_MS of an ARM core, on the scale
-t the data choose; s_k is the largest share feature k has of any measurement per unit of its coefficient.
-Noisy rows count less: w_i^2 = 1 / (1 + (spread_i / (NOISE ms_i))^2). It is solved exactly by
-non-negative least squares (Lawson and Hanson 1974), deterministically and in milliseconds.
+A profile that says how long the runtime took for each layer gets the model of recorded.py, any other that of
+linear.py.
 """
 
-import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
-from nas.latency.features import (
-    EXPECTED_MS,
-    MILLION,
-    Measured,
-    measured,
-    network_counts,
-    network_features,
-    outside,
-    require_measured,
-)
+from nas.latency.features import Measured, measured, outside, require_measured
+from nas.latency.linear import fit_linear, left_out_linear
 from nas.latency.profile import HardwareProfile
+from nas.latency.recorded import fit_recorded
 from nas.spaces.architecture import Architecture
-from nas.spaces.cost import cost
+from nas.spaces.layers import Layer, layers
 
-RIDGE = 0.05  # chosen once over the six pixel4 configurations, leaving out whole families (docs/latency.md)
-NOISE = 0.03  # relative error the model has of itself; a row whose spread is as large counts half
 CONFIDENCE = 0.9
 _SMALLEST, _LARGEST = 0.5, 2.0  # a network is in range from half the fastest measured to twice the slowest
 
 Array = NDArray[np.float64]
+
+
+class Model(Protocol):
+    """Milliseconds from whole numbers that add up over layers."""
+
+    def counts(self, layer: Layer) -> tuple[int, ...]:
+        """Of one layer, none negative."""
+        ...
+
+    def milliseconds(self, sums: Sequence[Any]) -> Any:
+        """From the sums of `counts`: each an int, or an int array; both give the same bits."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,41 +53,21 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorTable:
-    """Errors on networks left out of the fit, one at a time. All but n and the rank correlations are percent.
-
-    Errors are |predicted / measured - 1|; `coverage_percent` counts measurements inside the interval made
-    from the others; `macs_mape_percent` and `params_mape_percent` are those of ms = a + b x count, a, b >= 0.
-    """
-
-    n: int
-    mape_percent: float
-    max_percent: float
-    within_5_percent: float
-    within_10_percent: float
-    coverage_percent: float
-    spearman: float
-    kendall: float
-    macs_mape_percent: float
-    params_mape_percent: float
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields, rounded to four digits after the point."""
-        return {key: round(value, 4) for key, value in asdict(self).items()}
-
-
-@dataclass(frozen=True, slots=True)
 class LatencyPredictor:
-    """Architecture -> Latency for one profile. `coefficients`: milliseconds per unit of each of FEATURES.
+    """Architecture -> Latency for one profile.
 
-    `margin`: half the width of the interval, relative to the prediction.
+    `margin`: half the width of the interval, relative to the prediction; `left_out`: milliseconds of each measured
+    network by a model that was fitted to the others.
     """
 
     profile: HardwareProfile
-    coefficients: tuple[float, ...]
+    model: Model
     margin: float
-    errors: ErrorTable
+    left_out: tuple[float, ...]
     ground: Measured
+
+    def __hash__(self) -> int:
+        return hash(self.profile)
 
     def __call__(self, arch: Architecture) -> Latency:
         """Predict.
@@ -101,21 +76,15 @@ class LatencyPredictor:
             ProfileError: the profile holds no measurement of an op or an activation of `arch`.
         """
         require_measured(arch, self.ground)
-        ms = self.milliseconds(network_counts(arch))
+        counts = map(self.model.counts, layers(arch))
+        ms = float(self.model.milliseconds([sum(column) for column in zip(*counts, strict=True)]))
         reasons = outside(arch, self.ground)
         if not self.resembles(ms):
             fastest, slowest = self.measured_ms
             reasons += (f"{ms:.3g} ms is far outside the measured {fastest:.3g} to {slowest:.3g} ms",)
-        return Latency(ms, *self.interval(ms), not reasons, reasons)
+        return Latency(ms, *self.interval(ms), bool(not reasons), reasons)
 
-    # What follows takes one network's numbers or arrays of them, and gives both the same bits.
-
-    def milliseconds(self, counts: Iterable[Any]) -> Any:
-        """Milliseconds from FEATURES in units, without the constant: each an int, or an int array."""
-        ms = self.coefficients[-1]
-        for coefficient, count in zip(self.coefficients[:-1], counts, strict=True):
-            ms = ms + coefficient * (count / MILLION)
-        return ms
+    # What follows takes one number or an array of them, and gives both the same bits.
 
     def interval(self, ms: Any) -> tuple[Any, Any]:
         """Both ends of the interval around the prediction `ms`."""
@@ -142,38 +111,21 @@ def latency(arch: Architecture, profile: HardwareProfile) -> Latency:
     return predictor(profile)(arch)
 
 
-def leave_one_out(profile: HardwareProfile) -> ErrorTable:
-    """The error table of `profile`."""
-    return predictor(profile).errors
-
-
 @lru_cache(maxsize=32)
 def predictor(profile: HardwareProfile) -> LatencyPredictor:
-    """The predictor fitted to `profile`; fitted once."""
-    features = np.array([network_features(row.architecture) for row in profile.measurements])
+    """The predictor fitted to `profile`; fitted once.
+
+    Raises:
+        ProfileError: the profile that a few-shot profile is like cannot be loaded, or is few-shot itself.
+    """
     ms = np.array([row.ms for row in profile.measurements])
-    weights = _weights(profile)
-    expected = np.array(EXPECTED_MS[profile.precision])
-    held_out = np.array([_left_out(features, ms, weights, expected, index) for index in range(len(ms))])
-    residuals = np.abs(ms / held_out - 1)
-    coefficients = fit(features, ms, weights, expected)
-    table = _error_table(profile, ms, held_out, residuals)
-    return LatencyPredictor(profile, tuple(coefficients.tolist()), margin(residuals), table, measured(profile))
-
-
-def fit(features: Array, ms: Array, weights: Array, expected: Array | None = None) -> Array:
-    """Non-negative coefficients, shape `(k,)`, for features `(n, k)`; without `expected`, no pull towards it."""
-    share = features / ms[:, None]
-    scale = np.maximum(share.max(axis=0), 1e-12)
-    rows = np.column_stack([share / scale * weights[:, None], np.zeros(len(ms))])
-    if expected is None:
-        expected, pull = np.zeros_like(scale), np.zeros((0, len(scale) + 1))
+    model: Model
+    if all(row.layers_ms for row in profile.measurements):
+        model, left_out = fit_recorded(profile)
     else:
-        strength = math.sqrt(RIDGE * len(ms) / 18)
-        pull = strength * np.column_stack([np.eye(len(scale)), -scale * expected])
-    target = np.append(weights, np.zeros(len(pull)))
-    solution, _ = nnls(np.vstack([rows, pull]), target)
-    return np.asarray(solution[:-1] / scale, dtype=np.float64)
+        model, left_out = fit_linear(profile), left_out_linear(profile)
+    width = margin(np.abs(ms / left_out - 1))
+    return LatencyPredictor(profile, model, width, tuple(left_out.tolist()), measured(profile))
 
 
 def margin(residuals: Array) -> float:
@@ -183,51 +135,3 @@ def margin(residuals: Array) -> float:
     interpolation, and never above the largest; Vovk et al. 2005, Lei et al. 2018, https://arxiv.org/abs/1604.04173.
     """
     return float(np.quantile(residuals, CONFIDENCE, method="weibull"))
-
-
-def _weights(profile: HardwareProfile) -> Array:
-    spread = np.array([row.spread_ms / row.ms for row in profile.measurements])
-    return np.asarray(1 / np.sqrt(1 + (spread / NOISE) ** 2), dtype=np.float64)
-
-
-def _left_out(features: Array, ms: Array, weights: Array, expected: Array | None, index: int) -> float:
-    """The prediction for row `index` from all other rows."""
-    keep = np.arange(len(ms)) != index
-    return float(features[index] @ fit(features[keep], ms[keep], weights[keep], expected))
-
-
-def _error_table(profile: HardwareProfile, ms: Array, held_out: Array, residuals: Array) -> ErrorTable:
-    errors = 100 * np.abs(held_out / ms - 1)
-    costs = [cost(row.architecture) for row in profile.measurements]
-    others = [margin(np.delete(residuals, index)) for index in range(len(ms))]
-    return ErrorTable(
-        n=len(ms),
-        mape_percent=float(errors.mean()),
-        max_percent=float(errors.max()),
-        within_5_percent=float(100 * np.mean(errors <= 5)),
-        within_10_percent=float(100 * np.mean(errors <= 10)),
-        coverage_percent=float(100 * np.mean(residuals <= others)),
-        spearman=spearman(held_out, ms),
-        kendall=kendall(held_out, ms),
-        macs_mape_percent=_baseline([c.macs for c in costs], ms),
-        params_mape_percent=_baseline([c.params for c in costs], ms),
-    )
-
-
-def _baseline(counts: list[int], ms: Array) -> float:
-    """Left-out MAPE in percent of ms = a + b x count, a, b >= 0, fitted to relative error."""
-    line = np.column_stack([np.array(counts) / 1e6, np.ones(len(ms))])
-    held_out = np.array([_left_out(line, ms, np.ones(len(ms)), None, index) for index in range(len(ms))])
-    return float(100 * np.mean(np.abs(held_out / ms - 1)))
-
-
-def spearman(a: Array, b: Array) -> float:
-    """Spearman's rank correlation, ties sharing their mean rank."""
-    ranks = [(np.sum(x < x[:, None], axis=1) + np.sum(x <= x[:, None], axis=1)) / 2 for x in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1])
-
-
-def kendall(a: Array, b: Array) -> float:
-    """Kendall's tau-b."""
-    signs = [np.sign(x[:, None] - x[None, :]) for x in (a, b)]
-    return float(np.sum(signs[0] * signs[1]) / math.sqrt(np.sum(signs[0] ** 2) * np.sum(signs[1] ** 2)))

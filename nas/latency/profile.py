@@ -27,8 +27,9 @@ from nas.spaces.architecture import Architecture
 from nas.spaces.cost import BYTES
 from nas.spaces.layers import LAYER_OPS, Layer, out_size
 
-_PROVENANCE = ("device", "soc", "runtime", "runtime_version", "method", "repeats", "date", "source", "license")
-_REQUIRED = {*_PROVENANCE, "default", "configurations"}
+PROVENANCE = ("device", "soc", "runtime", "runtime_version", "method", "repeats", "date", "source", "license")
+"""What profile.yaml says in words of where the figures come from."""
+_REQUIRED = {*PROVENANCE, "default", "configurations"}
 _CONFIGURATION = {"cores", "threads", "precision"}
 
 ROLES = ("fit", "validate")
@@ -73,6 +74,7 @@ class HardwareProfile:
     """One configuration of one device: provenance and the networks measured on it.
 
     `held_out` are networks kept from the fit for validation; `layer_times` are layers measured alone.
+    `like`: of a few-shot profile, the label of the known profile it adapts (fewshot.py); else empty.
     """
 
     name: str
@@ -93,6 +95,7 @@ class HardwareProfile:
     measurements: tuple[Measurement, ...]
     held_out: tuple[Measurement, ...] = ()
     layer_times: tuple[LayerTime, ...] = ()
+    like: str = ""
 
     def __hash__(self) -> int:  # caches look profiles up often: hashing every network would cost more than predicting
         return hash((self.name, self.configuration, self.runtime, self.date, len(self.measurements)))
@@ -103,8 +106,10 @@ class HardwareProfile:
         return f"{self.name}:{self.configuration}"
 
     def provenance(self) -> dict[str, Any]:
-        """Everything but the measurements, as JSON values, with their number as `networks`."""
-        fields = {key: getattr(self, key) for key in self.__slots__ if key not in _ROWS}
+        """Everything but the measurements, as JSON values, with their number as `networks`; `like` of few-shot ones."""
+        fields = {
+            key: getattr(self, key) for key in self.__slots__ if key not in _ROWS and (key != "like" or self.like)
+        }
         return {**fields, "notes": list(self.notes), "networks": len(self.measurements)}
 
 
@@ -114,6 +119,16 @@ _ROWS = ("measurements", "held_out", "layer_times")
 def known_profiles() -> dict[str, Path]:
     """Shipped profile folders by name."""
     return {path.parent.name: path.parent for path in sorted(data_dir("hardware_profiles").glob("*/profile.yaml"))}
+
+
+def known_labels() -> list[str]:
+    """Every configuration of every shipped profile, as `name:configuration`."""
+    folders = known_profiles()
+    return [
+        f"{name}:{key}"
+        for name in folders
+        for key in read_profile_yaml(folders[name] / "profile.yaml")["configurations"]
+    ]
 
 
 def load_profile(name_or_path: str | Path) -> HardwareProfile:
@@ -137,7 +152,7 @@ def load_profile(name_or_path: str | Path) -> HardwareProfile:
 def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> HardwareProfile:
     """The profile in `folder`; `stamp` only makes an edited folder a new cache entry."""
     file = folder / "profile.yaml"
-    data = _read_yaml(file)
+    data = read_profile_yaml(file)
     configuration = configuration or data["default"]
     if configuration not in data["configurations"]:
         known = names(data["configurations"])
@@ -154,7 +169,8 @@ def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> Hardwar
         measurements=measurements["fit"],
         held_out=measurements["validate"],
         layer_times=_layer_times(folder, configuration),
-        **{key: str(data[key]) for key in _PROVENANCE},
+        like=settings.get("like", ""),
+        **{key: str(data[key]) for key in PROVENANCE},
     )
 
 
@@ -162,7 +178,12 @@ def _stamp(folder: Path) -> tuple[float, ...]:
     return tuple(path.stat().st_mtime for path in sorted(folder.iterdir()))
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
+def read_profile_yaml(file: Path) -> dict[str, Any]:
+    """The keys of a profile.yaml, checked.
+
+    Raises:
+        ProfileError: it cannot be read, or a key is missing, unknown or wrong; the message names `file:key`.
+    """
     try:
         data = yaml.safe_load(file.read_text())
     except (OSError, UnicodeDecodeError) as error:
@@ -170,7 +191,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ProfileError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
     _require_keys(f"{file}", data, _REQUIRED, {"notes"})
-    for key in _PROVENANCE:
+    for key in PROVENANCE:
         if isinstance(data[key], (Mapping, list)) or not str(data[key] or "").strip():
             raise ProfileError(f"{file}:{key} must be a text that is not empty, got {data[key]!r}")
     if not isinstance(data.get("notes", []), list):
@@ -185,12 +206,14 @@ def _read_yaml(file: Path) -> dict[str, Any]:
 
 
 def _check_configuration(where: str, settings: Any) -> None:
-    _require_keys(where, settings, _CONFIGURATION, {"note", "recorded"})
+    _require_keys(where, settings, _CONFIGURATION, {"note", "recorded", "like"})
     threads = settings["threads"]
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise ProfileError(f"{where}.threads must be a whole number above 0, got {threads!r}")
     if settings["precision"] not in BYTES:
         raise ProfileError(f"{where}.precision must be one of {names(BYTES)}, got {settings['precision']!r}")
+    if not isinstance(settings.get("like", ""), str):
+        raise ProfileError(f"{where}.like must be the label of a profile, got {settings['like']!r}")
 
 
 def _require_keys(where: str, data: Any, required: set[str], optional: set[str]) -> None:
@@ -207,7 +230,7 @@ def _require_keys(where: str, data: Any, required: set[str], optional: set[str])
 def _measurements(folder: Path, configuration: str) -> dict[str, tuple[Measurement, ...]]:
     """The networks measured on `configuration`, by role."""
     networks: dict[str, Architecture] = {}
-    for where, row in _rows(folder / "networks.csv", ("name", "notation")):
+    for where, row in read_table(folder / "networks.csv", ("name", "notation")):
         if row["name"] in networks:
             raise ProfileError(f"{where}: network {row['name']!r} is given twice")
         try:
@@ -217,14 +240,14 @@ def _measurements(folder: Path, configuration: str) -> dict[str, tuple[Measureme
     kernels = _kernels(folder, configuration)
     seen: set[tuple[str, str]] = set()
     chosen: dict[str, list[Measurement]] = {role: [] for role in ROLES}
-    for where, row in _rows(folder / "latency.csv", LATENCY, RECORDED):
+    for where, row in read_table(folder / "latency.csv", LATENCY, RECORDED):
         name, key = row["name"], (row["configuration"], row["name"])
         if key in seen:
             raise ProfileError(f"{where}: network {name!r} is measured twice on {row['configuration']!r}")
         if name not in networks:
             raise ProfileError(f"{where}: network {name!r} is not in networks.csv")
         seen.add(key)
-        ms, spread_ms = _number(where, row, "mean_ms"), _number(where, row, "spread_ms")
+        ms, spread_ms = read_number(where, row, "mean_ms"), read_number(where, row, "spread_ms")
         if ms == 0:
             raise ProfileError(f"{where}: mean_ms must be above 0, got {row['mean_ms']!r}")
         if (role := row.get("role", "fit")) not in ROLES:
@@ -244,10 +267,12 @@ def _kernels(folder: Path, configuration: str) -> dict[str, tuple[tuple[float, .
     if not (folder / "kernels.csv").exists():
         return {}
     found = {}
-    for where, row in _rows(folder / "kernels.csv", KERNELS):
+    for where, row in read_table(folder / "kernels.csv", KERNELS):
         if row["configuration"] == configuration:
-            layers = tuple(_number(where, {"layers_us": cell}, "layers_us") / 1e3 for cell in row["layers_us"].split())
-            found[row["name"]] = layers, _number(where, row, "other_us") / 1e3
+            layers = tuple(
+                read_number(where, {"layers_us": cell}, "layers_us") / 1e3 for cell in row["layers_us"].split()
+            )
+            found[row["name"]] = layers, read_number(where, row, "other_us") / 1e3
     return found
 
 
@@ -257,11 +282,11 @@ def _layer_times(folder: Path, configuration: str) -> tuple[LayerTime, ...]:
     return tuple(
         LayerTime(
             read_layer(where, row),
-            _number(where, row, "mean_ms"),
-            _number(where, row, "spread_ms"),
-            _number(where, row, "kernel_us") / 1e3,
+            read_number(where, row, "mean_ms"),
+            read_number(where, row, "spread_ms"),
+            read_number(where, row, "kernel_us") / 1e3,
         )
-        for where, row in _rows(folder / "layers.csv", LAYERS)
+        for where, row in read_table(folder / "layers.csv", LAYERS)
         if row["configuration"] == configuration
     )
 
@@ -299,8 +324,14 @@ def read_layer(where: str, row: Mapping[str, Any]) -> Layer:
     )
 
 
-def _rows(file: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row with its `file:line`; the `optional` columns are there together or not at all."""
+def read_table(
+    file: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each row with its `file:line`; the `optional` columns are there together or not at all.
+
+    Raises:
+        ProfileError: the file cannot be read, or has other columns; the message names the place.
+    """
     try:
         with file.open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream)
@@ -317,7 +348,12 @@ def _rows(file: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) 
         raise ProfileError(f"{file}: cannot be read: {error}") from None
 
 
-def _number(where: str, row: dict[str, str], column: str) -> float:
+def read_number(where: str, row: dict[str, str], column: str) -> float:
+    """The cell as milliseconds, 0 or above.
+
+    Raises:
+        ProfileError: it is no such number; the message begins with `where`.
+    """
     try:
         value = float(row[column])
     except ValueError:

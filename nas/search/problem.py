@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.errors import ConfigError
-from nas.latency.population import additive_latency, score
+from nas.latency.population import latency_cost, score
 from nas.latency.predictor import latency
 from nas.latency.profile import HardwareProfile
 from nas.resources import names
@@ -106,8 +106,8 @@ class Problem:
 
     @property
     def costs(self) -> Costs:
-        """The predicted latency as a sum over layers, for counting and drawing networks inside the budget."""
-        return {"latency_ms": additive_latency(self.profile)}
+        """The predicted latency and its bounds, for counting and drawing networks inside the budget."""
+        return {"latency_ms": latency_cost(self.profile, self.space)}
 
     def score(self, genotypes: Genotypes) -> dict[str, npt.NDArray[Any]]:
         """What `Candidate.measures` says of one network, but for key and notation, of many: arrays (n,)."""
@@ -150,7 +150,7 @@ class Problem:
         rng = np.random.default_rng(0)
         self.score(self.space.sample(rng, 4096))
         require_possible(self.space, self.budget, self.costs, self.profile.precision)
-        if len(self.budget.limits) > 1:  # which may each be met, and yet not all at once
+        if len(self.budget.limits) > 1 or self.budget.latency_ms is not None:  # met by none, for all that is certain
             self.draw(rng, 1)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from optuna.study import Study
 
-from nas.latency.predictor import leave_one_out
+from nas.latency.validation import leave_one_out
 from nas.resources import replace_file
 from nas.search.confirming import accuracy_intervals, rank_fidelity
 from nas.search.front import hypervolume_history, nondominated
