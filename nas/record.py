@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from nas.commandline import Invocation, command
 from nas.errors import ConfigError, RunError
-from nas.latency.devices import DEVICES, zip_bundle
+from nas.latency.devices import Target, device, zip_bundle
 from nas.latency.recording import (
     Recording,
     configuration,
@@ -41,7 +41,14 @@ class RecordSettings:
     """What `nas.record` can be told."""
 
     hardware: str
-    device: Literal["host", "bundle"]
+    device: Literal["host", "ssh", "adb", "bundle"]
+    host: str | None
+    port: int | None
+    identity: str | None
+    serial: str | None
+    python: str | None
+    perf_test: str | None
+    remote: str | None
     search_space: str
     minutes: float
     threads: int | list[int]
@@ -61,8 +68,16 @@ class RecordSettings:
             raise ConfigError("precision must be fp32, int8, or a list of them, got []")
         if self.cores is not None and (not self.cores or min(self.cores) < 0):
             raise ConfigError(f"cores must be a list of cores' numbers, or null for all, got {self.cores}")
-        if self.device == "host" and self.import_ is None:
-            self._check_host()
+        if self.import_ is None:
+            self.target()
+            if self.device == "host":
+                self._check_host()
+
+    def target(self) -> Target:
+        """The device to measure on."""
+        return Target(
+            self.device, self.host, self.port, self.identity, self.serial, self.python, self.perf_test, self.remote
+        )
 
     def _check_host(self) -> None:
         here = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
@@ -90,7 +105,7 @@ def main(settings: RecordSettings, _: Invocation) -> None:
         console.print("writing the networks to measure …")
         write_bundle(work, planned)
         with _progress(console, planned) as report:
-            DEVICES[settings.device](work, report)
+            device(settings.target(), folder.name)(work, report)
         shutil.rmtree(work / "models")  # the plan makes them again, should more be measured
         _finish(folder, _chosen(read_results(work / "results.jsonl"), planned))
 

@@ -1,0 +1,181 @@
+"""Measuring with onnxruntime_perf_test, ONNX Runtime's own binary, on a device that has no Python.
+
+Its flags (onnxruntime/test/perftest/command_args_parser.cc): -I makes the inputs, -S seeds them, `-m times -r N` runs
+N times after a first run that does not count, -x and -y are the threads within and between nodes, -o 99 is every
+optimisation, -D keeps threads from spinning, -p profiles. The second argument is a file to which it adds a line a
+run: model, seconds, memory, CPU, number.
+
+Rows are as runner.py writes them, here; but what disturbs a run there cannot be seen, so that every run counts.
+"""
+
+import hashlib
+import json
+import math
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import numpy as np
+
+from nas.latency import runner
+from nas.latency.remote import Link, Report, models, open_results, place, send
+
+Row = dict[str, Any]
+
+_BINARY = "onnxruntime_perf_test"
+_LEVELS = {"disable_all": 0, "basic": 1, "extended": 2, "all": 99}
+_WARMUP = 6  # a burst's first runs do not count, one in this many
+_PROFILE_WARMUP = 3
+_FACTS = {
+    "soc": "getprop ro.soc.manufacturer; getprop ro.soc.model",
+    "product": "getprop ro.product.model",
+    "machine": "uname -m",
+    "cores": "nproc",
+    "kernel": "uname -sr",
+    "android": "getprop ro.build.version.release",
+    "governor": "cat /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
+    "load": "cat /proc/loadavg",
+}
+
+
+def measure_with(link: Link, binary: Path, remote: str, folder: Path, report: Report) -> None:
+    """Measure the bundle of `folder` in the folder `remote` of the device with `binary`, which is sent there.
+
+    Shared libraries beside the binary are sent with it.
+
+    Raises:
+        NasError: the device cannot be reached, the binary fails there, or the connection was lost.
+    """
+    results = open_results(folder)
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    version = f"{_BINARY} {hashlib.blake2b(binary.read_bytes(), digest_size=4).hexdigest()}"
+    libraries = {path.name: path for path in sorted(binary.parent.glob("*.so*"))}
+    send(link, remote, {**models(folder), **libraries}, {_BINARY: binary}, report)
+    link.ask(f"chmod 755 {place(remote)}/{_BINARY}")
+    for configuration in plan["configurations"]:
+        Bench(link, remote, plan, configuration, results).measure(version, report)
+
+
+class Bench:
+    """One configuration (threads, precision, cores) of the device; as that of runner.py, in larger steps."""
+
+    def __init__(self, link: Link, remote: str, plan: Row, configuration: Row, results: runner.Results) -> None:
+        self._link, self._remote, self._plan = link, remote, plan
+        self._configuration, self._results = configuration, results
+        self._bursts: dict[str, list[Row]] = {}
+        self._profiled: set[str] = set()
+        self._used_s = 0.0
+        for row in results.rows:
+            if row.get("configuration") == configuration["name"]:
+                self._count(row)
+
+    def measure(self, version: str, report: Report) -> None:
+        """Time the plan's models but for what the results hold, until the minutes are used up."""
+        chunks = [chunk for chunk in self._plan["chunks"] if not self._profiled.issuperset(_ids(chunk))]
+        begun = False
+        for chunk in chunks:
+            if self._used_s >= 60 * self._plan["minutes"] and self._bursts.keys().isdisjoint(_ids(chunk)):
+                break
+            if not begun:
+                self._append("begin", **self._about(version))
+                begun = True
+            while waiting := [m for m in chunk if not runner.finished(self._bursts.get(m["id"], ()), m["kind"])]:
+                for model in waiting:
+                    self._burst(model)
+                report(self._progress())
+            for model in chunk:
+                if model["id"] not in self._profiled:
+                    self._profile(model)
+        if begun:
+            self._append("end", **self._about(version))
+        report(self._progress())
+
+    def _burst(self, model: Row) -> None:
+        before = self._bursts.get(model["id"])
+        share = 1 if model["kind"] == "network" else runner.LAYER_SHARE
+        wanted = 1e3 * share * self._plan["burst_s"] / before[-1]["ms"][1] if before else 0
+        begun = time.perf_counter()
+        lines = self._run(model, max(math.ceil(wanted), runner.LEAST_RUNS) + 1, "times.csv", "").splitlines()
+        times = [1e3 * float(line.split(",")[1]) for line in lines]
+        kept = times[math.ceil(len(times) / _WARMUP) :]
+        quantiles = [round(float(value), 5) for value in np.percentile(kept, [0, 25, 50, 75])]
+        counts = {"runs": len(kept), "kept": len(kept)}
+        self._append("burst", id=model["id"], ms=quantiles, **counts, seconds=time.perf_counter() - begun)
+
+    def _profile(self, model: Row) -> None:
+        begun = time.perf_counter()
+        runs = runner.PROFILED_RUNS + _PROFILE_WARMUP
+        events = json.loads(self._run(model, runs, "profile_*.json", "-p profile"))
+        times: dict[tuple[str, str], list[float]] = {}
+        for event in (event for event in events if event.get("cat") == "Node"):
+            name, _, kind = event["name"].rpartition("_kernel_")
+            if kind == "time":
+                times.setdefault((name, event["args"]["op_name"]), []).append(event["dur"] / 1e3)
+        kernels = [[*key, round(float(np.percentile(ms[_PROFILE_WARMUP:], 25)), 4)] for key, ms in times.items()]
+        self._append("profile", id=model["id"], model=model, kernels=kernels, seconds=time.perf_counter() - begun)
+
+    def _run(self, model: Row, runs: int, output: str, more: str) -> str:
+        """Run a model there; what it writes to the file `output`."""
+        chosen = self._configuration
+        cores = f"taskset {sum(1 << core for core in chosen['cores']):x} " if chosen["cores"] else ""
+        spinning = "" if chosen["spinning"] else "-D"
+        path = f"models/{chosen['precision']}/{model['id']}.onnx"
+        line = (
+            f"LD_LIBRARY_PATH=. {cores}./{_BINARY} -e cpu -I -S 1 -m times -r {runs} -x {chosen['threads']} -y 1 "
+            f"-o {_LEVELS[chosen['optimization']]} {spinning} {more} {quote(path)} times.csv"
+        )
+        failed = "{ tail -n 3 log.txt >&2; exit 1; }"
+        place_there = f"cd {place(self._remote)} && rm -f times.csv profile_*.json"
+        return self._link.ask(f"{place_there} && {line} >log.txt 2>&1 && cat {output} || {failed}").decode()
+
+    def _about(self, version: str) -> Row:
+        """The device and its state, as runner.environment() has them."""
+        lines = [f'echo {name} "$({{ {command}; }} 2>/dev/null | tr "\\n" " ")"' for name, command in _FACTS.items()]
+        facts = dict(line.partition(" ")[::2] for line in self._link.ask("; ".join(lines)).decode().splitlines())
+        found = {name: " ".join(fact.split()) for name, fact in facts.items()}
+        count = int(found["cores"])
+        return {
+            **self._configuration,
+            "cores": self._configuration["cores"] or list(range(count)),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "cpu": found["soc"] or found["product"] or found["machine"],
+            "machine": found["machine"],
+            "logical_cores": count,
+            "os": f"{found['kernel']}, Android {found['android']}",
+            "python": None,
+            "runtime": "ONNX Runtime",
+            "runtime_version": version,
+            "governor": found["governor"] or None,
+            "celsius": None,
+            "load": [float(value) for value in found["load"].split()[:3]] or None,
+        }
+
+    def _progress(self) -> str:
+        kinds = {model["id"]: model["kind"] for chunk in self._plan["chunks"] for model in chunk}
+        bursts = {key: bursts for key, bursts in self._bursts.items() if key in kinds}
+        measured = {key: found for key, found in bursts.items() if runner.finished(found, kinds[key])}
+        networks = sum(kinds[key] == "network" for key in measured)
+        unsettled = sum(not runner.settled(found, kinds[key]) for key, found in measured.items())
+        counts = f"{networks} networks, {len(measured) - networks} layers, {unsettled} not settled"
+        used, budget = self._used_s, 60 * self._plan["minutes"]
+        return f"{self._configuration['name']}: {used:.0f} of {budget:.0f} s: {counts}"
+
+    def _append(self, kind: str, **fields: Any) -> None:
+        row = {"type": kind, "configuration": self._configuration["name"], **fields}
+        if "seconds" in row:
+            row["seconds"] = round(row["seconds"], 3)
+        self._results.append(row)
+        self._count(row)
+
+    def _count(self, row: Row) -> None:
+        if row["type"] == "burst":
+            self._bursts.setdefault(row["id"], []).append(row)
+        elif row["type"] == "profile":
+            self._profiled.add(row["id"])
+        self._used_s += row.get("seconds", 0.0)
+
+
+def _ids(chunk: list[Row]) -> set[str]:
+    return {model["id"] for model in chunk}
