@@ -31,9 +31,10 @@ from nas.latency.design import LAYERS, NETWORKS, burst_seconds, chunks, enough_c
 from nas.latency.devices import run_here
 from nas.latency.graph import PRECISIONS, network_graph
 from nas.latency.measure import time_model
-from nas.latency.predictor import latency, leave_one_out
+from nas.latency.predictor import latency
 from nas.latency.profile import layer_cells, load_profile, read_layer
 from nas.latency.recording import configuration, graph_bytes, plan, read_results, write_bundle, write_profile
+from nas.latency.validation import leave_one_out
 from nas.record import RecordSettings
 from nas.record import main as record
 from nas.spaces.architecture import Architecture

@@ -47,8 +47,8 @@ class Planned(Generic[Model]):
 
 
 def burst_seconds(minutes: float) -> float:
-    """How long one burst of a network lasts: 0.15 s, less where so few minutes would not do for one chunk."""
-    return min(0.15, 60 * minutes / _chunk_bursts())
+    """How long one burst of a network lasts: 0.06 s, less where so few minutes would not do for one chunk."""
+    return min(0.06, 60 * minutes / _chunk_bursts())
 
 
 def enough_chunks(minutes: float) -> int:
@@ -135,4 +135,4 @@ def _place(layer: Layer) -> tuple[float, ...]:
 
 def _chunk_bursts() -> float:
     """Bursts of a chunk at the least, in those of a network; a fifth more is warm-up."""
-    return 1.2 * PASSES * (NETWORKS + LAYER_SHARE * LAYERS)
+    return 1.2 * (PASSES["network"] * NETWORKS + PASSES["layer"] * LAYER_SHARE * LAYERS)

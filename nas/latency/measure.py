@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from nas.latency.runner import LEAST_RUNS, burst, feeds, open_session
+from nas.latency.runner import LEAST_RUNS, Pace, burst, feeds, open_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,12 @@ class Timing:
 def time_model(path: Path, resolution: int, *, threads: int = 1, seconds: float = 1.0) -> Timing:
     """Time the ONNX file at `resolution` pixels for about `seconds`, after a warm-up of a fifth of that.
 
-    Runs that had to wait for a core are set aside where enough others are left (runner.py).
+    Runs that something disturbed are set aside where enough others are left (runner.py).
     """
     session = open_session(path, threads=threads)
-    every, kept = burst(session, feeds(session, resolution), seconds)
+    pace = Pace()
+    pace.learn()
+    every, kept = burst(session, feeds(session, resolution), seconds, pace)
     runs = kept if len(kept) >= LEAST_RUNS else every
     low, median, high = np.percentile(runs, [25, 50, 75])
     runtime = f"onnxruntime {onnxruntime.__version__}"

@@ -28,7 +28,7 @@ from nas.spaces.space import SearchSpace
 SOURCE = "measured by nas.record"
 _METHOD = (
     "one inference at batch 1, random weights and input; a burst's figure is the lower quartile of its runs that "
-    "no other process held up, mean_ms is the median of the bursts' figures and spread_ms 1.4826 x their median "
+    "nothing disturbed, mean_ms is the median of the bursts' figures and spread_ms 1.4826 x their median "
     "absolute deviation, each burst in a new session"
 )
 _FIT = 4  # networks that a profile needs (profile.py)
@@ -229,7 +229,7 @@ def _recording(where: str, name: str, rows: list[Row]) -> Recording:
         if row["type"] == "burst":
             bursts.setdefault(row["id"], []).append(row)
     profiles = {row["id"]: row for row in mine if row["type"] == "profile"}
-    settled = {key: row for key, row in profiles.items() if runner.settled(bursts.get(key, ()))}
+    settled = {key: row for key, row in profiles.items() if runner.settled(bursts.get(key, ()), row["model"]["kind"])}
     tables: dict[str, Table] = {file: [] for file in _TABLES}
     networks: dict[str, str] = {}
     for key, row in settled.items():

@@ -5,21 +5,24 @@
 FOLDER (default: where this file is) holds `plan.json` and `models/`; rows go to `results.jsonl` there. It
 can be stopped at any instant: every finished row is in the file, and the same command goes on from there.
 
-How a model is timed. Models come in chunks; a chunk is measured in passes, each of which times every model
-once, so that a slow drift or a busy neighbour hits all alike. One pass of one model is a burst: a new session
-(its memory lies elsewhere each time), a warm-up, then runs for `burst_s` seconds, and at least `LEAST_RUNS`.
-Linux says how long the threads of a process waited for a core: runs that lost more than `LOST` of their time
-to others are set aside, and a burst with fewer than `LEAST_RUNS` others has no figure. Its figure is the lower
-quartile of its runs; a model's is the median of its bursts' figures, and its spread is 1.4826 times their median
-absolute deviation, which is a standard deviation where they are normal. Models with fewer than `PASSES` figures
-or a spread above `SETTLED` get further passes, up to `MOST_PASSES`. Last comes a session with ONNX Runtime's
-profiler, which splits the time over its fused kernels.
+How a model is timed. Models come in chunks. As many chunks as take half of the time are measured together, in passes
+that time every model once: a model's figures are spread over minutes, so that drift averages out. A pass of a model
+is a burst: a new session (its memory lies elsewhere each time), a warm-up, then runs for `burst_s` seconds, and at
+least `LEAST_RUNS`. Runs that something disturbed are set aside: those whose threads waited for a core (Linux says so)
+for more than `LOST` of their time, and those before or after which a short loop took over `DISTURBED` times its least
+time, since a virtual machine's neighbour on the same physical core slows it down without any wait. A burst with fewer
+than `LEAST_RUNS` others has no figure. Its figure is the lower quartile of its runs; a model's is the median of its
+bursts' figures, and its spread is 1.4826 times their median absolute deviation, which is a standard deviation where
+they are normal. Models with fewer than `PASSES` figures, or whose median's standard error is above `SETTLED`, get
+further passes, up to twice as many. Last comes a session with ONNX Runtime's profiler, which splits the time over its
+fused kernels.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import re
@@ -37,13 +40,17 @@ import numpy as np
 import onnxruntime
 
 SCHEMA = 1
-PASSES, MOST_PASSES = 5, 10
-LEAST_RUNS, PROFILED_RUNS = 5, 12
+PASSES = {"network": 16, "layer": 4}
+LEAST_RUNS, PROFILED_RUNS = 3, 12
 PATIENCE = 4  # how many times as long a burst may last until it has runs enough
 LOST = 0.01  # share of a run that its threads may have waited for a core
+PROBE_WARMUP, PROBE_LOOPS = 500, 3000  # of the short loop: some 20 to 200 microseconds
+DISTURBED = 1.4  # how many times its least time the short loop may take; a shared core takes 1.6 times as long
+GROUPS = 2  # of chunks, measured one after the other
 LAYER_SHARE = 0.4  # a layer's burst, relative to a network's
-SETTLED = 0.02
-"""Largest spread of a settled model, relative to its milliseconds."""
+SETTLED = 0.012
+"""Largest standard error of a settled model, relative to its milliseconds."""
+MEDIAN_ERROR = 1.2533  # of n normal figures the median's standard error is this times their deviation / sqrt(n)
 CLOCK_MS = 0.001
 """A spread up to this is the clock's, and settled."""
 
@@ -73,13 +80,13 @@ def measure(plan: Row, folder: Path, parent: int | None = None) -> None:
     for configuration in plan["configurations"]:
         cores = pin(configuration["cores"])
         bench = Bench(plan, configuration, folder / "models", results, parent)
-        if bench.next_chunk() is None:
+        if not bench.next_models():
             bench.report()
             continue
         about = {**configuration, "cores": cores}
         results.append({"type": "begin", "configuration": configuration["name"], **about, **environment()})
-        while (chunk := bench.next_chunk()) is not None:
-            bench.measure(chunk)
+        while models := bench.next_models():
+            bench.measure(models)
         results.append({"type": "end", "configuration": configuration["name"], **about, **environment()})
 
 
@@ -96,38 +103,43 @@ class Bench:
         self._bursts: dict[str, list[Row]] = {}
         self._profiled: set[str] = set()
         self._used_s = 0.0
+        self._pace = Pace()
         for row in results.rows:
             if row.get("configuration") == self._name:
                 self._count(row)
 
-    def next_chunk(self) -> list[Row] | None:
-        """The chunk under way, else the next one if time is left for half of it, else None."""
+    def next_models(self) -> list[Row]:
+        """The models under way, else those of the next chunks that there is time for; none when all is done."""
         done = [all(model["id"] in self._profiled for model in chunk) for chunk in self._chunks]
-        if all(done):
-            return None
-        chunk = self._chunks[done.index(False)]
-        begun = any(model["id"] in self._bursts for model in chunk)
-        expected_s = self._used_s / max(done.index(False), 1)
-        return chunk if begun or self._used_s + expected_s / 2 < self._budget_s else None
+        waiting = [chunk for chunk, finished in zip(self._chunks, done) if not finished]  # noqa: B905 (Python 3.9)
+        begun = [chunk for chunk in waiting if any(model["id"] in self._bursts for model in chunk)]
+        if not begun:
+            chunk_s = self._used_s / max(sum(done), 1)
+            left_s = self._budget_s - self._used_s
+            most = min(left_s, self._budget_s / GROUPS) / chunk_s if any(done) else 1
+            begun = waiting[: max(1, round(most))] if left_s > chunk_s / 2 else []
+        return [model for chunk in begun for model in chunk]
 
-    def measure(self, chunk: Sequence[Row]) -> None:
-        """Time `chunk`, but for what the results already hold."""
-        while waiting := [model for model in chunk if not finished(self._bursts.get(model["id"], ()))]:
+    def measure(self, models: Sequence[Row]) -> None:
+        """Time `models`, but for what the results already hold."""
+        self._pace.learn()
+        while waiting := [model for model in models if not finished(self._bursts.get(model["id"], ()), model["kind"])]:
             fewest = min(len(self._bursts.get(model["id"], ())) for model in waiting)
             for model in waiting:
                 if len(self._bursts.get(model["id"], ())) == fewest:
                     self._burst(model)
             self.report()
-        for model in chunk:
+        for model in models:
             if model["id"] not in self._profiled:
                 self._profile(model)
 
     def report(self) -> None:
         """Print one line of progress."""
         kinds = {model["id"]: model["kind"] for chunk in self._chunks for model in chunk}
-        measured = {model: bursts for model, bursts in self._bursts.items() if finished(bursts)}
-        networks = sum(kinds.get(model) == "network" for model in measured)
-        unsettled = sum(not settled(bursts) for bursts in measured.values())
+        bursts = {model: bursts for model, bursts in self._bursts.items() if model in kinds}
+        measured = {model: found for model, found in bursts.items() if finished(found, kinds[model])}
+        networks = sum(kinds[model] == "network" for model in measured)
+        unsettled = sum(not settled(found, kinds[model]) for model, found in measured.items())
         counts = f"{networks} networks, {len(measured) - networks} layers, {unsettled} not settled"
         print(f"{self._name}: {self._used_s:.0f} of {self._budget_s:.0f} s: {counts}", flush=True)
 
@@ -135,13 +147,14 @@ class Bench:
         begun = time.perf_counter()
         session = open_session(self._path(model), **self._options)
         share = 1 if model["kind"] == "network" else LAYER_SHARE
-        runs, kept = burst(session, feeds(session), share * self._burst_s)
+        runs, kept = burst(session, feeds(session), share * self._burst_s, self._pace)
         quantiles = [round(float(value), 5) for value in np.percentile(kept or runs, [0, 25, 50, 75])]
-        self._append("burst", model, begun, {"ms": quantiles, "runs": len(runs), "kept": len(kept)})
+        counts = {"runs": len(runs), "kept": len(kept), "probe_us": round(self._pace.least_us, 2)}
+        self._append("burst", model, begun, {"ms": quantiles, **counts})
 
     def _profile(self, model: Row) -> None:
         begun = time.perf_counter()
-        kernels = profile(self._path(model), PROFILED_RUNS, **self._options)
+        kernels = profile(self._path(model), PROFILED_RUNS, self._pace, **self._options)
         self._append("profile", model, begun, {"model": model, "kernels": kernels})
 
     def _append(self, kind: str, model: Row, begun: float, fields: Row) -> None:
@@ -155,6 +168,7 @@ class Bench:
     def _count(self, row: Row) -> None:
         if row["type"] == "burst":
             self._bursts.setdefault(row["id"], []).append(row)
+            self._pace.least_us = min(self._pace.least_us, row["probe_us"])
         elif row["type"] == "profile":
             self._profiled.add(row["id"])
         self._used_s += row.get("seconds", 0.0)
@@ -166,17 +180,18 @@ class Bench:
 # Figures
 
 
-def finished(bursts: Sequence[Row]) -> bool:
-    """Whether a model with these bursts needs no further one."""
-    return len(bursts) >= MOST_PASSES or settled(bursts)
+def finished(bursts: Sequence[Row], kind: str) -> bool:
+    """Whether a network or layer with these bursts needs no further one."""
+    return len(bursts) >= 2 * PASSES[kind] or settled(bursts, kind)
 
 
-def settled(bursts: Sequence[Row]) -> bool:
+def settled(bursts: Sequence[Row], kind: str) -> bool:
     """Whether enough bursts have a figure, and those agree."""
-    if len(figures(bursts)) < PASSES:
+    count = len(figures(bursts))
+    if count < PASSES[kind]:
         return False
     ms, spread_ms = estimate(bursts)
-    return spread_ms <= max(SETTLED * ms, CLOCK_MS)
+    return spread_ms <= CLOCK_MS or MEDIAN_ERROR * spread_ms / count**0.5 <= SETTLED * ms
 
 
 def estimate(bursts: Sequence[Row]) -> tuple[float, float]:
@@ -220,8 +235,8 @@ def feeds(session: Any, size: int = 1) -> dict[str, Any]:
     return feed
 
 
-def burst(session: Any, feed: Mapping[str, Any], seconds: float) -> tuple[list[float], list[float]]:
-    """Milliseconds of runs for `seconds` or more, after a warm-up: all of them, and those that lost no time."""
+def burst(session: Any, feed: Mapping[str, Any], seconds: float, pace: Pace) -> tuple[list[float], list[float]]:
+    """Milliseconds of runs for `seconds` or more, after a warm-up: all of them, and those nothing disturbed."""
     begun = time.perf_counter()
     session.run(None, feed)
     while time.perf_counter() - begun < 0.2 * seconds:
@@ -231,11 +246,15 @@ def burst(session: Any, feed: Mapping[str, Any], seconds: float) -> tuple[list[f
     with Waiting() as waiting:
         begun = time.perf_counter()
         waited_ms = waiting.ms()
+        before_us = pace.probe()
         while _unfinished(runs, kept, time.perf_counter() - begun, seconds):
             before = time.perf_counter()
             session.run(None, feed)
             runs.append(1e3 * (time.perf_counter() - before))
-            kept.append(runs[-1])
+            after_us = pace.probe()
+            if not pace.disturbed(before_us, after_us):
+                kept.append(runs[-1])
+            before_us = after_us
             previous_ms, waited_ms = waited_ms, waiting.ms()
             lost_ms = waited_ms - previous_ms
             while kept and lost_ms > LOST * kept[-1]:  # a wait is told when it ends: it may span several runs
@@ -246,6 +265,34 @@ def burst(session: Any, feed: Mapping[str, Any], seconds: float) -> tuple[list[f
 def _unfinished(runs: Sequence[float], kept: Sequence[float], elapsed_s: float, seconds: float) -> bool:
     short = len(runs) < LEAST_RUNS or elapsed_s < seconds
     return short or (len(kept) < LEAST_RUNS and elapsed_s < PATIENCE * seconds)
+
+
+class Pace:
+    """How fast the core goes, by a short loop whose least time is that of a core with nothing else to do."""
+
+    def __init__(self) -> None:
+        self.least_us = math.inf
+
+    def probe(self) -> float:
+        """Microseconds of the loop, now."""
+        for _ in range(PROBE_WARMUP):
+            pass
+        begun = time.perf_counter()
+        for _ in range(PROBE_LOOPS):
+            pass
+        found_us = 1e6 * (time.perf_counter() - begun)
+        self.least_us = min(self.least_us, found_us)
+        return found_us
+
+    def learn(self, seconds: float = 0.3) -> None:
+        """Probe for a while."""
+        begun = time.perf_counter()
+        while time.perf_counter() - begun < seconds:
+            self.probe()
+
+    def disturbed(self, *probes_us: float) -> bool:
+        """Whether one of these probes was slow."""
+        return max(probes_us) > DISTURBED * self.least_us
 
 
 class Waiting:
@@ -271,20 +318,30 @@ class Waiting:
         return total_ns / 1e6
 
 
-def profile(path: Path, runs: int, **options: Any) -> list[tuple[str, str, float]]:
-    """(node, op, ms) of every kernel of the model in the order it runs: lower quartiles over `runs` runs."""
+def profile(path: Path, runs: int, pace: Pace, **options: Any) -> list[tuple[str, str, float]]:
+    """(node, op, ms) of every kernel of the model in the order it runs: lower quartiles over `runs` runs.
+
+    Runs that something disturbed are left out, unless `PATIENCE` times as many have too few others.
+    """
+    calm: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
         session = open_session(path, profiles=os.path.join(folder, "profile"), **options)
         feed = feeds(session)
-        for _ in range(2 + runs):
+        for number in range(2 + PATIENCE * runs):
+            before_us = pace.probe()
             session.run(None, feed)
+            if number >= 2 and not pace.disturbed(before_us, pace.probe()):
+                calm.append(number)
+            if len(calm) == runs:
+                break
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     times: dict[tuple[str, str], list[float]] = {}
     for event in (event for event in events if event.get("cat") == "Node"):
         name, _, kind = event["name"].rpartition("_kernel_")
         if kind == "time":
             times.setdefault((name, event["args"]["op_name"]), []).append(event["dur"] / 1e3)
-    return [(*key, round(float(np.percentile(ms[-runs:], 25)), 4)) for key, ms in times.items()]
+    chosen = calm if len(calm) >= LEAST_RUNS else slice(2, None)
+    return [(*key, round(float(np.percentile(np.array(ms)[chosen], 25)), 4)) for key, ms in times.items()]
 
 
 # The machine
