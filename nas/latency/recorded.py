@@ -45,6 +45,7 @@ _CLOCK_MS = 0.003  # the profiler counts whole microseconds and adds some: short
 _NOISE = 0.015  # relative error of the model itself
 _BURSTS = 16  # behind a measurement: its error is its spread / sqrt(16)
 _OCTAVES = tuple(range(19, 27))  # log2 of working sets where m bends: 0.5 to 64 MB, from a private cache to memory
+_LEAST = 0.25  # of f0 that a layer costs at the least
 _PRIOR_SHAPE = 0.05  # of a coefficient of q
 _PRIOR_CALL = 0.01  # of what all calls cost, of the median network
 _PRIOR_BYTES = 0.1  # of all weights' share of the median network
@@ -267,7 +268,8 @@ def _counts(model: RecordedModel, layer: Layer) -> tuple[int, int, int]:
     first = known.first(layer)
     weights, moved = _bytes(layer, model.precision)
     ms = first * (1 + float(known.cubic(layer) @ known.shape)) + model.call + model.weight * weights
-    return max(1, round((ms + model.fused * moved * known.fused) / PS)), weights, moved
+    ms = max(ms + model.fused * moved * known.fused, _LEAST * first)
+    return max(1, round(ms / PS)), weights, moved
 
 
 def _bytes(layer: Layer, precision: str) -> tuple[int, int]:
