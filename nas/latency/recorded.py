@@ -131,7 +131,7 @@ class Kind:
 class RecordedModel:
     """Milliseconds from three sums over a network's layers (`counts`): picoseconds, bytes of weights, bytes moved.
 
-    In ms: `call` of each layer; `weight` of a byte of weights at least, and `knots`, m at each octave, none
+    In ms: `call` of each layer that is not fused; `weight` of a byte of weights at least, and `knots`, m at each octave, none
     negative; `fused` of a byte that a fused layer moves.
     """
 
@@ -229,7 +229,7 @@ def _design(model: RecordedModel, archs: Iterable[Architecture]) -> tuple[Array,
             start, first, cubic, fused = terms[layer]
             row[start : start + len(cubic)] += first * cubic
             weights, moved = _bytes(layer, model.precision)
-            row[width : width + 2] += 1, moved * fused
+            row[width : width + 2] += (0, moved) if fused else (1, 0)
             total, all_weights, all_moved = total + first, all_weights + weights, all_moved + moved
         row[width + 2 :] = all_weights * _hats(all_weights + all_moved)
         design.append(row)
@@ -267,8 +267,8 @@ def _counts(model: RecordedModel, layer: Layer) -> tuple[int, int, int]:
     known = model.kind_of(layer)
     first = known.first(layer)
     weights, moved = _bytes(layer, model.precision)
-    ms = first * (1 + float(known.cubic(layer) @ known.shape)) + model.call + model.weight * weights
-    ms = max(ms + model.fused * moved * known.fused, _LEAST * first)
+    ms = model.weight * weights + (model.fused * moved if known.fused else model.call)
+    ms = max(ms + first * (1 + float(known.cubic(layer) @ known.shape)), _LEAST * first)
     return max(1, round(ms / PS)), weights, moved
 
 
