@@ -20,7 +20,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ _NOISE = 0.015  # relative error of the model itself
 _BURSTS = 16  # behind a measurement: its error is its spread / sqrt(16)
 _OCTAVES = tuple(range(19, 27))  # log2 of working sets where m bends: 0.5 to 64 MB, from a private cache to memory
 _LEAST = 0.25  # of f0 that a layer costs at the least
-_PRIOR_SHAPE = 0.05  # of a coefficient of q
+_PRIOR_LEVEL, _PRIOR_SHAPE = 0.2, 0.05  # of the first and of any other coefficient of q
 _PRIOR_CALL = 0.01  # of what all calls cost, of the median network
 _PRIOR_BYTES = 0.1  # of all weights' share of the median network
 
@@ -131,8 +131,8 @@ class Kind:
 class RecordedModel:
     """Milliseconds from three sums over a network's layers (`counts`): picoseconds, bytes of weights, bytes moved.
 
-    In ms: `call` of each layer that is not fused; `weight` of a byte of weights at least, and `knots`, m at each octave, none
-    negative; `fused` of a byte that a fused layer moves.
+    In ms: `call` of each layer that is not fused; `fused` of a byte that a fused layer moves; `weight` of a byte of
+    weights at least, and `knots`, what m is above that at each octave.
     """
 
     precision: str
@@ -177,13 +177,26 @@ def fit_recorded(profile: HardwareProfile) -> tuple[RecordedModel, Array]:
     prior = _prior(first, rows, base)
     noise = np.sqrt(_NOISE**2 + np.array([(row.spread_ms / row.ms) ** 2 for row in rows]) / _BURSTS)
     scaled = design * prior / ms[:, None] / noise[:, None]
-    target = (1 - base / ms) / noise
-    gram = scaled.T @ scaled + np.eye(len(prior))
-    inverse = np.linalg.inv(gram)
-    solution = inverse @ (scaled.T @ target)
-    leverage = np.einsum("ij,jk,ik->i", scaled, inverse, scaled)
-    left_out = noise * (scaled @ solution - target) / (1 - leverage)
-    return _corrected(first, solution * prior), ms * (1 + left_out)
+    solution, leverage = _ridge(scaled, (1 - base / ms) / noise, len(_OCTAVES) + 1)
+    residuals = noise * (scaled @ solution) + base / ms - 1
+    return _corrected(first, solution * prior), ms * (1 + residuals / (1 - leverage))
+
+
+def _ridge(rows: Array, target: Array, last: int) -> tuple[Array, Array]:
+    """Coefficients, the `last` of which are not negative, and the leverage of each row.
+
+    Negative ones are left out one after the other, the most negative first.
+    """
+    free = np.ones(rows.shape[1], dtype=bool)
+    while True:
+        chosen = rows[:, free]
+        inverse = np.linalg.inv(chosen.T @ chosen + np.eye(free.sum()))
+        solution = np.zeros(len(free))
+        solution[free] = inverse @ (chosen.T @ target)
+        worst = len(free) - last + int(solution[-last:].argmin())
+        if solution[worst] >= 0:
+            return solution, np.einsum("ij,jk,ik->i", chosen, inverse, chosen)
+        free[worst] = False
 
 
 def _rooflines(profile: HardwareProfile) -> dict[str, Kind]:
@@ -239,7 +252,6 @@ def _design(model: RecordedModel, archs: Iterable[Architecture]) -> tuple[Array,
 
 def _prior(model: RecordedModel, rows: Sequence[Measurement], base: Array) -> Array:
     """The standard deviation of each coefficient beforehand."""
-    shapes = sum(len(known.shape) for known in model.kinds.values())
     walks = [list(layers(row.architecture)) for row in rows]
     calls = float(np.median([len(walk) for walk in walks]))
     totals = [np.sum([_bytes(layer, model.precision) for layer in walk], axis=0) for walk in walks]
@@ -247,7 +259,8 @@ def _prior(model: RecordedModel, rows: Sequence[Measurement], base: Array) -> Ar
     ms = float(np.median(base))
     call, byte = _PRIOR_CALL * ms, _PRIOR_BYTES * ms
     others = [call / calls, byte / moved, *[byte / weights] * len(_OCTAVES)]
-    return np.array([_PRIOR_SHAPE] * shapes + others)
+    levels = [[_PRIOR_LEVEL] + [_PRIOR_SHAPE] * (len(known.shape) - 1) for known in model.kinds.values()]
+    return np.array([*chain.from_iterable(levels), *others])
 
 
 def _corrected(first: RecordedModel, solution: Array) -> RecordedModel:
