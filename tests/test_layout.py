@@ -45,7 +45,7 @@ LIGHT = ROOMS[:4]
 HOMES = {
     "torch": ("nas/nets/", "nas/training/"),
     "pytorch_lightning": ("nas/training/",),
-    "onnxruntime": ("nas/latency/measure.py", "nas/latency/runner.py", "nas/nets/"),
+    "onnxruntime": ("nas/latency/measure.py", "nas/latency/measuring/", "nas/nets/"),
     "onnx": ("nas/latency/graph.py", "nas/nets/"),
     "optuna": ("nas/search/",),
     "moocore": ("nas/search/",),
@@ -86,9 +86,11 @@ def imported(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{where(path)} imports relatively"
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            assert not node.level or path.parent.name == "measuring", f"{where(path)} imports relatively"
+            package = ".".join(path.relative_to(ROOT).parent.parts)
+            module = f"{package}.{node.module}" if node.level else str(node.module)
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 # Imports

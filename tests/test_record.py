@@ -1,6 +1,5 @@
-"""Recording: the graphs, what is measured, the runner, and `nas.record` killed, resumed, bundled and imported."""
+"""Recording: the graphs, the design, results and profiles, and `nas.record` killed, resumed, bundled and imported."""
 
-import ast
 import json
 import os
 import shutil
@@ -26,14 +25,16 @@ from onnx import numpy_helper, shape_inference
 
 from nas.commandline import command
 from nas.errors import ConfigError, NasError, ProfileError
-from nas.latency import runner
+from nas.latency.bundle import configuration, graph_bytes, plan, write_bundle
 from nas.latency.design import LAYERS, NETWORKS, burst_seconds, chunks, enough_chunks
 from nas.latency.devices import run_here
 from nas.latency.graph import PRECISIONS, network_graph
 from nas.latency.measure import time_model
+from nas.latency.measuring.figures import LEAST_RUNS, finished
+from nas.latency.measuring.timing import Pace, feeds, open_session, profile
 from nas.latency.predictor import latency
 from nas.latency.profile import layer_cells, load_profile, read_layer
-from nas.latency.recording import configuration, graph_bytes, plan, read_results, write_bundle, write_profile
+from nas.latency.recording import read_results, write_profile
 from nas.latency.validation import leave_one_out
 from nas.record import RecordSettings
 from nas.record import main as record
@@ -182,12 +183,12 @@ KINDS = list({(layer.op, layer.kernel, layer.activation): layer for layer in lay
 def test_a_layer_alone(layer: Layer, precision: str, tmp_path: Path) -> None:
     path = tmp_path / "layer.onnx"
     path.write_bytes(graph_bytes(layer, precision))
-    session = runner.open_session(path, threads=1)
-    (found,) = session.run(None, runner.feeds(session))
+    session = open_session(path, threads=1)
+    (found,) = session.run(None, feeds(session))
     shape = (1, layer.out_channels) + (() if layer.op == "linear" else (layer.out_size,) * 2)
     assert found.shape == shape
     assert np.isfinite(found).all()
-    found_kernels = runner.profile(path, 3, threads=1)
+    found_kernels = profile(path, 3, Pace(), threads=1)
     assert any(name.startswith("000.") for name, _, _ in found_kernels), found_kernels
 
 
@@ -249,68 +250,19 @@ def test_a_small_space_is_exhausted() -> None:
 
 
 def test_few_minutes_shorten_the_bursts_and_many_lengthen_the_sequence() -> None:
-    assert burst_seconds(20) == burst_seconds(60) == 0.15
+    assert burst_seconds(20) == burst_seconds(60) == 0.06
     assert burst_seconds(0.05) < 0.05
     assert enough_chunks(60) == pytest.approx(3 * enough_chunks(20), abs=3)
     assert enough_chunks(0.05) == 2
 
 
-# The runner
-
-
-def bursts(*figures: float, kept: int = runner.LEAST_RUNS) -> list[dict[str, Any]]:
-    return [{"ms": [ms, ms, ms, ms], "kept": kept} for ms in figures]
-
-
-def test_a_model_is_settled_when_enough_bursts_agree() -> None:
-    assert runner.estimate(bursts(1, 2, 3, 4, 100)) == (3, pytest.approx(1.4826))
-    assert runner.settled(bursts(10, 10.1, 10, 9.9, 30))
-    assert not runner.settled(bursts(10, 11, 9, 12, 8))
-    assert not runner.settled(bursts(10, 10, 10, 10))
-    assert not runner.settled(bursts(10, 10, 10, 10, 10, kept=runner.LEAST_RUNS - 1))
-    assert runner.settled(bursts(0.004, 0.0045, 0.005, 0.0042, 0.0048))  # the clock's own
-    assert runner.finished(bursts(*range(1, runner.MOST_PASSES + 1)))
-    assert not runner.finished(bursts(*range(1, runner.MOST_PASSES)))
-
-
-def test_the_spread_is_the_standard_deviation_of_normal_bursts() -> None:
-    values = np.random.default_rng(0).normal(10, 0.3, 4000)
-    ms, spread_ms = runner.estimate(bursts(*values))
-    assert (ms, spread_ms) == (pytest.approx(10, abs=0.02), pytest.approx(0.3, abs=0.02))
-
-
-def burst_that_waited(monkeypatch: pytest.MonkeyPatch, waits: Callable[[int], float]) -> tuple[int, int]:
-    """How many runs a burst makes and keeps, of a model of 1 ms; `waits(n)`: ms that the n-th run is told it lost."""
-
-    class Session:
-        count = 0
-
-        def run(self, *_: object) -> None:
-            time.sleep(0.001)
-            Session.count += 1
-
-    monkeypatch.setattr(runner.Waiting, "ms", lambda self: sum(map(waits, range(Session.count + 1))))
-    runs, kept = runner.burst(Session(), {}, 0.03)
-    assert len(runs) >= runner.LEAST_RUNS
-    return len(runs), len(kept)
-
-
-def test_runs_that_waited_are_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
-    runs, kept = burst_that_waited(monkeypatch, lambda n: 0.0)
-    assert kept == runs
-    runs, kept = burst_that_waited(monkeypatch, lambda n: 0.5 * (n % 2))
-    assert kept == pytest.approx(runs / 2, abs=1)
-    runs, kept = burst_that_waited(monkeypatch, lambda n: 1.0)
-    assert kept == 0
-    # told once it was over, a long wait takes the runs before with it
-    runs, kept = burst_that_waited(monkeypatch, lambda n: 10.0 if n == 10 else 0.0)
-    assert runs - kept >= 3
+# Timing
 
 
 def test_the_profile_splits_a_network_over_its_layers(tmp_path: Path) -> None:
     for precision in PRECISIONS:
         (tmp_path / "model.onnx").write_bytes(graph_bytes(EVERY_OP, precision))
-        found = runner.profile(tmp_path / "model.onnx", 3, threads=1)
+        found = profile(tmp_path / "model.onnx", 3, Pace(), threads=1)
         assert all(ms >= 0 for _, _, ms in found)
         named = {int(name[:3]) for name, _, _ in found if name[3:4] == "."}
         ops = [layer.op for layer in layers(EVERY_OP)]
@@ -318,37 +270,50 @@ def test_the_profile_splits_a_network_over_its_layers(tmp_path: Path) -> None:
         assert named == set(range(len(ops))) - fused
 
 
-def test_the_runner_needs_numpy_and_onnxruntime_alone_and_is_python_39() -> None:
-    source = Path(runner.__file__).read_text()
-    tree = ast.parse(source, feature_version=(3, 9))
-    found = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    found |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert {str(name).split(".")[0] for name in found} - sys.stdlib_module_names == {"numpy", "onnxruntime"}
-
-
 def test_time_model_times_a_graph(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(graph_bytes(EVERY_OP, "fp32"))
     found = time_model(tmp_path / "model.onnx", 48, seconds=0.02)
     assert 0 < found.low <= found.median <= found.high
-    assert found.repeats >= runner.LEAST_RUNS
+    assert found.repeats >= LEAST_RUNS
     assert found.runtime == f"onnxruntime {onnxruntime.__version__}"
 
 
 PLAN = plan(TINY, 0, 0.05, [configuration(1, "fp32")])
 
 
-def test_a_torn_last_line_is_cut_and_another_plan_refused(tmp_path: Path) -> None:
-    path = tmp_path / "results.jsonl"
-    runner.Results(path, PLAN).append({"type": "begin", "configuration": "1t_fp32"})
-    whole = path.read_bytes()
-    path.write_bytes(whole + b'{"type":"burst","ms":[1')
-    assert len(runner.Results(path, PLAN).rows) == 2
-    assert path.read_bytes() == whole
-    with pytest.raises(ValueError, match=r"results.jsonl has seed 0, not 1; move it away"):
-        runner.Results(path, {**PLAN, "seed": 1})
-    path.write_bytes(whole + b"\n" + whole)
-    with pytest.raises(ValueError, match=r"results.jsonl:3: not a row"):
-        runner.Results(path, PLAN)
+# Bundles
+
+
+def models_of(folder: Path) -> set[str]:
+    return {path.relative_to(folder / "models").with_suffix("").as_posix() for path in folder.rglob("*.onnx")}
+
+
+def test_a_bundle_has_the_models_that_its_results_leave(tmp_path: Path) -> None:
+    ways = [configuration(1, "fp32"), configuration(2, "fp32"), configuration(1, "int8")]
+    planned = {**PLAN, "configurations": ways, "chunks": [chunk[:3] for chunk in PLAN["chunks"]]}
+    first, second = ([model["id"] for model in chunk] for chunk in planned["chunks"])
+    write_bundle(tmp_path / "a", planned)
+    assert models_of(tmp_path / "a") == {f"{kind}/{model}" for kind in ("fp32", "int8") for model in (*first, *second)}
+
+    def done(way: int, models: list[str], seconds: float) -> str:
+        name = ways[way]["name"]
+        rows = [{"type": "profile", "configuration": name, "id": model, "seconds": seconds} for model in models]
+        return "".join(json.dumps(row) + "\n" for row in rows)
+
+    header = {"type": "plan", "schema": 1} | {key: planned[key] for key in ("search_space", "seed", "burst_s")}
+    some = json.dumps(header) + "\n" + done(0, first, 0.1) + done(1, second, 0.1) + done(2, second[:1], 0.1)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "results.jsonl").write_text(some)
+    write_bundle(tmp_path / "b", planned)
+    # one thread still lacks the second chunk in fp32, two threads the first
+    assert models_of(tmp_path / "a") - models_of(tmp_path / "b") == {f"int8/{second[0]}"}
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "results.jsonl").write_text(some + done(1, first, 0.1) + done(2, first, 1.0))
+    write_bundle(tmp_path / "c", planned)
+    # the minutes of int8 are used up
+    assert models_of(tmp_path / "c") == {f"fp32/{model}" for model in second}
+    with pytest.raises(NasError, match="has seed 0, not 1; move it away"):
+        write_bundle(tmp_path / "c", {**planned, "seed": 1})
 
 
 def test_a_failure_of_the_runner_is_one_line(tmp_path: Path) -> None:
@@ -379,9 +344,9 @@ def made_up(path: Path, settings: dict[str, Any], count: int = 16, **machine: An
     for number, entry in enumerate([entry for chunk in PLAN["chunks"] for entry in chunk][:count]):
         model = Architecture.from_notation(entry["notation"]) if "notation" in entry else None
         ms = cost(model).macs / 1e6 if model else 0.01
-        for n in range(10):
-            figure = ms * (1 + (n - 4.5) / (2 if number == 1 else 1000))
-            burst = {"ms": [figure] * 4, "runs": 9, "kept": 8, "seconds": 0.5}
+        for n in range(20):
+            figure = ms * (1 + (n - 9.5) / (20 if number == 1 else 1000))
+            burst = {"ms": [figure] * 4, "runs": 9, "kept": 8, "probe_us": 50.0, "seconds": 0.5}
             rows.append({"type": "burst", "configuration": name, "id": entry["id"], **burst})
         nodes = [[f"{i:03d}.conv", "Conv", 0.01 * i] for i in range(len(list(layers(model))) if model else 1)]
         split = {"kernels": [*nodes, ["ReorderOutput", "ReorderOutput", 0.5]], "seconds": 0.1}
@@ -398,7 +363,7 @@ def test_results_become_a_profile(tmp_path: Path) -> None:
     for row in (*profile.measurements, *profile.held_out):
         assert row.name == row.architecture.key
         assert row.ms == pytest.approx(cost(row.architecture).macs / 1e6, rel=1e-3)
-        assert row.spread_ms == pytest.approx(1.4826 * 2.5e-3 * row.ms, rel=0.1)
+        assert row.spread_ms == pytest.approx(1.4826 * 5e-3 * row.ms, rel=0.1)
         assert row.layers_ms == pytest.approx([0.01 * i for i in range(len(list(layers(row.architecture))))])
         assert row.other_ms == 0.5
     assert (tmp_path / "box" / "latency.csv").read_text().startswith("configuration,name,mean_ms,spread_ms,role,")
@@ -407,6 +372,13 @@ def test_results_become_a_profile(tmp_path: Path) -> None:
     assert facts["unsettled"] == 1
     assert leave_one_out(profile).n == 7
     assert json.dumps(profile.provenance())
+
+
+def test_rows_of_a_device_that_has_no_probe_are_results_too(tmp_path: Path) -> None:
+    path = made_up(tmp_path / "r.jsonl", configuration(1, "fp32"))
+    recordings = read_results(path)
+    assert read_results(edited(path, lambda rows: [row.pop("probe_us", None) for row in rows])) == recordings
+    assert recordings["1t_fp32"].unsettled == 1
 
 
 def test_a_second_configuration_joins_and_the_same_one_is_replaced(tmp_path: Path) -> None:
@@ -428,7 +400,7 @@ def test_another_machine_or_a_shipped_profile_is_not_written_over(tmp_path: Path
     with pytest.raises(ProfileError, match="was recorded with soc Fast CPU, not Slow CPU; choose another hardware"):
         write_profile(box, other)
     shutil.copytree(Path(__file__).parents[1] / "hardware_profiles" / "pixel4", tmp_path / "pixel4")
-    with pytest.raises(ProfileError, match=r"pixel4 holds a profile that nas\.record did not write"):
+    with pytest.raises(ProfileError, match=r"pixel4 holds a profile that nas\.record did not measure"):
         write_profile(tmp_path / "pixel4", other)
 
 
@@ -460,9 +432,9 @@ def edited(path: Path, edit: Callable[[list[dict[str, Any]]], Any]) -> Path:
         (lambda rows: rows.append({**rows[1], "cpu": "Slow CPU"}), "r.jsonl: rows of two machines or runtimes: Fast"),
         (lambda rows: rows[2].pop("ms"), "r.jsonl:3: the burst row lacks 'ms'"),
         (lambda rows: rows[1].pop("cpu"), "r.jsonl:2: the begin row lacks 'cpu'"),
-        (lambda rows: rows[12]["model"].pop("notation"), "r.jsonl: the model {'id': "),
-        (lambda rows: rows[12]["model"].update(notation="nix"), "r.jsonl: cannot read 'nix'"),
-        (lambda rows: rows[12]["model"].update(role="nix"), "r.jsonl: role must be one of fit, validate, got 'nix'"),
+        (lambda rows: rows[22]["model"].pop("notation"), "r.jsonl: the model {'id': "),
+        (lambda rows: rows[22]["model"].update(notation="nix"), "r.jsonl: cannot read 'nix'"),
+        (lambda rows: rows[22]["model"].update(role="nix"), "r.jsonl: role must be one of fit, validate, got 'nix'"),
     ],
 )
 def test_wrong_results_are_named(edit: Callable[[list[dict[str, Any]]], Any], message: str, tmp_path: Path) -> None:
@@ -511,11 +483,11 @@ QUICK = ("hardware=my_box", "search_space=tiny", "minutes=0.02")
         (("hardware=x", "cores=[4096]"), "cores must be among those of this host"),
         (("hardware=x", "cores=[]"), "cores must be a list of cores' numbers, or null for all, got []"),
         (("hardware=x", "seed=-1"), "seed must be 0 or above, got -1"),
-        (("hardware=x", "device=phone"), "device: input should be 'host' or 'bundle', got 'phone'"),
+        (("hardware=x", "device=phone"), "device: input should be 'host', 'ssh', 'adb' or 'bundle', got 'phone'"),
         (("hardware=x", "search_space=nix"), "unknown search space 'nix'; known: "),
         (("hardware=x", "import=nix.jsonl"), "cannot read the results nix.jsonl: No such file or directory"),
         (("hardware=x", "import=[1]"), "import: input should be a valid string"),
-        (("hardware=x", "speed=1"), "unknown setting 'speed'; known: cores, device, hardware, import, minutes,"),
+        (("hardware=x", "speed=1"), "unknown setting 'speed'; known: cores, device, "),
         (("hardware=/proc/x", *QUICK[1:]), "cannot make the profile folder /proc/x"),
     ],
 )
@@ -553,6 +525,21 @@ def rows_of(path: Path) -> list[bytes]:
     return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
 
 
+def check_measured_once(rows: list[dict[str, Any]]) -> None:
+    """Nothing was measured again, and everything begun was finished."""
+    assert Counter(row["type"] for row in rows)["plan"] == 1
+    kinds = {row["id"]: row["model"]["kind"] for row in rows if row["type"] == "profile"}
+    assert len(kinds) == sum(row["type"] == "profile" for row in rows)
+    measured: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["type"] == "burst":
+            before = measured.setdefault(row["id"], [])
+            assert not finished(before, kinds[row["id"]]), "measured though it was finished"
+            before.append(row)
+    assert set(measured) == set(kinds)
+    assert all(finished(found, kinds[model]) for model, found in measured.items())
+
+
 def test_stopped_killed_and_resumed_loses_and_repeats_nothing(tmp_path: Path) -> None:
     results = tmp_path / "runs" / "record-my_box" / "results.jsonl"
     process = start(tmp_path)
@@ -577,16 +564,7 @@ def test_stopped_killed_and_resumed_loses_and_repeats_nothing(tmp_path: Path) ->
     rows = rows_of(results)
     assert rows[: len(killed)] == killed
     read = [json.loads(row) for row in rows]
-    assert Counter(row["type"] for row in read)["plan"] == 1
-    profiled = Counter(row["id"] for row in read if row["type"] == "profile")
-    assert set(profiled.values()) == {1}
-    measured: dict[str, list[dict[str, Any]]] = {}
-    for row in read:
-        if row["type"] == "burst":
-            assert not runner.finished(measured.get(row["id"], [])), "measured though it was finished"
-            measured.setdefault(row["id"], []).append(row)
-    assert set(measured) == set(profiled)
-    assert all(runner.finished(found) for found in measured.values())
+    check_measured_once(read)
     if process.returncode == 2:  # so busy a machine that too little settled; the rows above are right nevertheless
         assert "networks to fit and" in errors
         return
@@ -610,7 +588,8 @@ def test_a_bundle_runs_anywhere_and_comes_back(here: Path, monkeypatch: pytest.M
     assert call(monkeypatch, *QUICK, "device=bundle", "precision=int8") == 0
     assert "python -m nas.record hardware=my_box import=results.jsonl" in capsys.readouterr().out
     zipfile.ZipFile(here / "my_box.bundle.zip").extractall(here / "phone")
-    assert {path.name for path in (here / "phone").iterdir()} == {"README.txt", "plan.json", "runner.py", "models"}
+    found = {path.name for path in (here / "phone").iterdir()}
+    assert found == {"README.txt", "plan.json", "runner.py", "measuring", "models"}
     assert len((here / "phone" / "README.txt").read_text().splitlines()) == 3
     planned = json.loads((here / "phone" / "plan.json").read_text())
     short = {**planned, "chunks": [planned["chunks"][0]], "minutes": 0.001}

@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from nas.latency.runner import LAYER_SHARE, PASSES
+from nas.latency.measuring.figures import LAYER_SHARE, PASSES
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.spaces.layers import Layer, layers

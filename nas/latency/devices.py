@@ -7,7 +7,6 @@ returns when the rows are in that file. Whatever ends it early leaves the rows f
 import os
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,12 +17,6 @@ from nas.latency.perf_test import measure_with
 from nas.latency.remote import Link, Report, measure_there
 
 Device = Callable[[Path, Report], None]
-
-README = """\
-Needs Python 3.9 or newer with numpy and onnxruntime:  python -m pip install numpy onnxruntime
-Run:  python runner.py      (stop it at any instant; the same command goes on from there)
-Bring results.jsonl back:  python -m nas.record hardware={name} import=results.jsonl
-"""
 
 _GOES_WITH = {
     "host": ("ssh",),
@@ -162,14 +155,3 @@ def run_here(folder: Path, report: Report) -> None:
         raise KeyboardInterrupt
     if process.returncode:
         raise NasError(f"measuring failed: {last.removeprefix('error: ')}")
-
-
-def zip_bundle(folder: Path, archive: Path, name: str) -> None:
-    """Write the bundle in `folder` as one zip, to be run by hand."""
-    part = archive.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as bundle:
-        bundle.writestr("README.txt", README.format(name=name))
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in (".onnx", ".py", ".json"):
-                bundle.write(path, path.relative_to(folder))
-    os.replace(part, archive)

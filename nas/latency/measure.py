@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from nas.latency.runner import LEAST_RUNS, Pace, burst, feeds, open_session
+from nas.latency.measuring.figures import LEAST_RUNS
+from nas.latency.measuring.timing import Pace, burst, feeds, open_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Timing:
 def time_model(path: Path, resolution: int, *, threads: int = 1, seconds: float = 1.0) -> Timing:
     """Time the ONNX file at `resolution` pixels for about `seconds`, after a warm-up of a fifth of that.
 
-    Runs that something disturbed are set aside where enough others are left (runner.py).
+    Runs that something disturbed are set aside where enough others are left (measuring/).
     """
     session = open_session(path, threads=threads)
     pace = Pace()

@@ -5,7 +5,7 @@ N times after a first run that does not count, -x and -y are the threads within 
 optimisation, -D keeps threads from spinning, -p profiles. The second argument is a file to which it adds a line a
 run: model, seconds, memory, CPU, number.
 
-Rows are as runner.py writes them, here; but what disturbs a run there cannot be seen, so that every run counts.
+Rows are as those of measuring/, written here; but what disturbs a run there cannot be seen, so that every run counts.
 """
 
 import hashlib
@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from nas.latency import runner
-from nas.latency.remote import Link, Report, models, open_results, place, send
-
-Row = dict[str, Any]
+from nas.latency.bundle import open_results
+from nas.latency.measuring.figures import LAYER_SHARE, LEAST_RUNS, PROFILED_RUNS, Row
+from nas.latency.measuring.progress import Progress
+from nas.latency.measuring.results import Results
+from nas.latency.remote import Link, Report, models, place, send
 
 _BINARY = "onnxruntime_perf_test"
 _LEVELS = {"disable_all": 0, "basic": 1, "extended": 2, "all": 99}
@@ -48,8 +49,8 @@ def measure_with(link: Link, binary: Path, remote: str, folder: Path, report: Re
     Raises:
         NasError: the device cannot be reached, the binary fails there, or the connection was lost.
     """
-    results = open_results(folder)
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    results = open_results(folder, plan)
     version = f"{_BINARY} {hashlib.blake2b(binary.read_bytes(), digest_size=4).hexdigest()}"
     libraries = {path.name: path for path in sorted(binary.parent.glob("*.so*"))}
     send(link, remote, {**models(folder), **libraries}, {_BINARY: binary}, report)
@@ -59,45 +60,34 @@ def measure_with(link: Link, binary: Path, remote: str, folder: Path, report: Re
 
 
 class Bench:
-    """One configuration (threads, precision, cores) of the device; as that of runner.py, in larger steps."""
+    """One configuration of the device; as that of measuring/runner.py, but each burst is a run of the binary."""
 
-    def __init__(self, link: Link, remote: str, plan: Row, configuration: Row, results: runner.Results) -> None:
-        self._link, self._remote, self._plan = link, remote, plan
+    def __init__(self, link: Link, remote: str, plan: Row, configuration: Row, results: Results) -> None:
+        self._link, self._remote, self._burst_s = link, remote, plan["burst_s"]
         self._configuration, self._results = configuration, results
-        self._bursts: dict[str, list[Row]] = {}
-        self._profiled: set[str] = set()
-        self._used_s = 0.0
-        for row in results.rows:
-            if row.get("configuration") == configuration["name"]:
-                self._count(row)
+        self._progress = Progress(plan, configuration, results.rows)
 
     def measure(self, version: str, report: Report) -> None:
-        """Time the plan's models but for what the results hold, until the minutes are used up."""
-        chunks = [chunk for chunk in self._plan["chunks"] if not self._profiled.issuperset(_ids(chunk))]
-        begun = False
-        for chunk in chunks:
-            if self._used_s >= 60 * self._plan["minutes"] and self._bursts.keys().isdisjoint(_ids(chunk)):
-                break
-            if not begun:
-                self._append("begin", **self._about(version))
-                begun = True
-            while waiting := [m for m in chunk if not runner.finished(self._bursts.get(m["id"], ()), m["kind"])]:
+        """Time models as long as there is one to be timed."""
+        if not self._progress.next_models():
+            report(self._progress.line())
+            return
+        self._append("begin", **self._about(version))
+        while models := self._progress.next_models():
+            while waiting := self._progress.next_pass(models):
                 for model in waiting:
                     self._burst(model)
-                report(self._progress())
-            for model in chunk:
-                if model["id"] not in self._profiled:
-                    self._profile(model)
-        if begun:
-            self._append("end", **self._about(version))
-        report(self._progress())
+                report(self._progress.line())
+            for model in self._progress.unprofiled(models):
+                self._profile(model)
+        self._append("end", **self._about(version))
 
     def _burst(self, model: Row) -> None:
-        before = self._bursts.get(model["id"])
-        share = 1 if model["kind"] == "network" else runner.LAYER_SHARE
-        wanted = 1e3 * share * self._plan["burst_s"] / before[-1]["ms"][1] if before else 0
+        before = self._progress.bursts.get(model["id"])
+        share = 1 if model["kind"] == "network" else LAYER_SHARE
+        wanted = 1e3 * share * self._burst_s / before[-1]["ms"][1] if before else 0
         begun = time.perf_counter()
-        lines = self._run(model, max(math.ceil(wanted), runner.LEAST_RUNS) + 1, "times.csv", "").splitlines()
+        lines = self._run(model, max(math.ceil(wanted), LEAST_RUNS) + 1, "times.csv", "").splitlines()
         times = [1e3 * float(line.split(",")[1]) for line in lines]
         kept = times[math.ceil(len(times) / _WARMUP) :]
         quantiles = [round(float(value), 5) for value in np.percentile(kept, [0, 25, 50, 75])]
@@ -106,7 +96,7 @@ class Bench:
 
     def _profile(self, model: Row) -> None:
         begun = time.perf_counter()
-        runs = runner.PROFILED_RUNS + _PROFILE_WARMUP
+        runs = PROFILED_RUNS + _PROFILE_WARMUP
         events = json.loads(self._run(model, runs, "profile_*.json", "-p profile"))
         times: dict[tuple[str, str], list[float]] = {}
         for event in (event for event in events if event.get("cat") == "Node"):
@@ -131,7 +121,7 @@ class Bench:
         return self._link.ask(f"{place_there} && {line} >log.txt 2>&1 && cat {output} || {failed}").decode()
 
     def _about(self, version: str) -> Row:
-        """The device and its state, as runner.environment() has them."""
+        """The device and its state, as measuring.machine.environment() has them."""
         lines = [f'echo {name} "$({{ {command}; }} 2>/dev/null | tr "\\n" " ")"' for name, command in _FACTS.items()]
         facts = dict(line.partition(" ")[::2] for line in self._link.ask("; ".join(lines)).decode().splitlines())
         found = {name: " ".join(fact.split()) for name, fact in facts.items()}
@@ -152,30 +142,9 @@ class Bench:
             "load": [float(value) for value in found["load"].split()[:3]] or None,
         }
 
-    def _progress(self) -> str:
-        kinds = {model["id"]: model["kind"] for chunk in self._plan["chunks"] for model in chunk}
-        bursts = {key: bursts for key, bursts in self._bursts.items() if key in kinds}
-        measured = {key: found for key, found in bursts.items() if runner.finished(found, kinds[key])}
-        networks = sum(kinds[key] == "network" for key in measured)
-        unsettled = sum(not runner.settled(found, kinds[key]) for key, found in measured.items())
-        counts = f"{networks} networks, {len(measured) - networks} layers, {unsettled} not settled"
-        used, budget = self._used_s, 60 * self._plan["minutes"]
-        return f"{self._configuration['name']}: {used:.0f} of {budget:.0f} s: {counts}"
-
     def _append(self, kind: str, **fields: Any) -> None:
         row = {"type": kind, "configuration": self._configuration["name"], **fields}
         if "seconds" in row:
             row["seconds"] = round(row["seconds"], 3)
         self._results.append(row)
-        self._count(row)
-
-    def _count(self, row: Row) -> None:
-        if row["type"] == "burst":
-            self._bursts.setdefault(row["id"], []).append(row)
-        elif row["type"] == "profile":
-            self._profiled.add(row["id"])
-        self._used_s += row.get("seconds", 0.0)
-
-
-def _ids(chunk: list[Row]) -> set[str]:
-    return {model["id"] for model in chunk}
+        self._progress.count(row)

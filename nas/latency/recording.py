@@ -1,13 +1,10 @@
-"""From a plan to a bundle's files, and from the rows its runner wrote to a hardware profile.
+"""From the rows that a bundle's runner wrote to a hardware profile.
 
-A bundle is a folder: `plan.json`, `models/<precision>/<id>.onnx`, and `runner.py`, which measures it and adds
-rows to `results.jsonl` (runner.py says how). The rows of a model name what it is, so that a file of results
-alone makes a profile.
+The rows of a model name what it is, so that a file of results alone makes a profile.
 """
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +12,14 @@ from typing import Any
 
 import yaml
 
-from nas.errors import ArchitectureError, ProfileError
-from nas.latency import runner
-from nas.latency.design import Planned, burst_seconds, chunks, enough_chunks
-from nas.latency.graph import layer_graph, network_graph
-from nas.latency.profile import KERNELS, LATENCY, LAYERS, RECORDED, ROLES, layer_cells, read_layer
-from nas.resources import names, replace_file
+from nas.errors import ProfileError
+from nas.latency.bundle import planned_model
+from nas.latency.measuring.figures import Row, estimate, figures, settled
+from nas.latency.measuring.results import SCHEMA, read_rows
+from nas.latency.profile import KERNELS, LATENCY, LAYERS, RECORDED, layer_cells
+from nas.resources import replace_file
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer, layers
-from nas.spaces.space import SearchSpace
 
 SOURCE = "measured by nas.record"
 _METHOD = (
@@ -44,52 +40,7 @@ _KEYS = {
 }
 _TABLES = {"latency.csv": (*LATENCY, *RECORDED), "kernels.csv": KERNELS, "layers.csv": LAYERS}
 
-Row = dict[str, Any]
 Table = list[dict[str, Any]]
-
-
-def plan(space: SearchSpace, seed: int, minutes: float, configurations: Iterable[Row]) -> Row:
-    """What `runner.py` measures: JSON values. `minutes` are those of each configuration."""
-    sequence = zip(range(enough_chunks(minutes)), chunks(space, seed), strict=False)
-    return {
-        "search_space": space.name,
-        "seed": seed,
-        "minutes": minutes,
-        "burst_s": burst_seconds(minutes),
-        "configurations": list(configurations),
-        "chunks": [[_entry(planned) for planned in chunk] for _, chunk in sequence],
-    }
-
-
-def configuration(threads: int, precision: str, cores: tuple[int, ...] | None = None) -> Row:
-    """One way to run a model; called `1t_fp32`, or `1t_fp32_cores4-7` where the process is kept to some cores."""
-    suffix = "" if cores is None else f"_cores{'-'.join(map(str, cores))}"
-    options = {"cores": None if cores is None else list(cores), "optimization": "all", "spinning": True}
-    return {"name": f"{threads}t_{precision}{suffix}", "threads": threads, "precision": precision, **options}
-
-
-def write_bundle(folder: Path, planned: Row) -> None:
-    """Write what `folder` lacks of the bundle of `planned`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / "runner.py", Path(runner.__file__).read_bytes())
-    for precision in {entry["precision"] for entry in planned["configurations"]}:
-        models = folder / "models" / precision
-        models.mkdir(parents=True, exist_ok=True)
-        for entry in (entry for chunk in planned["chunks"] for entry in chunk):
-            path = models / f"{entry['id']}.onnx"
-            if not path.exists():
-                model = _model("plan.json", entry)
-                replace_file(path, graph_bytes(model, precision))
-    replace_file(folder / "plan.json", json.dumps(planned).encode())
-
-
-def graph_bytes(model: Architecture | Layer, precision: str) -> bytes:
-    """The ONNX file of a network or of a layer alone."""
-    graph = network_graph(model, precision) if isinstance(model, Architecture) else layer_graph(model, precision)
-    return bytes(graph.SerializeToString())
-
-
-# Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +68,12 @@ def read_results(path: Path) -> dict[str, Recording]:
         ProfileError: the file cannot be read, is no results file, or is of two machines.
     """
     try:
-        rows = list(runner.read_rows(path.read_bytes(), str(path)))
+        rows = list(read_rows(path.read_bytes(), str(path)))
     except OSError as error:
         raise ProfileError(f"cannot read the results {path}: {error.strerror}") from None
     except ValueError as error:
         raise ProfileError(str(error)) from None
-    if not rows or rows[0].get("schema") != runner.SCHEMA:
+    if not rows or rows[0].get("schema") != SCHEMA:
         raise ProfileError(f"{path}: not a results file of this version of nas.record; take the results.jsonl it wrote")
     for number, row in enumerate(rows, start=1):
         if missing := sorted(_KEYS[row["type"]] - set(row)):
@@ -165,7 +116,7 @@ def _write_profile(folder: Path, recordings: Mapping[str, Recording]) -> None:
             raise ProfileError(f"{folder} was recorded with {key} {old[key]}, not {value}; choose another hardware=…")
     every = {**old.get("configurations", {}), **settings}
     about = {
-        "device": f"{first['cpu']}, {first['logical_cores']} cores, {first['machine']}",
+        "device": device_words(first),
         "soc": first["cpu"],
         "runtime": first["runtime"],
         "runtime_version": first["runtime_version"],
@@ -190,6 +141,11 @@ def _write_profile(folder: Path, recordings: Mapping[str, Recording]) -> None:
     replace_file(
         folder / "profile.yaml", yaml.safe_dump(about, sort_keys=False, width=110, allow_unicode=True).encode()
     )
+
+
+def device_words(facts: Row) -> str:
+    """A machine of these facts (`measuring.machine.environment`) as profile.yaml's `device`."""
+    return f"{facts['cpu']}, {facts['logical_cores']} cores, {facts['machine']}"
 
 
 def make_folder(folder: Path) -> None:
@@ -218,7 +174,7 @@ def recorded_profile(folder: Path) -> Row:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ProfileError(f"{file}: cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict) or data.get("source") != SOURCE:
-        raise ProfileError(f"{folder} holds a profile that nas.record did not write; choose another hardware=…")
+        raise ProfileError(f"{folder} holds a profile that nas.record did not measure; choose another hardware=…")
     return data
 
 
@@ -229,24 +185,26 @@ def _recording(where: str, name: str, rows: list[Row]) -> Recording:
         if row["type"] == "burst":
             bursts.setdefault(row["id"], []).append(row)
     profiles = {row["id"]: row for row in mine if row["type"] == "profile"}
-    settled = {key: row for key, row in profiles.items() if runner.settled(bursts.get(key, ()), row["model"]["kind"])}
     tables: dict[str, Table] = {file: [] for file in _TABLES}
     networks: dict[str, str] = {}
-    for key, row in settled.items():
-        model = _model(where, row["model"])
-        ms, spread_ms = runner.estimate(bursts[key])
+    unsettled = 0
+    for key, row in profiles.items():
+        model = planned_model(where, row["model"])
+        if not settled(bursts.get(key, ()), "layer" if isinstance(model, Layer) else "network"):
+            unsettled += 1
+            continue
+        ms, spread_ms = estimate(bursts[key])
         times = {"configuration": name, "mean_ms": f"{ms:.5g}", "spread_ms": f"{spread_ms:.2g}"}
         if isinstance(model, Layer):
             kernel_us = 1e3 * sum(ms for node, _, ms in row["kernels"] if node.startswith("000."))
             tables["layers.csv"].append({**times, **layer_cells(model), "kernel_us": f"{kernel_us:.4g}"})
             continue
         networks[key] = model.notation
-        figures = runner.figures(bursts[key])
-        about = {"role": row["model"]["role"], "low_ms": f"{min(figures):.5g}", "high_ms": f"{max(figures):.5g}"}
-        counts = {"bursts": len(figures), "runs": sum(burst["kept"] for burst in bursts[key])}
+        found = figures(bursts[key])
+        about = {"role": row["model"]["role"], "low_ms": f"{min(found):.5g}", "high_ms": f"{max(found):.5g}"}
+        counts = {"bursts": len(found), "runs": sum(burst["kept"] for burst in bursts[key])}
         tables["latency.csv"].append({**times, "name": key, **about, **counts})
         tables["kernels.csv"].append({"configuration": name, "name": key, **_split(model, row["kernels"])})
-    unsettled = len(profiles) - len(settled)
     return Recording(name, _settings(rows[0], mine, unsettled), networks, tables, unsettled)
 
 
@@ -278,27 +236,6 @@ def _settings(header: Row, rows: list[Row], unsettled: int) -> Row:
             "unsettled": unsettled,
         },
     }
-
-
-def _entry(planned: Planned[Architecture] | Planned[Layer]) -> Row:
-    about = {"id": planned.id, "role": planned.role}
-    if isinstance(planned.model, Architecture):
-        return {**about, "kind": "network", "notation": planned.model.notation}
-    return {**about, "kind": "layer", "layer": layer_cells(planned.model)}
-
-
-def _model(where: str, entry: Row) -> Architecture | Layer:
-    """The network or layer of a plan's entry."""
-    if entry.get("role") not in ROLES:
-        raise ProfileError(f"{where}: role must be one of {names(ROLES)}, got {entry.get('role')!r}")
-    try:
-        return (
-            Architecture.from_notation(entry["notation"]) if "notation" in entry else read_layer(where, entry["layer"])
-        )
-    except KeyError as error:
-        raise ProfileError(f"{where}: the model {entry} lacks {error}") from None
-    except ArchitectureError as error:
-        raise ProfileError(f"{where}: {error}") from None
 
 
 def _read_table(file: Path) -> Table:

@@ -16,7 +16,7 @@ from shlex import quote
 from typing import IO
 
 from nas.errors import NasError
-from nas.latency import runner
+from nas.latency.bundle import open_results
 from nas.resources import replace_file
 
 Report = Callable[[str], None]
@@ -99,12 +99,13 @@ def measure_there(link: Link, python: str, remote: str, folder: Path, report: Re
         NasError: the device cannot be reached or lacks something, the measuring failed, or the connection was lost.
     """
     results = folder / "results.jsonl"
-    open_results(folder)
+    open_results(folder, json.loads((folder / "plan.json").read_text(encoding="utf-8")))
     here, there = results.read_bytes(), _results_there(link, python, remote)
     both = reconciled(here, there, f"{remote} on {link.name}")
     if both != here:
         replace_file(results, both)
-    changing = {name: folder / name for name in ("plan.json", "runner.py")}
+    scripts = [folder / "runner.py", *sorted((folder / "measuring").glob("*.py"))]
+    changing = {path.relative_to(folder).as_posix(): path for path in (folder / "plan.json", *scripts)}
     changing["relay.py"] = Path(__file__).with_name("relay.py")
     if not there.startswith(both):
         changing["results.jsonl"] = results
@@ -133,19 +134,6 @@ def send(link: Link, remote: str, lasting: Mapping[str, Path], changing: Mapping
     if files := {**lacking, **changing}:
         report(f"sending {len(files)} files, {sum(path.stat().st_size for path in files.values()) / 1e6:.1f} MB")
         link.send(remote, files)
-
-
-def open_results(folder: Path) -> runner.Results:
-    """The results of the plan in `folder`.
-
-    Raises:
-        NasError: they are of another plan.
-    """
-    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    try:
-        return runner.Results(folder / "results.jsonl", plan)
-    except ValueError as error:
-        raise NasError(str(error)) from None
 
 
 def reconciled(here: bytes, there: bytes, where: str) -> bytes:

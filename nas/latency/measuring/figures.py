@@ -1,0 +1,45 @@
+"""How many bursts a model gets, and what they say: its milliseconds, their spread, and whether that is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+PASSES = {"network": 16, "layer": 4}
+LEAST_RUNS, PROFILED_RUNS = 3, 12
+LAYER_SHARE = 0.4  # a layer's burst, relative to a network's
+SETTLED = 0.02
+"""Largest standard error of a settled model, relative to its milliseconds."""
+MEDIAN_ERROR = 1.2533  # of n normal figures the median's standard error is this times their deviation / sqrt(n)
+CLOCK_MS = 0.001
+"""A spread up to this is the clock's, and settled."""
+
+Row = dict[str, Any]
+
+
+def finished(bursts: Sequence[Row], kind: str) -> bool:
+    """Whether a model of this kind (network or layer) with these bursts needs no further one."""
+    return len(bursts) >= 2 * PASSES[kind] or settled(bursts, kind)
+
+
+def settled(bursts: Sequence[Row], kind: str) -> bool:
+    """Whether enough bursts have a figure, and those agree."""
+    count = len(figures(bursts))
+    if count < PASSES[kind]:
+        return False
+    ms, spread_ms = estimate(bursts)
+    return spread_ms <= CLOCK_MS or MEDIAN_ERROR * spread_ms / count**0.5 <= SETTLED * ms
+
+
+def estimate(bursts: Sequence[Row]) -> tuple[float, float]:
+    """A model's milliseconds and their spread; one of its bursts at least must have a figure."""
+    values = np.array(figures(bursts))
+    ms = float(np.median(values))
+    return ms, 1.4826 * float(np.median(np.abs(values - ms)))
+
+
+def figures(bursts: Sequence[Row]) -> list[float]:
+    """The figures of the bursts that have one."""
+    return [row["ms"][1] for row in bursts if row["kept"] >= LEAST_RUNS]

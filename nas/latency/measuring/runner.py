@@ -1,0 +1,102 @@
+"""Times the models of a plan, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from .figures import LAYER_SHARE, PROFILED_RUNS, Row
+from .machine import environment, pin
+from .progress import Progress
+from .results import Results
+from .timing import Pace, burst, feeds, open_session, profile
+
+
+def main(here: Path) -> None:
+    """Measure what the command line names, else the bundle in the folder `here`."""
+    parser = argparse.ArgumentParser(prog="runner.py", description="Measure the models of a bundle of nas.record.")
+    parser.add_argument("folder", nargs="?", type=Path, default=here)
+    parser.add_argument("--parent", type=int, help="stop when this process is no longer the parent")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        plan = json.loads((arguments.folder / "plan.json").read_text(encoding="utf-8"))
+        measure(plan, arguments.folder, arguments.parent)
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("interrupted; finished rows are kept, and the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
+
+
+def measure(plan: Row, folder: Path, parent: int | None = None) -> None:
+    """Time the plan's models, for each configuration until its minutes are used up or no model is left."""
+    results = Results(folder / "results.jsonl", plan)
+    for configuration in plan["configurations"]:
+        cores = pin(configuration["cores"])
+        progress = Progress(plan, configuration, results.rows)
+        if progress.next_models():
+            about = {**configuration, "cores": cores}
+            results.append({"type": "begin", "configuration": configuration["name"], **about, **environment()})
+            Bench(plan, configuration, folder / "models", results, progress, parent).measure()
+            results.append({"type": "end", "configuration": configuration["name"], **about, **environment()})
+        else:
+            print(progress.line(), flush=True)
+
+
+class Bench:
+    """One configuration of this machine: how its models are opened, and where their rows go."""
+
+    def __init__(
+        self, plan: Row, configuration: Row, models: Path, results: Results, progress: Progress, parent: int | None
+    ) -> None:
+        self._name, self._burst_s = configuration["name"], plan["burst_s"]
+        self._options = {key: configuration[key] for key in ("threads", "optimization", "spinning")}
+        self._models: Path = models / configuration["precision"]
+        self._results, self._progress, self._parent = results, progress, parent
+        before = [row for rows in progress.bursts.values() for row in rows]
+        self._pace = Pace(min((row.get("probe_us", math.inf) for row in before), default=math.inf))
+
+    def measure(self) -> None:
+        """Time models as long as there is one to be timed."""
+        while models := self._progress.next_models():
+            self._pace.learn()
+            while waiting := self._progress.next_pass(models):
+                for model in waiting:
+                    self._burst(model)
+                print(self._progress.line(), flush=True)
+            for model in self._progress.unprofiled(models):
+                self._profile(model)
+
+    def _burst(self, model: Row) -> None:
+        begun = time.perf_counter()
+        session = open_session(self._path(model), **self._options)
+        share = 1 if model["kind"] == "network" else LAYER_SHARE
+        runs, kept = burst(session, feeds(session), share * self._burst_s, self._pace)
+        quantiles = [round(float(value), 5) for value in np.percentile(kept or runs, [0, 25, 50, 75])]
+        counts = {"runs": len(runs), "kept": len(kept), "probe_us": round(self._pace.least_us, 2)}
+        self._append("burst", model, begun, {"ms": quantiles, **counts})
+
+    def _profile(self, model: Row) -> None:
+        begun = time.perf_counter()
+        kernels = profile(self._path(model), PROFILED_RUNS, self._pace, **self._options)
+        self._append("profile", model, begun, {"model": model, "kernels": kernels})
+
+    def _append(self, kind: str, model: Row, begun: float, fields: Row) -> None:
+        seconds = round(time.perf_counter() - begun, 3)
+        row = {"type": kind, "configuration": self._name, "id": model["id"], **fields, "seconds": seconds}
+        self._results.append(row)
+        self._progress.count(row)
+        if self._parent is not None and os.getppid() != self._parent:
+            raise KeyboardInterrupt
+
+    def _path(self, model: Row) -> Path:
+        return self._models / f"{model['id']}.onnx"
