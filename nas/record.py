@@ -1,4 +1,4 @@
-"""`python -m nas.record hardware=my_box`: measure a device with ONNX Runtime, and write its profile."""
+"""`python -m nas.record hardware=my_box`: write the profile of a device, measured here or elsewhere."""
 
 import os
 import re
@@ -17,17 +17,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from nas.commandline import Invocation, command
 from nas.errors import ConfigError, RunError
-from nas.latency.devices import Target, device, zip_bundle
-from nas.latency.recording import (
-    Recording,
-    configuration,
-    make_folder,
-    plan,
-    read_results,
-    recorded_profile,
-    write_bundle,
-    write_profile,
-)
+from nas.latency.bundle import configuration, plan, write_bundle, zip_bundle
+from nas.latency.devices import Target, device
+from nas.latency.fewshot import few_shot, read_rows, write_few_shot
+from nas.latency.recording import Recording, make_folder, read_results, recorded_profile, write_profile
+from nas.latency.validation import leave_one_out
 from nas.spaces.load import load_space
 
 Precision = Literal["fp32", "int8"]
@@ -52,10 +46,11 @@ class RecordSettings:
     search_space: str
     minutes: float
     threads: int | list[int]
-    precision: Precision | list[Precision]
+    precision: Precision | list[Precision] | None
     cores: list[int] | None
     seed: int
     import_: str | None
+    like: str | None
 
     def __post_init__(self) -> None:
         if not 0 < self.minutes < 10_000:
@@ -64,20 +59,35 @@ class RecordSettings:
             raise ConfigError(f"seed must be 0 or above, got {self.seed}")
         if not _listed(self.threads) or min(_listed(self.threads)) < 1:
             raise ConfigError(f"threads must be 1 or more, or a list of such numbers, got {self.threads}")
-        if not _listed(self.precision):
+        if self.precision == []:
             raise ConfigError("precision must be fp32, int8, or a list of them, got []")
         if self.cores is not None and (not self.cores or min(self.cores) < 0):
             raise ConfigError(f"cores must be a list of cores' numbers, or null for all, got {self.cores}")
+        if self.few_shot:
+            self._check_few_shot()
+        elif self.like is not None:
+            given = "none" if self.import_ is None else f"import={self.import_}"
+            raise ConfigError(f"like goes with a table of measured networks, import=NAME.csv; got {given}")
         if self.import_ is None:
             self.target()
             if self.device == "host":
                 self._check_host()
+
+    @property
+    def few_shot(self) -> bool:
+        """Whether whole networks, timed by hand, are all there is."""
+        return self.import_ is not None and self.import_.lower().endswith(".csv")
 
     def target(self) -> Target:
         """The device to measure on."""
         return Target(
             self.device, self.host, self.port, self.identity, self.serial, self.python, self.perf_test, self.remote
         )
+
+    def _check_few_shot(self) -> None:
+        for key in ("threads", "precision"):
+            if isinstance(value := getattr(self, key), list):
+                raise ConfigError(f"{key}: a table of measured networks is of one configuration, got {value}")
 
     def _check_host(self) -> None:
         here = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
@@ -90,6 +100,9 @@ class RecordSettings:
 def main(settings: RecordSettings, _: Invocation) -> None:
     """Measure, or take what was measured elsewhere, and write the profile."""
     folder = _folder(settings.hardware)
+    if settings.few_shot:
+        _adapt(folder, settings)
+        return
     recorded_profile(folder)  # refuse a folder that is not ours before anything is measured
     if settings.import_ is not None:
         _finish(folder, read_results(Path(settings.import_).expanduser()))
@@ -121,7 +134,7 @@ def _folder(hardware: str) -> Path:
 def _plan(settings: RecordSettings) -> dict[str, Any]:
     space = load_space(settings.search_space)
     cores = None if settings.cores is None else tuple(settings.cores)
-    combinations = product(_listed(settings.threads), _listed(settings.precision))
+    combinations = product(_listed(settings.threads), _listed(settings.precision or "fp32"))
     configurations = [configuration(threads, precision, cores) for threads, precision in combinations]
     return plan(space, settings.seed, settings.minutes, configurations)
 
@@ -141,6 +154,24 @@ def _bundle(name: str, planned: dict[str, Any]) -> None:
     )
 
 
+def _adapt(folder: Path, settings: RecordSettings) -> None:
+    """Write the few-shot profile of a table of measured networks."""
+    assert settings.import_ is not None
+    assert not isinstance(settings.threads, list)
+    assert not isinstance(settings.precision, list)
+    rows = read_rows(Path(settings.import_).expanduser())
+    about = {} if settings.cores is None else {"cores": ", ".join(map(str, settings.cores))}
+    profile = few_shot(folder.name, rows, settings.like, settings.precision, settings.threads, about)
+    write_few_shot(folder, profile)
+    chosen = "" if settings.like else ", the most alike of the known ones"
+    errors = leave_one_out(profile)
+    print(
+        f"{folder}:{profile.configuration}: {len(rows)} networks adapt {profile.like}{chosen}; each predicted from the "
+        f"others errs by {errors.mape_percent:.1f} % in the mean, {errors.max_percent:.1f} % at most"
+    )
+    _advise(folder)
+
+
 def _finish(folder: Path, recordings: Mapping[str, Recording]) -> None:
     for name, recording in recordings.items():
         layers = len(recording.tables["layers.csv"])
@@ -149,6 +180,10 @@ def _finish(folder: Path, recordings: Mapping[str, Recording]) -> None:
             f"{layers} layers; {recording.unsettled} did not settle and are left out"
         )
     write_profile(folder, recordings)
+    _advise(folder)
+
+
+def _advise(folder: Path) -> None:
     where = folder if folder.is_absolute() or str(folder).startswith(("~", "..")) else f".{os.sep}{folder}"
     print(f"predict with it:\n  python -m nas.predict hardware={where} arch=mobilenet_v2")
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra.core.global_hydra import GlobalHydra
+from test_record import call, here
 
 from nas.errors import ProfileError
 from nas.latency.features import network_counts
@@ -18,6 +20,8 @@ from nas.latency.profile import HardwareProfile, Measurement, known_labels, know
 from nas.latency.validation import leave_one_out, spearman
 from nas.spaces.architecture import Architecture
 from nas.spaces.references import reference
+
+__all__ = ["here"]
 
 PIXEL4 = load_profile("pixel4")
 NAMES = [
@@ -171,6 +175,104 @@ def test_a_chain_of_few_shot_profiles_is_refused(tmp_path: Path) -> None:
     assert "itself few-shot" in refusal(predictor, load_profile(tmp_path / "phone"))
     file.write_text(file.read_text().replace(f"like: {tmp_path}/phone", "like: nothing"))
     assert "unknown hardware 'nothing'" in refusal(predictor, load_profile(tmp_path / "phone"))
+
+
+# The command
+
+DOCS = (Path(__file__).parents[1] / "docs" / "latency.md").read_text(encoding="utf-8")
+LIKE_PIXEL4 = ("hardware=new_phone", "like=pixel4", "import=ten_rows.csv")
+
+
+TEN = (
+    *(f"mobilenet_v1_{size}" for size in ("w0.25_r128", "w0.5_r192", "w1_r128", "w1_r224")),
+    *(f"mobilenet_v2_{size}" for size in ("w0.5_r128", "w0.5_r224", "w1_r192", "w1.4_r224")),
+    *("efficientnet_lite0", "efficientnet_lite1"),
+)
+
+
+@pytest.fixture
+def ten_rows(here: Path) -> Path:
+    """The networks of `raspberry_pi4` that the page names, as a table in the working folder."""
+    known = {row.name: row for row in load_profile("raspberry_pi4:4t_fp32").measurements}
+    with (here / "ten_rows.csv").open("w", newline="") as stream:
+        rows = [(known[name].architecture.notation, known[name].ms) for name in TEN]
+        csv.writer(stream).writerows([("arch", "ms"), *rows])
+    return here / "ten_rows.csv"
+
+
+def test_the_command_prints_what_the_page_shows_and_predicts(
+    ten_rows: Path, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"    python -m nas.record {' '.join(LIKE_PIXEL4)}\n" in DOCS
+    assert call(monkeypatch, *LIKE_PIXEL4) == 0
+    found = capsys.readouterr().out
+    assert f"```text\n{found}```" in DOCS
+    assert load_profile(here / "hardware_profiles" / "new_phone") == few_shot(
+        "new_phone", read_rows(ten_rows), "pixel4"
+    )
+    GlobalHydra.instance().clear()
+    assert call(monkeypatch, *LIKE_PIXEL4) == 0  # the same again replaces it
+    assert capsys.readouterr().out == found
+
+
+def test_settings_of_the_command_apply_and_the_most_alike_profile_is_named(
+    ten_rows: Path, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ("hardware=fast", "import=ten_rows.csv", "threads=4", "precision=int8", "cores=[2,3]")
+    assert call(monkeypatch, *settings) == 0
+    profile = load_profile(here / "hardware_profiles" / "fast")
+    assert (profile.threads, profile.precision, profile.cores) == (4, "int8", "2, 3")
+    assert profile.like == few_shot("fast", read_rows(ten_rows), precision="int8").like
+    shown = f"fast:4t_int8: 10 networks adapt {profile.like}, the most alike of the known ones; each"
+    assert shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("like=pixel4",), "like goes with a table of measured networks, import=NAME.csv; got none"),
+        (
+            ("like=pixel4", "import=r.jsonl"),
+            "like goes with a table of measured networks, import=NAME.csv; got import",
+        ),
+        (
+            ("import=ten_rows.csv", "threads=[1,2]"),
+            "threads: a table of measured networks is of one configuration",
+        ),
+        (
+            ("import=ten_rows.csv", "precision=[fp32]"),
+            "precision: a table of measured networks is of one",
+        ),
+        (("import=ten_rows.csv", "like=pixel5"), "unknown hardware 'pixel5'; known: "),
+        (("import=none.csv",), "none.csv: cannot be read"),
+    ],
+)
+def test_wrong_settings_are_one_line(
+    arguments: tuple[str, ...],
+    message: str,
+    ten_rows: Path,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call(monkeypatch, "hardware=x", *arguments) == 2
+    found = capsys.readouterr().err
+    assert found.startswith(f"error: {message}")
+    assert found.count("\n") == 1
+    assert os.listdir(here) == ["ten_rows.csv"]
+
+
+def test_a_few_shot_profile_and_a_recording_do_not_replace_each_other(
+    ten_rows: Path, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, *LIKE_PIXEL4) == 0
+    GlobalHydra.instance().clear()
+    assert call(monkeypatch, "hardware=new_phone", "import=results.jsonl") == 2
+    assert "new_phone holds a profile that nas.record did not measure; choose another" in capsys.readouterr().err
+    shutil.copytree(known_profiles()["pixel4"], here / "hardware_profiles" / "mine")
+    GlobalHydra.instance().clear()
+    assert call(monkeypatch, "hardware=mine", "like=pixel4", "import=ten_rows.csv") == 2
+    assert "mine holds other measurements (1large_fp32," in capsys.readouterr().err
 
 
 # Devices of the literature
