@@ -175,7 +175,8 @@ def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> Hardwar
 
 
 def _stamp(folder: Path) -> tuple[float, ...]:
-    return tuple(path.stat().st_mtime for path in sorted(folder.iterdir()))
+    """When the files that a profile is read from were written; others in the folder do not matter."""
+    return tuple(path.stat().st_mtime for path in sorted(folder.iterdir()) if path.suffix in (".csv", ".yaml"))
 
 
 def read_profile_yaml(file: Path) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.errors import ProfileError
+from nas.latency.features import require_measured
 from nas.latency.linear import fit, left_out
 from nas.latency.predictor import margin, predictor
 from nas.latency.profile import HardwareProfile, Measurement
@@ -23,6 +25,7 @@ class ErrorTable:
 
     Errors are |predicted / measured - 1|; `coverage_percent` counts measurements inside their interval, which is
     made without them; `macs_mape_percent` and `params_mape_percent` are those of ms = a + b x count, a, b >= 0.
+    A rank correlation is nan where there is none: of a single network, or of equal ones.
     """
 
     n: int
@@ -37,25 +40,61 @@ class ErrorTable:
     params_mape_percent: float
 
     def to_json(self) -> dict[str, Any]:
-        """The fields, rounded to four digits after the point."""
-        return {key: round(value, 4) for key, value in asdict(self).items()}
+        """The fields, rounded to four digits after the point; nan is None."""
+        return {key: None if math.isnan(value) else round(value, 4) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A network's measured milliseconds, and those predicted without it, with the ends of their interval."""
+
+    name: str
+    measured: float
+    spread: float
+    predicted: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Networks predicted by a model that had not seen them, and the errors."""
+
+    table: ErrorTable
+    networks: tuple[Comparison, ...]
+
+
+def leave_one_out(profile: HardwareProfile) -> ErrorTable:
+    """Each network of the fit, predicted from the others; its interval comes from the others too."""
+    return validate_left_out(profile).table
 
 
 @lru_cache(maxsize=32)
-def leave_one_out(profile: HardwareProfile) -> ErrorTable:
-    """Each network of the fit, predicted from the others; its interval comes from the others too."""
-    forecast = predictor(profile)
-    ms = np.array([row.ms for row in profile.measurements])
-    predicted = np.array(forecast.left_out)
+def validate_left_out(profile: HardwareProfile) -> Validation:
+    """`leave_one_out`, with the networks."""
+    rows = profile.measurements
+    ms, predicted = np.array([row.ms for row in rows]), np.array(predictor(profile).left_out)
     residuals = np.abs(ms / predicted - 1)
-    others = [margin(np.delete(residuals, index)) for index in range(len(ms))]
-    counts = _counts(profile.measurements)
-    baselines = [np.array([_line(count, ms, index) for index in range(len(ms))]) for count in counts]
-    return error_table(ms, predicted, residuals <= others, baselines)
+    widths = [margin(np.delete(residuals, index)) for index in range(len(ms))]
+    compared = tuple(
+        Comparison(row.name, row.ms, row.spread_ms, float(value), value * max(0.0, 1 - width), value * (1 + width))
+        for row, value, width in zip(rows, predicted.tolist(), widths, strict=True)
+    )
+    baselines = [np.array([_line(count, ms, index) for index in range(len(ms))]) for count in _counts(rows)]
+    return Validation(error_table(ms, predicted, residuals <= widths, baselines), compared)
 
 
 def kept_back(profile: HardwareProfile, rows: Sequence[Measurement]) -> ErrorTable:
-    """Networks that no fit has seen: those of `profile.held_out`, or measured anew."""
+    """Networks that no fit has seen: those of `profile.held_out`, or measured anew.
+
+    Raises:
+        ProfileError: a network has an op or an activation of which the profile holds no measurement.
+    """
+    return validate_kept_back(profile, rows).table
+
+
+def validate_kept_back(profile: HardwareProfile, rows: Sequence[Measurement]) -> Validation:
+    """`kept_back`, with the networks."""
     ms = np.array([row.ms for row in rows])
     found = [predictor(profile)(row.architecture) for row in rows]
     inside = np.array([each.low <= row.ms <= each.high for each, row in zip(found, rows, strict=True)])
@@ -65,7 +104,25 @@ def kept_back(profile: HardwareProfile, rows: Sequence[Measurement]) -> ErrorTab
         for count, known in zip(_counts(rows), seen, strict=True)
     ]
     baselines = [_with_one(count) @ line for count, line in lines]
-    return error_table(ms, np.array([each.ms for each in found]), inside, baselines)
+    compared = tuple(
+        Comparison(row.name, row.ms, row.spread_ms, each.ms, each.low, each.high)
+        for each, row in zip(found, rows, strict=True)
+    )
+    return Validation(error_table(ms, np.array([each.ms for each in found]), inside, baselines), compared)
+
+
+def predictable(profile: HardwareProfile, rows: Sequence[Measurement]) -> tuple[Measurement, ...]:
+    """Those of `rows` of whose every op and activation the profile holds a measurement."""
+    ground = predictor(profile).ground
+
+    def has_all(row: Measurement) -> bool:
+        try:
+            require_measured(row.architecture, ground)
+        except ProfileError:
+            return False
+        return True
+
+    return tuple(filter(has_all, rows))
 
 
 def error_table(ms: Array, predicted: Array, inside: NDArray[np.bool_], baselines: Sequence[Array]) -> ErrorTable:
@@ -102,12 +159,13 @@ def _line(count: Array, ms: Array, index: int) -> float:
 
 
 def spearman(a: Array, b: Array) -> float:
-    """Spearman's rank correlation, ties sharing their mean rank."""
+    """Spearman's rank correlation, ties sharing their mean rank; nan where all of `a` or of `b` are equal."""
     ranks = [(np.sum(x < x[:, None], axis=1) + np.sum(x <= x[:, None], axis=1)) / 2 for x in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(*ranks)[0, 1]) if min(map(np.ptp, ranks)) > 0 else math.nan
 
 
 def kendall(a: Array, b: Array) -> float:
-    """Kendall's tau-b."""
+    """Kendall's tau-b; nan where all of `a` or of `b` are equal."""
     signs = [np.sign(x[:, None] - x[None, :]) for x in (a, b)]
-    return float(np.sum(signs[0] * signs[1]) / math.sqrt(np.sum(signs[0] ** 2) * np.sum(signs[1] ** 2)))
+    pairs = math.sqrt(np.sum(signs[0] ** 2) * np.sum(signs[1] ** 2))
+    return float(np.sum(signs[0] * signs[1])) / pairs if pairs else math.nan
