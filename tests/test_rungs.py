@@ -398,7 +398,7 @@ def test_any_number_of_costs(objectives: tuple[str, ...]) -> None:
 
 
 def composed(study: Study, ladder: Ladder) -> dict[str, Any]:
-    front = compose(PROBLEM, study, ladder, REFERENCE, {}, {}, [], {"seed": 0})
+    front = compose(PROBLEM, study, ladder, REFERENCE, {}, {}, {}, [], {"seed": 0})
     json.dumps(front, allow_nan=False)
     return front
 

@@ -69,7 +69,7 @@ def tiles(front: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def notices(front: Mapping[str, Any]) -> list[str]:
     """What a reader must know before using the numbers, the gravest first."""
-    found = [_resolution(front), *warnings(front), _extrapolation(front), _precision(front)]
+    found = [_resolution(front), *warnings(front), _extrapolation(front), _over(front), _precision(front)]
     skipped = (front.get("data") or {}).get("skipped") or []
     if skipped:
         found.append(f"{plural(len(skipped), 'file')} could not be read and took no part; listed under Data.")
@@ -154,6 +154,19 @@ def latency_error(front: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, form.format(value)) for name, key, form in rows if (value := number(error.get(key))) is not None]
 
 
+def measured(front: Mapping[str, Any]) -> str | None:
+    """How the predictions of this run's networks compare with what was measured in the end."""
+    found = front.get("predicted_and_measured")
+    if not found:
+        return None
+    return (
+        f"{plural(found['n'], 'confirmed network')} measured on the device: the predictions were "
+        f"{found['mape_percent']:.1f} % off in the mean, {found['max_percent']:.1f} % at most; "
+        f"{found['inside_interval']} of {found['n']} lie in their 90 % interval. The front is that of the measured "
+        "milliseconds."
+    )
+
+
 def hardware(front: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Where the measurements come from: (name, value)."""
     profile = front.get("hardware") or {}
@@ -224,7 +237,8 @@ def _precision(front: Mapping[str, Any]) -> str | None:
 
 
 def _extrapolation(front: Mapping[str, Any]) -> str | None:
-    beyond = sum(_get(entry, "latency_ms", "in_range") is False for entry in front["front"])
+    predicted = [entry for entry in front["front"] if _get(entry, "latency_ms", "how") != "measured"]
+    beyond = sum(_get(entry, "latency_ms", "in_range") is False for entry in predicted)
     if not beyond:
         return None
     return (
@@ -232,6 +246,15 @@ def _extrapolation(front: Mapping[str, Any]) -> str | None:
         f"{'extrapolates' if beyond == 1 else 'extrapolate'} beyond what was measured on the device, "
         "so the stated interval may be too narrow."
     )
+
+
+def _over(front: Mapping[str, Any]) -> str | None:
+    """Networks that were predicted inside the budget's milliseconds and measured above them."""
+    limit = number((front.get("budget") or {}).get("latency_ms"))
+    slow = [e for e in front["front"] if (ms := interval(e, "latency_ms")) and limit is not None and ms.value > limit]
+    if not slow:
+        return None
+    return f"{plural(len(slow), 'network')} on the front measured above the budget of {limit:g} ms."
 
 
 def _get(entry: Mapping[str, Any], field: str, key: str) -> Any:

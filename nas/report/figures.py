@@ -18,7 +18,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerErrorbar
 from matplotlib.patheffects import AbstractPathEffect, withStroke
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from nas.report.measures import (
     COSTS,
@@ -91,6 +91,32 @@ def hypervolume_figure(front: Mapping[str, Any]) -> Figure:
     axes.set_ylim(bottom=0)
     reference = ", ".join(_corner(name, value) for name, value in (hypervolume.get("reference") or {}).items())
     _title(axes, "Hypervolume", f"share of the box between ({reference}) and the ideal" if reference else "")
+    _legend(figure, axes)
+    return figure
+
+
+def measured_figure(front: Mapping[str, Any]) -> Figure:
+    """Predicted milliseconds, with their interval, against those measured on the device."""
+    figure, axes = _figure((8.6, 4.6))
+    pairs = [(interval(entry, "latency_ms"), _predicted(entry)) for entry in front.get("confirmed") or []]
+    known = [(measured, predicted) for measured, predicted in pairs if measured and predicted]
+    ends = [value for pair in known for each in pair for value in (each.low, each.high)]
+    if known:
+        reach = (0.93 * min(ends), 1.07 * max(ends))
+        axes.plot(reach, reach, color=GREY, linewidth=1, label="equal")
+        measured, predicted = zip(*known, strict=True)
+        bars = ([each.value - each.low for each in predicted], [each.high - each.value for each in predicted])
+        x, y = [each.value for each in measured], [each.value for each in predicted]
+        axes.errorbar(x, y, yerr=bars, fmt="o", color=BLUE, markersize=5, linewidth=1.2, label="network, 90 % interval")
+        for scale in (axes.set_xscale, axes.set_yscale):
+            scale("log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_locator(NullLocator())
+    axes.set_xlabel("measured (ms)", fontsize=11)
+    axes.set_ylabel("predicted (ms)", fontsize=11)
+    _title(axes, "Predicted and measured", f"{device_text(front)}, {configuration_text(front)}")
     _legend(figure, axes)
     return figure
 
@@ -180,6 +206,12 @@ def _points(entries: Iterable[Mapping[str, Any]], measure: Measure) -> list[tupl
 def _accuracy(entry: Mapping[str, Any]) -> Interval | None:
     found = interval(entry, "accuracy")
     return None if found is None else found.scaled(100)
+
+
+def _predicted(entry: Mapping[str, Any]) -> Interval | None:
+    """What was predicted of a network that was measured."""
+    latency = entry.get("latency_ms")
+    return interval(latency, "predicted") if isinstance(latency, Mapping) else None
 
 
 def _draw_trials(axes: Axes, trials: Sequence[Mapping[str, Any]], measure: Measure) -> None:

@@ -15,7 +15,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from nas.report import facts, fidelity
-from nas.report.figures import comparison_figure, front_figure, front_labels, hypervolume_figure, svg
+from nas.report.figures import (
+    comparison_figure,
+    front_figure,
+    front_labels,
+    hypervolume_figure,
+    measured_figure,
+    svg,
+)
 from nas.report.measures import (
     Measure,
     budget_text,
@@ -81,6 +88,8 @@ def report_html(front: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -
         random_search=fidelity.random_search(front),
         hypervolume=_embed(hypervolume_figure(front)) if (front.get("hypervolume") or {}).get("history") else None,
         latency_error=facts.latency_error(front),
+        measured=facts.measured(front),
+        measured_figure=_embed(measured_figure(front)) if front.get("predicted_and_measured") else None,
         hardware=facts.hardware(front),
         hardware_notes=(front.get("hardware") or {}).get("notes") or [],
         data=facts.data(front),
@@ -114,7 +123,8 @@ def network_row(entry: Mapping[str, Any]) -> dict[str, Any]:
         "latency": f"{latency.value:.2f}" if latency else "-",
         "latency_range": f"{latency.low:.2f} to {latency.high:.2f}" if latency else "",
         "latency_how": predicted.get("how", ""),
-        "extrapolated": predicted.get("in_range") is False,
+        "predicted": _predicted(predicted),
+        "extrapolated": predicted.get("in_range") is False and predicted.get("how") != "measured",
         "macs": count_text(entry.get("macs")),
         "params": count_text(entry.get("params")),
         "weights": bytes_text(entry.get("weight_bytes")),
@@ -142,6 +152,12 @@ def reference_row(entry: Mapping[str, Any]) -> dict[str, str]:
         "macs": count_text(entry.get("macs")),
         "params": count_text(entry.get("params")),
     }
+
+
+def _predicted(latency: Mapping[str, Any]) -> str:
+    """What was predicted of a network whose latency was measured."""
+    found = interval(latency, "predicted")
+    return f"predicted {found.value:.2f} ({found.low:.2f} to {found.high:.2f})" if found else ""
 
 
 def _details(entry: Mapping[str, Any], field: str) -> Mapping[str, Any]:

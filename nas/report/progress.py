@@ -160,7 +160,7 @@ def _with_bounds(found: Interval, digits: int, mark: str = "") -> Text:
 
 def _is_extrapolated(entry: Mapping[str, Any]) -> bool:
     latency = entry.get("latency_ms")
-    return isinstance(latency, Mapping) and latency.get("in_range") is False
+    return isinstance(latency, Mapping) and latency.get("in_range") is False and latency.get("how") != "measured"
 
 
 def _bars(console: Console) -> Bars:

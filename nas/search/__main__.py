@@ -11,6 +11,7 @@ from rich.console import Console
 
 from nas.commandline import Invocation, command
 from nas.errors import ConfigError
+from nas.latency.devices import Target
 from nas.latency.profile import load_profile
 from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
@@ -27,6 +28,7 @@ from nas.search.rungs import Ladder, Rung, check_rungs, joined_scores
 from nas.search.sampler import SAMPLERS, make_sampler
 from nas.search.settings import SearchSettings
 from nas.search.study import lock, open_study
+from nas.search.target import OnTarget, is_here
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
 from nas.training.confirm import Confirmation, LongTraining
@@ -63,8 +65,18 @@ def _problem(settings: SearchSettings) -> Problem:
     check_tracker(str(settings.tracker.get("name")), str(settings.tracker.get("mode", "offline")))
     about = describe(settings.data)
     problem = Problem(space.with_data(about.channels, len(about.classes)), profile, budget, settings.objectives)
+    _on_target(settings, problem)
     problem.require_feasible()
     return problem
+
+
+def _on_target(settings: SearchSettings, problem: Problem) -> OnTarget | None:
+    """What measures the confirmed networks; None where nothing does."""
+    kind = settings.device
+    if kind == "auto":
+        kind = "host" if is_here(problem.profile) else "none"
+    target = Target("host" if kind == "none" else kind, **dataclasses.asdict(settings.reach))
+    return None if kind == "none" else OnTarget(problem.profile, target)
 
 
 def _search(settings: SearchSettings, problem: Problem, invocation: Invocation, display: Progress) -> None:
@@ -102,6 +114,7 @@ def _search(settings: SearchSettings, problem: Problem, invocation: Invocation, 
             about=about,
             time_limit=settings.time_limit,
             patience=Patience(settings.patience, settings.patience_gain) if settings.patience else None,
+            on_target=_on_target(settings, problem),
         )
     finally:
         executor.close()

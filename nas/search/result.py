@@ -50,17 +50,18 @@ def compose(
     reference: Mapping[str, float],
     confirmed: Mapping[str, Mapping[str, Any]],
     timings: Mapping[str, Mapping[str, Any]],
+    measured: Mapping[str, Mapping[str, Any]],
     references: Sequence[Mapping[str, Any]],
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The contents of front.json.
 
-    `confirmed` and `timings` are by key, results of `Confirmation` and `time_model`; `about` holds what
-    this function only passes on: seed, data, sampler, proxy, command.
+    `confirmed` and `timings` are by key, results of `Confirmation` and `time_model`; `measured` is what `OnTarget`
+    gave, by key or reference; `about` holds what this function only passes on: seed, data, sampler, proxy, command.
     """
     every = rows(study)
     complete = [row for row in every if row["state"] == "complete"]
-    entries = _entries(problem, study, confirmed, timings)
+    entries = [_with_measured(entry, measured) for entry in _entries(problem, study, confirmed, timings)]
     points = [problem.values({**entry, **_flat(entry)}) for entry in entries]
     members = [entries[index] for index in nondominated(points, problem.directions)]
     history = hypervolume_history([problem.values(row) for row in complete], problem.objectives, reference)
@@ -100,7 +101,8 @@ def compose(
             [entry["macs"] for entry in entries],
         )
         | {"rungs": _rungs(study, ladder)},
-        "references": list(references),
+        "predicted_and_measured": _comparison(entries),
+        "references": [_reference(curve, measured) for curve in references],
         "versions": {package: version(package) for package in PACKAGES},
         "front": sorted(members, key=lambda entry: entry["latency_ms"]["value"]),
         "confirmed": sorted(entries, key=lambda entry: entry["latency_ms"]["value"]),
@@ -156,6 +158,37 @@ def entry(problem: Problem, architecture: Architecture) -> dict[str, Any]:
             "how": "predicted",
             "in_range": candidate.in_range,
         },
+    }
+
+
+def _with_measured(entry: dict[str, Any], measured: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The entry with its measured latency in place of the predicted one, which goes to `predicted`."""
+    found, predicted = measured.get(entry["key"]), entry["latency_ms"]
+    if found is None:
+        return entry
+    ends = {name: predicted[name] for name in ("value", "low", "high")}
+    return {**entry, "latency_ms": {**found, "in_range": predicted["in_range"], "predicted": ends}}
+
+
+def _reference(curve: Mapping[str, Any], measured: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    found = measured.get(curve["name"])
+    if found is None:
+        return dict(curve)
+    return {**curve, "latency_ms": found["value"], "predicted_ms": curve["latency_ms"]}
+
+
+def _comparison(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """How far the predictions of the confirmed networks were from what was measured; None if nothing was."""
+    found = [entry["latency_ms"] for entry in entries if "predicted" in entry["latency_ms"]]
+    if not found:
+        return None
+    errors = [100 * abs(each["predicted"]["value"] / each["value"] - 1) for each in found]
+    inside = sum(each["predicted"]["low"] <= each["value"] <= each["predicted"]["high"] for each in found)
+    return {
+        "n": len(found),
+        "mape_percent": round(sum(errors) / len(errors), 4),
+        "max_percent": round(max(errors), 4),
+        "inside_interval": inside,
     }
 
 

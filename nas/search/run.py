@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 
-from nas.errors import ProfileError
+from nas.errors import NasError, ProfileError
 from nas.latency.measure import time_model
 from nas.search.executors import Executor, InlineExecutor
 from nas.search.front import nondominated, spread
@@ -22,6 +22,7 @@ from nas.search.rungs import Ladder
 from nas.search.settings import ConfirmSettings
 from nas.search.space import decode
 from nas.search.study import rows
+from nas.search.target import OnTarget
 from nas.spaces.architecture import Architecture
 from nas.spaces.references import REFERENCES, reference
 from nas.training.confirm import Confirmation, LongTraining
@@ -68,8 +69,12 @@ def run(
     about: Mapping[str, Any],
     time_limit: float | None = None,
     patience: Patience | None = None,
+    on_target: OnTarget | None = None,
 ) -> dict[str, Any]:
     """Do what is left to do of a run, write front.json, trials.csv and models/, and return the front.
+
+    With `on_target`, the confirmed networks and the references are measured there in the end, and the front is that of
+    the measured milliseconds.
 
     An interruption at any point loses only the trainings that were under way.
     """
@@ -100,7 +105,8 @@ def run(
         write_trials(study, folder)
     _warn_of_chance(study, classes, display)
     timings = _time(problem, study, confirmed, folder / "models", display)
-    front = compose(problem, study, trainings.ladder, origin, confirmed, timings, curves, about)
+    measured = _measure(problem, study, confirmed, references, on_target, folder / "measured", display)
+    front = compose(problem, study, trainings.ladder, origin, confirmed, timings, measured, curves, about)
     write_front(front, folder)
     return front
 
@@ -227,3 +233,30 @@ def _time(
     display.stage("timing", len(jobs))
     results = evaluate_once(study, InlineExecutor(), jobs, display.advance)
     return {name.removeprefix("timed:"): result for name, result in results.items() if "error" not in result}
+
+
+def _measure(
+    problem: Problem,
+    study: Study,
+    confirmed: Mapping[str, Mapping[str, Any]],
+    references: Mapping[str, Architecture],
+    on_target: OnTarget | None,
+    folder: Path,
+    display: Display,
+) -> dict[str, dict[str, Any]]:
+    """Milliseconds on the target of confirmed networks by key, of references by name; none if it is out of reach."""
+    if on_target is None:
+        return {}
+    trials = {t.user_attrs.get("key"): t for t in study.get_trials(deepcopy=False)}
+    good = [key for key, result in confirmed.items() if "error" not in result]
+    networks = {key: decode(problem.space, trials[key].params) for key in good} | dict(references)
+    display.stage("measuring", 1)
+    try:
+        found = on_target(networks, folder, lambda line: None)
+    except NasError as error:
+        display.message(f"warning: the networks were not measured, their latencies are predicted: {error}")
+        return {}
+    display.advance()
+    if unsettled := len(networks) - len(found):
+        display.message(f"warning: {unsettled} of {len(networks)} networks did not settle, their latency is predicted")
+    return found

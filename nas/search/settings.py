@@ -1,7 +1,7 @@
 """The settings of `python -m nas.search`, as the code below Hydra sees them. Defaults are in conf/search.yaml."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
@@ -58,6 +58,19 @@ class LongSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReachSettings:
+    """How a device of ssh or adb is reached, as in nas.record."""
+
+    host: str | None
+    port: int | None
+    identity: str | None
+    serial: str | None
+    python: str | None
+    perf_test: str | None
+    remote: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutorSettings:
     """Where evaluations run."""
 
@@ -84,6 +97,8 @@ class SearchSettings:
     seed: Annotated[int, Ge(0)]
     workers: Positive | None
     storage: str | None
+    device: Literal["auto", "none", "host", "ssh", "adb"]
+    reach: ReachSettings
     confirm: ConfirmSettings
     references: ReferenceSettings
     data: DataSettings
