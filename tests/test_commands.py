@@ -327,6 +327,9 @@ stages:
 # what is wrong: command, arguments, what the one line must say
 WRONG: dict[str, tuple[str, list[str], str]] = {
     "hardware": ("search", ["hardware=pixel5"], r"unknown hardware.* 'pixel5'; known: .*pixel4"),
+    "device": ("search", ["device=phone"], r"device: .*'auto', 'none', 'host', 'ssh' or 'adb', got 'phone'"),
+    "device without host": ("search", ["device=ssh"], r"device=ssh needs host=…"),
+    "host without device": ("search", ["reach.host=pi"], r"host goes with device=ssh, not with device=host"),
     "configuration": ("search", ["hardware=pixel4:9huge"], r"9huge.*1large_fp32"),
     "space": ("search", ["search_space=huge"], r"unknown search space 'huge'; known: .*separable.*tiny"),
     "space typo": ("search", ["search_space=typo.yaml"], r"typo\.yaml: stage1: unknown key 'kernal'; known: .*kernel"),
@@ -395,7 +398,7 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
     "format": ("predict", ["arch=mobilenet_v2", "format=xml"], r"format: .*'text' or 'json'.*'xml'"),
     "predict hardware": ("predict", ["arch=mobilenet_v2", "hardware=pixel5"], r"unknown hardware.* 'pixel5'"),
     "validate hardware": ("validate", ["hardware=pixel5"], r"unknown hardware.* 'pixel5'"),
-    "validate key": ("validate", ["hardwear=pixel4"], r"unknown setting 'hardwear'; known: hardware"),
+    "validate key": ("validate", ["hardwear=pixel4"], r"unknown setting 'hardwear'; known: format, hardware, rem"),
 }
 
 
@@ -505,7 +508,7 @@ def test_predict_says_when_it_extrapolates(here: Path, monkeypatch: Any, capsys:
 
 
 def test_validate(here: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call(monkeypatch, "validate", "hardware=pixel4") == 0
+    assert call(monkeypatch, "validate", "hardware=pixel4", "store=false") == 0
     text = " ".join(capsys.readouterr().out.split())
     errors = leave_one_out(load_profile("pixel4"))
     assert "pixel4:1large_fp32: each of 18 networks predicted from the others" in text
