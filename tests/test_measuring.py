@@ -5,6 +5,7 @@ Clocks are made up here, so that every disturbance is where a test puts it.
 
 import ast
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -18,10 +19,20 @@ import pytest
 from nas.latency import measuring
 from nas.latency.bundle import LAUNCHER, configuration
 from nas.latency.measuring import runner, timing
-from nas.latency.measuring.figures import LAYER_SHARE, LEAST_RUNS, PASSES, SETTLED, estimate, figures, finished, settled
+from nas.latency.measuring.figures import (
+    LAYER_SHARE,
+    LEAST_RUNS,
+    MOST,
+    PASSES,
+    SETTLED,
+    estimate,
+    figures,
+    finished,
+    settled,
+)
 from nas.latency.measuring.progress import Progress
 from nas.latency.measuring.results import Results
-from nas.latency.measuring.timing import DISTURBED, PATIENCE, Pace, Waiting, burst, profile
+from nas.latency.measuring.timing import DISTURBED, PATIENCE, Cores, Pace, Waiting, burst, profile
 
 SCRIPTS = sorted(Path(measuring.__file__).parent.glob("*.py"))
 
@@ -53,7 +64,7 @@ def made(*values: float, kept: int = LEAST_RUNS) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("kind", PASSES)
 def test_a_model_is_settled_when_enough_bursts_agree(kind: str) -> None:
     enough = PASSES[kind]
-    wide = np.linspace(80, 120, 2 * enough)
+    wide = np.linspace(80, 120, MOST * enough)
     assert settled(made(*[99.9, 100.1] * (enough // 2)), kind)
     assert not settled(made(*[99.9, 100.1] * (enough // 2))[:-1], kind)
     assert not settled(made(*wide), kind)
@@ -251,6 +262,7 @@ class Machine:
         monkeypatch.setattr(runner, "burst", self._burst)
         monkeypatch.setattr(runner, "profile", self._profile)
         monkeypatch.setattr(runner, "pin", lambda cores: [0, 1])
+        monkeypatch.setattr(runner, "Cores", lambda cores: Cores([]))
 
     def _burst(self, path: Path, feed: object, seconds: float, pace: Pace) -> tuple[list[float], list[float]]:
         self.paces.append(pace.least_us)
@@ -318,9 +330,11 @@ def test_a_layer_has_a_shorter_burst_than_a_network(monkeypatch: pytest.MonkeyPa
     assert seconds["0c"] == pytest.approx(LAYER_SHARE * 0.06)
 
 
-def test_what_does_not_settle_gets_up_to_twice_as_many_bursts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_does_not_settle_gets_up_to_three_times_as_many_bursts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     found = measured(Machine(monkeypatch, tmp_path, restless=("0a", "1c")).measure(PLAN), "1t_fp32")
-    assert (found["0a"], found["1c"]) == (2 * PASSES["network"], 2 * PASSES["layer"])
+    assert (found["0a"], found["1c"]) == (MOST * PASSES["network"], MOST * PASSES["layer"])
     assert (found["0b"], found["1b"], found["0c"]) == (PASSES["network"], PASSES["network"], PASSES["layer"])
 
 
@@ -385,3 +399,62 @@ def test_a_torn_last_line_is_cut_and_another_plan_refused(tmp_path: Path) -> Non
     path.write_bytes(whole + b"\n" + whole)
     with pytest.raises(ValueError, match=r"results.jsonl:3: not a row"):
         Results(path, PLAN)
+
+
+class Slow(Pace):
+    """A core whose loop takes 100 us, and as many times that as `times` says at each further probe."""
+
+    def __init__(self, times: list[float]) -> None:
+        super().__init__(100.0)
+        self._times = times
+
+    def probe(self) -> float:
+        return 100.0 * self._times.pop(0)
+
+
+def test_all_cores_are_calm_where_none_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = sorted(os.sched_getaffinity(0))[:1]
+    cores = Cores(here)
+    monkeypatch.setattr(cores, "_paces", {here[0]: Slow([9, 9, 1, *[1.1 * DISTURBED] * 3])})
+    assert cores.calm()  # one of three probes was quick
+    assert not cores.calm()
+    assert sorted(os.sched_getaffinity(0))[:1] == here  # and the thread may go where it could before
+    assert Cores([]).calm()
+
+
+def test_every_core_is_probed_where_it_is() -> None:
+    found = []
+    allowed = os.sched_getaffinity(0)
+
+    class Noting(Pace):
+        def probe(self) -> float:
+            found.append(os.sched_getaffinity(0))
+            return super().probe()
+
+    cores = Cores(sorted(allowed))
+    cores._paces = {core: Noting() for core in cores._paces}
+    cores.calm()
+    assert found == [{core} for core in sorted(allowed) for _ in range(3)]
+    assert os.sched_getaffinity(0) == allowed
+
+
+@pytest.mark.parametrize("calm", [[True, True], [False, True], [True, False]])
+def test_a_burst_counts_where_all_cores_are_calm_before_and_after(
+    calm: list[bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    way = configuration(2, "fp32")
+    plan = {"search_space": "s", "seed": 0, "burst_s": 0.01, "minutes": 1, "configurations": [way], "chunks": []}
+    answers = list(calm)
+
+    class Told(Cores):
+        def calm(self) -> bool:
+            return answers.pop(0)
+
+    monkeypatch.setattr(runner, "open_session", lambda *_, **__: None)
+    monkeypatch.setattr(runner, "feeds", lambda _: {})
+    monkeypatch.setattr(runner, "burst", lambda *_: ([1.0] * 5, [1.0] * 4))
+    results = Results(tmp_path / "results.jsonl", plan)
+    bench = runner.Bench(plan, way, tmp_path, results, Progress(plan, way, []), None, Told([]))
+    bench._burst({"id": "net", "kind": "network"})
+    row = json.loads((tmp_path / "results.jsonl").read_text().splitlines()[-1])
+    assert (row["runs"], row["kept"]) == (5, 4 if all(calm) else 0)

@@ -12,10 +12,11 @@ that time every model once: a model's figures are spread over minutes, so that d
 is a burst: a new session (its memory lies elsewhere each time), a warm-up, then runs for `burst_s` seconds, and at
 least `LEAST_RUNS`. Runs that something disturbed are set aside: those whose threads waited for a core (Linux says so)
 for more than `LOST` of their time, and those before or after which a short loop took over `DISTURBED` times its least
-time, since a virtual machine's neighbour on the same physical core slows it down without any wait. A burst with fewer
-than `LEAST_RUNS` others has no figure. Its figure is the lower quartile of its runs; a model's is the median of its
-bursts' figures, and its spread is 1.4826 times their median absolute deviation, which is a standard deviation where
-they are normal. Models with fewer than `PASSES` figures, or whose median's standard error is above `SETTLED`, get
-further passes, up to twice as many. Last comes a session with ONNX Runtime's profiler, which splits the time over its
-fused kernels.
+time, since a virtual machine's neighbour on the same physical core slows it down without any wait. Where the threads
+take all cores, the loop runs on each of them before and after a burst, and a slow one sets the burst aside. A burst
+with fewer than `LEAST_RUNS` others has no figure. Its figure is the lower quartile of its runs; a model's is the
+median of its bursts' figures, and its spread is 1.4826 times their median absolute deviation, which is a standard
+deviation where they are normal. Models with fewer than `PASSES` figures, or whose median's standard error is above
+`SETTLED`, get further passes, up to three times as many. Last comes a session with ONNX Runtime's profiler, which
+splits the time over its fused kernels.
 """

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 PASSES = {"network": 16, "layer": 4}
+MOST = 3  # times as many bursts a model gets at the most
 LEAST_RUNS, PROFILED_RUNS = 3, 12
 LAYER_SHARE = 0.4  # a layer's burst, relative to a network's
 SETTLED = 0.02
@@ -21,7 +22,7 @@ Row = dict[str, Any]
 
 def finished(bursts: Sequence[Row], kind: str) -> bool:
     """Whether a model of this kind (network or layer) with these bursts needs no further one."""
-    return len(bursts) >= 2 * PASSES[kind] or settled(bursts, kind)
+    return len(bursts) >= MOST * PASSES[kind] or settled(bursts, kind)
 
 
 def settled(bursts: Sequence[Row], kind: str) -> bool:

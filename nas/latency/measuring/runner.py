@@ -17,7 +17,7 @@ from .figures import LAYER_SHARE, PROFILED_RUNS, Row
 from .machine import environment, pin
 from .progress import Progress
 from .results import Results
-from .timing import Pace, burst, feeds, open_session, profile
+from .timing import Cores, Pace, burst, feeds, open_session, profile
 
 
 def main(here: Path) -> None:
@@ -46,7 +46,8 @@ def measure(plan: Row, folder: Path, parent: int | None = None) -> None:
         if progress.next_models():
             about = {**configuration, "cores": cores}
             results.append({"type": "begin", "configuration": configuration["name"], **about, **environment()})
-            Bench(plan, configuration, folder / "models", results, progress, parent).measure()
+            every = cores if 1 < len(cores) <= configuration["threads"] and hasattr(os, "sched_setaffinity") else []
+            Bench(plan, configuration, folder / "models", results, progress, parent, Cores(every)).measure()
             results.append({"type": "end", "configuration": configuration["name"], **about, **environment()})
         else:
             print(progress.line(), flush=True)
@@ -56,12 +57,19 @@ class Bench:
     """One configuration of this machine: how its models are opened, and where their rows go."""
 
     def __init__(
-        self, plan: Row, configuration: Row, models: Path, results: Results, progress: Progress, parent: int | None
+        self,
+        plan: Row,
+        configuration: Row,
+        models: Path,
+        results: Results,
+        progress: Progress,
+        parent: int | None,
+        cores: Cores,
     ) -> None:
         self._name, self._burst_s = configuration["name"], plan["burst_s"]
         self._options = {key: configuration[key] for key in ("threads", "optimization", "spinning")}
         self._models: Path = models / configuration["precision"]
-        self._results, self._progress, self._parent = results, progress, parent
+        self._results, self._progress, self._parent, self._cores = results, progress, parent, cores
         before = [row for rows in progress.bursts.values() for row in rows]
         self._pace = Pace(min((row.get("probe_us", math.inf) for row in before), default=math.inf))
 
@@ -69,6 +77,7 @@ class Bench:
         """Time models as long as there is one to be timed."""
         while models := self._progress.next_models():
             self._pace.learn()
+            self._cores.learn()
             while waiting := self._progress.next_pass(models):
                 for model in waiting:
                     self._burst(model)
@@ -80,7 +89,10 @@ class Bench:
         begun = time.perf_counter()
         session = open_session(self._path(model), **self._options)
         share = 1 if model["kind"] == "network" else LAYER_SHARE
+        calm = self._cores.calm()
         runs, kept = burst(session, feeds(session), share * self._burst_s, self._pace)
+        if not (calm and self._cores.calm()):
+            kept = []
         quantiles = [round(float(value), 5) for value in np.percentile(kept or runs, [0, 25, 50, 75])]
         counts = {"runs": len(runs), "kept": len(kept), "probe_us": round(self._pace.least_us, 2)}
         self._append("burst", model, begun, {"ms": quantiles, **counts})

@@ -7,8 +7,8 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from .figures import LEAST_RUNS
 PATIENCE = 4  # how many times as long a burst may last until it has runs enough
 LOST = 0.01  # share of a run that its threads may have waited for a core
 PROBE_WARMUP, PROBE_LOOPS = 500, 3000  # of the short loop: some 20 to 200 microseconds
+SPINNING_S = 0.003  # ONNX Runtime's threads go on for less than that after a run
 DISTURBED = 1.4  # how many times its least time the short loop may take; a shared core takes 1.6 times as long
 
 
@@ -107,6 +108,40 @@ class Pace:
     def disturbed(self, *probes_us: float) -> bool:
         """Whether one of these probes was slow."""
         return max(probes_us) > DISTURBED * self.least_us
+
+
+class Cores:
+    """The cores of a run that uses them all: its figures are good where none of them has anything else to do."""
+
+    def __init__(self, cores: Sequence[int]) -> None:
+        self._paces = {core: Pace() for core in cores}
+
+    def learn(self) -> None:
+        """Probe every core for a while."""
+        for core, pace in self._paces.items():
+            with _on(core):
+                pace.learn()
+
+    def calm(self) -> bool:
+        """Whether no core is slow just now."""
+        if self._paces:
+            time.sleep(SPINNING_S)
+        slow = False
+        for core, pace in self._paces.items():
+            with _on(core):
+                slow |= pace.disturbed(min(pace.probe() for _ in range(3)))
+        return not slow
+
+
+@contextmanager
+def _on(core: int) -> Iterator[None]:
+    """Keep the calling thread to `core` meanwhile."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 class Waiting:
