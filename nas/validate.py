@@ -112,6 +112,8 @@ def _print(profile: HardwareProfile, found: Mapping[str, Validation], fresh: Rem
         tail = f"; {unsettled} more did not settle" if unsettled else ""
         counted = count.get("measured_now", 0)
         lines.append(f"measured now: {counted} fresh networks of {fresh.search_space}, seed {fresh.seed}{tail}")
+        if "measured_now" in found:
+            lines.append(_pace(fresh, found["measured_now"]))
     table = Table()
     table.add_column("measure")
     for role in found:
@@ -120,6 +122,16 @@ def _print(profile: HardwareProfile, found: Mapping[str, Validation], fresh: Rem
         table.add_row(name, *(show(validation.table).replace("nan", "–") for validation in found.values()))
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
     console.print(table)
+
+
+def _pace(fresh: Remeasured, validation: Validation) -> str:
+    """How fast the host is now, and what the error is beyond that."""
+    errors = [abs(100 * (row.predicted * fresh.pace / row.measured - 1)) for row in validation.networks]
+    share = 100 * sum(error <= 5 for error in errors) / len(errors)
+    return (
+        f"this host now: {fresh.known} networks of the profile took {fresh.pace:.3f} times as long as when recorded; "
+        f"with that taken out, MAPE {sum(errors) / len(errors):.1f} %, {share:.0f} % within 5 %"
+    )
 
 
 def _store(profile: HardwareProfile, folder: Path, found: Mapping[str, Validation], fresh: Remeasured | None) -> None:

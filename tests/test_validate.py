@@ -368,7 +368,9 @@ def test_networks_are_measured_now_and_kept(here: Path, monkeypatch: Any, capsys
     remeasure(monkeypatch, *AGAIN)
     captured = capsys.readouterr()
     text = " ".join(captured.out.split())
-    assert re.search(r"measured now: [1-4] fresh networks of tiny, seed 0(; [1-3] more did not settle)? ┏", text)
+    assert re.search(r"measured now: [1-4] fresh networks of tiny, seed 0(; [1-3] more did not settle)? this host", text)
+    assert re.search(r"this host now: [1-4] networks of the profile took [\d.]+ times as long as when recorded; with", text)
+    assert re.search(r"with that taken out, MAPE [\d.]+ %, \d+ % within 5 % ┏", text)
     assert "left out ┃ kept back ┃ measured now" in text
     assert re.search(r"^1t_fp32: \d+ of \d+ s: ", captured.err, re.MULTILINE)
     entry = stored(here / "box")["1t_fp32"]
@@ -380,6 +382,8 @@ def test_networks_are_measured_now_and_kept(here: Path, monkeypatch: Any, capsys
     facts = entry["remeasured"]
     assert (facts["drawn"], facts["search_space"], facts["seed"]) == (4, "tiny", 0)
     assert facts["runtime_version"] == environment()["runtime_version"]
+    assert 1 <= facts["known"] <= 4
+    assert facts["pace"] > 0
     assert os.listdir(here / "runs") == []  # the next time everything is measured anew
 
     # without remeasure they stay, and are not shown

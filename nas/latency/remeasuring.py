@@ -1,7 +1,11 @@
-"""Measuring anew, on the host that a profile was recorded on: networks it has never seen, drawn from its space."""
+"""Measuring anew, on the host that a profile was recorded on: networks it has never seen, drawn from its space.
+
+Among them some networks of the profile are measured again, since the host itself may be slower or faster now than when
+it was recorded (another virtual machine on its caches, another temperature): no model of layers can know that.
+"""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +27,16 @@ from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
 
 _DRAWS = 100  # of networks drawn at the most, for each that is wanted
+_KNOWN = 10  # networks of the profile that are measured again
 _WARM_UP = 1.3  # seconds of measuring, for each of bursts
 
 
 @dataclass(frozen=True, slots=True)
 class Remeasured:
-    """Fresh networks and their times. `drawn` counts those that did not settle, too, which `rows` lacks."""
+    """Fresh networks and their times. `drawn` counts those that did not settle, too, which `rows` lacks.
+
+    `pace`: the median of milliseconds now over those recorded, of `known` networks of the profile measured among them.
+    """
 
     rows: tuple[Measurement, ...]
     drawn: int
@@ -36,13 +44,19 @@ class Remeasured:
     seed: int
     date: str
     runtime_version: str
+    pace: float
+    known: int
 
 
 @dataclass(frozen=True, slots=True)
 class Remeasuring:
-    """What is to be measured: `planned` is a plan as nas.record's, `work` the folder in which it is resumed."""
+    """What is to be measured: `planned` is a plan as nas.record's, `work` the folder in which it is resumed.
+
+    `known`: recorded milliseconds, by name, of the planned networks that the profile holds.
+    """
 
     planned: dict[str, Any]
+    known: dict[str, float]
     work: Path
     runtime_version: str
 
@@ -73,16 +87,18 @@ def remeasuring(profile: HardwareProfile, folder: Path, count: int, seed: int, s
     burst_s = burst_seconds(max(float(recorded["minutes"]), 0.01))
     cores = None if profile.cores == "all" else tuple(int(core) for core in profile.cores.split(","))
     options = {key: recorded[key] for key in ("optimization", "spinning")}
+    known = _spread(profile.measurements, min(_KNOWN, count))
+    chunk = [*fresh_networks(profile, space, count, seed), *(row.architecture for row in known)]
     planned = {
         "search_space": space.name,
         "seed": seed,
-        "minutes": count * PASSES["network"] * _WARM_UP * burst_s / 60,
+        "minutes": len(chunk) * PASSES["network"] * _WARM_UP * burst_s / 60,
         "burst_s": burst_s,
         "configurations": [{**configuration(profile.threads, profile.precision, cores), **options}],
-        "chunks": [[_entry(arch) for arch in fresh_networks(profile, space, count, seed)]],
+        "chunks": [[_entry(arch) for arch in chunk]],
     }
     work = Path("runs", f"validate-{profile.name}-{profile.configuration}")
-    return Remeasuring(planned, work, here["runtime_version"])
+    return Remeasuring(planned, {row.architecture.key: row.ms for row in known}, work, here["runtime_version"])
 
 
 def fresh_networks(profile: HardwareProfile, space: SearchSpace, count: int, seed: int) -> list[Architecture]:
@@ -125,14 +141,16 @@ def measure_again(plan: Remeasuring, report: Callable[[str], None]) -> Remeasure
             float(times[entry["id"]]["spread_ms"]),
         )
         for entry in chunk
-        if entry["id"] in times
+        if entry["id"] in times and entry["id"] not in plan.known
     )
-    if not rows:
+    known = [float(times[key]["mean_ms"]) / ms for key, ms in plan.known.items() if key in times]
+    drawn = len(chunk) - len(plan.known)
+    if not rows or not known:
         discard(plan)
-        raise ProfileError(f"none of {len(chunk)} networks settled: measure again, with less else running")
+        raise ProfileError(f"too few of {len(chunk)} networks settled: measure again, with less else running")
     facts = recording.settings["recorded"]
     about = (facts["search_space"], facts["seed"], facts["date"], facts["runtime_version"])
-    return Remeasured(rows, len(chunk), *about)
+    return Remeasured(rows, drawn, *about, float(np.median(known)), len(known))
 
 
 def discard(plan: Remeasuring) -> None:
@@ -143,6 +161,12 @@ def discard(plan: Remeasuring) -> None:
 def recorded_facts(folder: Path, configuration: str) -> dict[str, Any]:
     """What nas.record noted of a configuration; {} where it was not recorded."""
     return dict(read_profile_yaml(folder / "profile.yaml")["configurations"][configuration].get("recorded") or {})
+
+
+def _spread(rows: Sequence[Measurement], count: int) -> list[Measurement]:
+    """`count` of `rows`, from the fastest to the slowest in equal steps of rank."""
+    ordered = sorted(rows, key=lambda row: row.ms)
+    return [ordered[round(place)] for place in np.linspace(0, len(ordered) - 1, min(count, len(ordered)))]
 
 
 def _entry(arch: Architecture) -> dict[str, str]:
