@@ -238,3 +238,13 @@ def test_the_bounds_hold_for_every_network() -> None:
         assert bounded(arch) <= bounded.high(arch) * (1 + 1e-9)
         assert bounded(arch) == latency(arch, profile).ms
         assert cost(arch).macs > 0
+
+
+def test_grey_images_and_fewer_classes_are_less_of_the_same_work() -> None:
+    grey = SEPARABLE.with_data(1, 10)
+    archs = [grey.architecture(row) for row in grey.sample(np.random.default_rng(4), 30)]
+    found = [latency(arch, DEVICES["plain"]) for arch in archs]
+    truth = [sum(plain(layer) for layer in layers(arch)) for arch in archs]
+    errors = [abs(each.ms / ms - 1) for each, ms in zip(found, truth, strict=True)]
+    assert np.mean(errors) < 0.03
+    assert max(errors) < 0.1

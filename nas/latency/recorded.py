@@ -74,9 +74,10 @@ def roofline_terms(layer: Layer) -> Array:
         read, weights = pixels * depth * (sets + (rest > 0)), depth * blocks * _BLOCK
         terms = (pixels * depth * sets * _SET, *part, sums, read, weights, clamped, calls)
     elif layer.op in ("conv", "depthwise"):  # a row's ends, where the window hangs over, cost more than its middle
-        rows, read = layer.out_size * blocks * _BLOCK, layer.in_size**2 * depth
+        inputs = layer.in_channels // layer.groups  # for one output: those of a stem, which may be grey
+        rows, read = layer.out_size * blocks * _BLOCK, layer.in_size**2 * (depth if layer.op == "depthwise" else inputs)
         ragged = written * (layer.out_channels % _BLOCK > 0)  # int8 kernels are slow where a block is not full
-        terms = (written, rows, blocks * _BLOCK, read, clamped, ragged, pixels, calls)
+        terms = (written * inputs, rows * inputs, blocks * _BLOCK * inputs, read, clamped, ragged, pixels, calls)
     elif layer.op == "linear":
         terms = (layer.in_channels * layer.out_channels, layer.in_channels + layer.out_channels, calls)
     else:
