@@ -368,8 +368,12 @@ def test_networks_are_measured_now_and_kept(here: Path, monkeypatch: Any, capsys
     remeasure(monkeypatch, *AGAIN)
     captured = capsys.readouterr()
     text = " ".join(captured.out.split())
-    assert re.search(r"measured now: [1-4] fresh networks of tiny, seed 0(; [1-3] more did not settle)? this host", text)
-    assert re.search(r"this host now: [1-4] networks of the profile took [\d.]+ times as long as when recorded; with", text)
+    assert re.search(
+        r"measured now: [1-4] fresh networks of tiny, seed 0(; [1-3] more did not settle)? this host", text
+    )
+    assert re.search(
+        r"this host now: [1-4] networks of the profile took [\d.]+ times as long as when recorded; with", text
+    )
     assert re.search(r"with that taken out, MAPE [\d.]+ %, \d+ % within 5 % ┏", text)
     assert "left out ┃ kept back ┃ measured now" in text
     assert re.search(r"^1t_fp32: \d+ of \d+ s: ", captured.err, re.MULTILINE)
