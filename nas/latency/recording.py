@@ -224,7 +224,7 @@ def _settings(header: Row, rows: list[Row], unsettled: int) -> Row:
     begun, ended = ([row for row in rows if row["type"] == kind] for kind in ("begin", "end"))
     first = begun[0]
     return {
-        "cores": "all" if len(first["cores"]) == first["logical_cores"] else ", ".join(map(str, first["cores"])),
+        "cores": "all" if first["cores"] == [*range(first["logical_cores"])] else ", ".join(map(str, first["cores"])),
         "threads": first["threads"],
         "precision": first["precision"],
         "recorded": {
