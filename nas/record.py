@@ -11,13 +11,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from nas.commandline import Invocation, command
-from nas.errors import ConfigError, RunError
-from nas.latency.bundle import configuration, plan, write_bundle, zip_bundle
+from nas.errors import ConfigError
+from nas.latency.bundle import configuration, locked, plan, write_bundle, zip_bundle
 from nas.latency.devices import Target, device
 from nas.latency.fewshot import few_shot, read_rows, write_few_shot
 from nas.latency.recording import Recording, make_folder, read_results, recorded_profile, write_profile
@@ -113,7 +112,7 @@ def main(settings: RecordSettings, _: Invocation) -> None:
         return
     make_folder(folder)
     work = Path("runs", f"record-{folder.name}")
-    with _locked(work):
+    with locked(work, "nas.record"):
         console = Console()
         console.print("writing the networks to measure …")
         write_bundle(work, planned)
@@ -191,24 +190,6 @@ def _advise(folder: Path) -> None:
 def _chosen(recordings: Mapping[str, Recording], planned: dict[str, Any]) -> dict[str, Recording]:
     """Those of `recordings` that this command asked for."""
     return {entry["name"]: recordings[entry["name"]] for entry in planned["configurations"]}
-
-
-@contextmanager
-def _locked(work: Path) -> Iterator[None]:
-    """Make the folder, and keep other commands from measuring in it."""
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot write the folder {work}: {error.strerror}") from None
-    lock = FileLock(work / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise RunError(f"another nas.record is measuring in {work}; wait for it, or stop it") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -7,10 +7,13 @@ the models and adds rows to `results.jsonl` (measuring/__init__.py says how).
 import json
 import os
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from nas.errors import ArchitectureError, NasError, ProfileError
+from filelock import FileLock, Timeout
+
+from nas.errors import ArchitectureError, NasError, ProfileError, RunError
 from nas.latency import measuring
 from nas.latency.design import Planned, burst_seconds, chunks, enough_chunks
 from nas.latency.graph import layer_graph, network_graph
@@ -134,3 +137,25 @@ def zip_bundle(folder: Path, archive: Path, name: str) -> None:
             if path.suffix in (".onnx", ".py", ".json"):
                 bundle.write(path, path.relative_to(folder))
     os.replace(part, archive)
+
+
+@contextmanager
+def locked(work: Path, command: str) -> Iterator[None]:
+    """Make the folder `work`, and keep other runs of `command` from measuring in it meanwhile.
+
+    Raises:
+        RunError: it cannot be written, or another run measures in it.
+    """
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot write the folder {work}: {error.strerror}") from None
+    lock = FileLock(work / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(f"another {command} is measuring in {work}; wait for it, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()

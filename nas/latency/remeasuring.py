@@ -5,17 +5,15 @@ it was recorded (another virtual machine on its caches, another temperature): no
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from nas.errors import ProfileError, RunError
-from nas.latency.bundle import configuration, write_bundle
+from nas.errors import ProfileError
+from nas.latency.bundle import configuration, locked, write_bundle
 from nas.latency.design import burst_seconds
 from nas.latency.devices import run_here
 from nas.latency.measuring.figures import PASSES
@@ -128,7 +126,7 @@ def measure_again(plan: Remeasuring, report: Callable[[str], None]) -> Remeasure
         ProfileError: none of the networks settled.
     """
     (chunk,), (settings,) = plan.planned["chunks"], plan.planned["configurations"]
-    with _locked(plan.work):
+    with locked(plan.work, "nas.validate"):
         write_bundle(plan.work, plan.planned)
         run_here(plan.work, report)
         recording = read_results(plan.work / "results.jsonl")[settings["name"]]
@@ -171,21 +169,3 @@ def _spread(rows: Sequence[Measurement], count: int) -> list[Measurement]:
 
 def _entry(arch: Architecture) -> dict[str, str]:
     return {"id": arch.key, "role": "validate", "kind": "network", "notation": arch.notation}
-
-
-@contextmanager
-def _locked(work: Path) -> Iterator[None]:
-    """Make the folder, and keep other commands from measuring in it."""
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot write the folder {work}: {error.strerror}") from None
-    lock = FileLock(work / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise RunError(f"another nas.validate is measuring in {work}; wait for it, or stop it") from None
-    try:
-        yield
-    finally:
-        lock.release()
