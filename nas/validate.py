@@ -12,7 +12,7 @@ from rich.table import Table
 
 from nas.commandline import Invocation, command
 from nas.errors import ConfigError, ProfileError
-from nas.latency.profile import HardwareProfile, Measurement, known_profiles, load_profile, read_profile_yaml
+from nas.latency.profile import HardwareProfile, Measurement, load_profile, profile_folder, read_profile_yaml
 from nas.latency.remeasuring import Remeasured, discard, measure_again, recorded_facts, remeasuring
 from nas.latency.validation import ErrorTable, Validation, predictable, validate_kept_back, validate_left_out
 from nas.latency.validation_file import (
@@ -62,7 +62,7 @@ class ValidateSettings:
 
 def main(settings: ValidateSettings, _: Invocation) -> None:
     """Print the error tables, beside what counting alone would give, and store them in the profile's folder."""
-    profile, folder = load_profile(settings.hardware), _folder(settings.hardware)
+    profile, folder = load_profile(settings.hardware), profile_folder(settings.hardware)[0]
     fresh, plan = None, None
     if settings.remeasure:
         plan = remeasuring(profile, folder, settings.remeasure, settings.seed, settings.search_space)
@@ -82,12 +82,6 @@ def main(settings: ValidateSettings, _: Invocation) -> None:
         _store(profile, folder, found, fresh)
     if plan:
         discard(plan)
-
-
-def _folder(hardware: str) -> Path:
-    """Where `load_profile` finds `hardware`."""
-    name = hardware.rpartition(":")[0] if ":" in hardware and not Path(hardware).is_dir() else hardware
-    return known_profiles().get(name) or Path(name).expanduser()
 
 
 def _unseen(profile: HardwareProfile, role: str, rows: tuple[Measurement, ...]) -> dict[str, Validation]:

@@ -20,7 +20,7 @@ from nas.latency.graph import layer_graph, network_graph
 from nas.latency.measuring.figures import Row
 from nas.latency.measuring.progress import Progress
 from nas.latency.measuring.results import Results
-from nas.latency.profile import ROLES, layer_cells, read_layer
+from nas.latency.profile import ROLES, HardwareProfile, layer_cells, read_layer
 from nas.resources import names, replace_file
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer
@@ -63,6 +63,16 @@ def configuration(threads: int, precision: str, cores: tuple[int, ...] | None = 
     suffix = "" if cores is None else f"_cores{'-'.join(map(str, cores))}"
     options = {"cores": None if cores is None else list(cores), "optimization": "all", "spinning": True}
     return {"name": f"{threads}t_{precision}{suffix}", "threads": threads, "precision": precision, **options}
+
+
+def validated(archs: Iterable[Architecture]) -> list[Row]:
+    """A plan's chunk of whole networks that are kept from any fit."""
+    return [_entry(Planned(arch.key, "validate", arch)) for arch in archs]
+
+
+def recorded_cores(profile: HardwareProfile) -> tuple[int, ...] | None:
+    """The cores that a recorded profile was kept to; None: all."""
+    return None if profile.cores == "all" else tuple(int(core) for core in profile.cores.split(","))
 
 
 def write_bundle(folder: Path, planned: Row) -> None:

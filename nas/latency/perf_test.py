@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from nas.latency.bundle import open_results
-from nas.latency.measuring.figures import LAYER_SHARE, LEAST_RUNS, PROFILED_RUNS, Row
+from nas.latency.measuring.figures import LAYER_SHARE, LEAST_RUNS, PROFILED_RUNS, Row, kernels
 from nas.latency.measuring.progress import Progress
 from nas.latency.measuring.results import Results
 from nas.latency.remote import Link, Report, models, place, send
@@ -98,13 +98,8 @@ class Bench:
         begun = time.perf_counter()
         runs = PROFILED_RUNS + _PROFILE_WARMUP
         events = json.loads(self._run(model, runs, "profile_*.json", "-p profile"))
-        times: dict[tuple[str, str], list[float]] = {}
-        for event in (event for event in events if event.get("cat") == "Node"):
-            name, _, kind = event["name"].rpartition("_kernel_")
-            if kind == "time":
-                times.setdefault((name, event["args"]["op_name"]), []).append(event["dur"] / 1e3)
-        kernels = [[*key, round(float(np.percentile(ms[_PROFILE_WARMUP:], 25)), 4)] for key, ms in times.items()]
-        self._append("profile", id=model["id"], model=model, kernels=kernels, seconds=time.perf_counter() - begun)
+        found = kernels(events, slice(_PROFILE_WARMUP, None))
+        self._append("profile", id=model["id"], model=model, kernels=found, seconds=time.perf_counter() - begun)
 
     def _run(self, model: Row, runs: int, output: str, more: str) -> str:
         """Run a model there; what it writes to the file `output`."""

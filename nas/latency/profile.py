@@ -137,6 +137,16 @@ def load_profile(name_or_path: str | Path) -> HardwareProfile:
     Raises:
         ProfileError: no such profile or configuration, or a file of it is wrong; the message names the place.
     """
+    folder, configuration = profile_folder(name_or_path)
+    return _load(folder.resolve(), configuration, _stamp(folder))
+
+
+def profile_folder(name_or_path: str | Path) -> tuple[Path, str]:
+    """The folder that `load_profile` reads, and the configuration, empty for the default.
+
+    Raises:
+        ProfileError: no such profile.
+    """
     text = str(name_or_path)
     known = known_profiles()
     name, _, configuration = text.rpartition(":") if ":" in text and not Path(text).is_dir() else (text, "", "")
@@ -145,7 +155,7 @@ def load_profile(name_or_path: str | Path) -> HardwareProfile:
         raise ProfileError(f"unknown hardware {name!r}; known: {names(known)}. A path to a profile folder works too")
     if not (folder / "profile.yaml").is_file():
         raise ProfileError(f"{folder} is not a profile folder: it has no profile.yaml")
-    return _load(folder.resolve(), configuration, _stamp(folder))
+    return folder, configuration
 
 
 @lru_cache(maxsize=32)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nas.errors import ProfileError
-from nas.latency.bundle import configuration, locked, write_bundle
+from nas.latency.bundle import configuration, locked, recorded_cores, validated, write_bundle
 from nas.latency.design import burst_seconds
 from nas.latency.devices import run_here
 from nas.latency.measuring.figures import PASSES
@@ -83,7 +83,6 @@ def remeasuring(profile: HardwareProfile, folder: Path, count: int, seed: int, s
         )
     space = load_space(search_space or recorded["search_space"])
     burst_s = burst_seconds(max(float(recorded["minutes"]), 0.01))
-    cores = None if profile.cores == "all" else tuple(int(core) for core in profile.cores.split(","))
     options = {key: recorded[key] for key in ("optimization", "spinning")}
     known = _spread(profile.measurements, min(_KNOWN, count))
     chunk = [*fresh_networks(profile, space, count, seed), *(row.architecture for row in known)]
@@ -92,8 +91,8 @@ def remeasuring(profile: HardwareProfile, folder: Path, count: int, seed: int, s
         "seed": seed,
         "minutes": len(chunk) * PASSES["network"] * _WARM_UP * burst_s / 60,
         "burst_s": burst_s,
-        "configurations": [{**configuration(profile.threads, profile.precision, cores), **options}],
-        "chunks": [[_entry(arch) for arch in chunk]],
+        "configurations": [{**configuration(profile.threads, profile.precision, recorded_cores(profile)), **options}],
+        "chunks": [validated(chunk)],
     }
     work = Path("runs", f"validate-{profile.name}-{profile.configuration}")
     return Remeasuring(planned, {row.architecture.key: row.ms for row in known}, work, here["runtime_version"])
@@ -165,7 +164,3 @@ def _spread(rows: Sequence[Measurement], count: int) -> list[Measurement]:
     """`count` of `rows`, from the fastest to the slowest in equal steps of rank."""
     ordered = sorted(rows, key=lambda row: row.ms)
     return [ordered[round(place)] for place in np.linspace(0, len(ordered) - 1, min(count, len(ordered)))]
-
-
-def _entry(arch: Architecture) -> dict[str, str]:
-    return {"id": arch.key, "role": "validate", "kind": "network", "notation": arch.notation}

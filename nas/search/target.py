@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import ConfigError
-from nas.latency.bundle import configuration, write_bundle
+from nas.latency.bundle import configuration, recorded_cores, validated, write_bundle
 from nas.latency.design import burst_seconds
 from nas.latency.devices import Target, device
 from nas.latency.graph import PRECISIONS
@@ -44,20 +44,15 @@ class OnTarget:
         Raises:
             NasError: the device cannot be reached or lacks something, or the measuring failed.
         """
-        own = self.profile.source == SOURCE and self.profile.cores != "all"
-        cores = tuple(int(core) for core in self.profile.cores.split(",")) if own else None
+        cores = recorded_cores(self.profile) if self.profile.source == SOURCE else None
         way = configuration(self.profile.threads, self.profile.precision, cores)
-        entries = [
-            {"id": arch.key, "role": "validate", "kind": "network", "notation": arch.notation}
-            for arch in dict.fromkeys(networks.values())
-        ]
         planned = {
             "search_space": "confirmed networks",
             "seed": 0,
             "minutes": _LONG,
             "burst_s": burst_seconds(_LONG),
             "configurations": [way],
-            "chunks": [entries],
+            "chunks": [validated(dict.fromkeys(networks.values()))],
         }
         write_bundle(folder, planned)
         device(self.target, f"search-{self.profile.name}")(folder, report)

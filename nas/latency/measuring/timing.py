@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from .figures import LEAST_RUNS
+from .figures import LEAST_RUNS, kernels
 
 PATIENCE = 4  # how many times as long a burst may last until it has runs enough
 LOST = 0.01  # share of a run that its threads may have waited for a core
@@ -184,10 +184,4 @@ def profile(path: Path, runs: int, pace: Pace, **options: Any) -> list[tuple[str
             if len(calm) == runs:
                 break
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    times: dict[tuple[str, str], list[float]] = {}
-    for event in (event for event in events if event.get("cat") == "Node"):
-        name, _, kind = event["name"].rpartition("_kernel_")
-        if kind == "time":
-            times.setdefault((name, event["args"]["op_name"]), []).append(event["dur"] / 1e3)
-    chosen = calm if len(calm) >= LEAST_RUNS else slice(2, None)
-    return [(*key, round(float(np.percentile(np.array(ms)[chosen], 25)), 4)) for key, ms in times.items()]
+    return kernels(events, calm if len(calm) >= LEAST_RUNS else slice(2, None))
