@@ -1,0 +1,94 @@
+"""How many points of accuracy a front has over MobileNet's width curves at equal latency.
+
+    python -m benchmarks.front_gain RUN
+
+RUN is the folder of a finished search, whose reference networks were trained by the recipe, for the epochs and at the
+pixels of the confirmed ones. At each reference network's latency stands the front's best member that is no slower.
+Between the networks of a curve, accuracy is linear in the logarithm of the latency, the curve's and the front's alike;
+the mean over the curve's range of latency weighs all ratios of latency equally.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.report.run_folder import read_front
+
+Curve = NDArray[np.float64]
+"""Networks by latency: rows (ln ms, accuracy in points)."""
+
+STEPS = 1001
+
+
+def curve(networks: Sequence[tuple[float, float]]) -> Curve:
+    """The networks, each (ms, accuracy in 0..1), as a curve."""
+    return np.array(sorted((np.log(ms), 100 * accuracy) for ms, accuracy in networks))
+
+
+def best(front: Curve) -> Curve:
+    """`front` without members that a faster one beats: accuracy rises along what is left."""
+    accuracies = front[:, 1]
+    return front[accuracies > np.concatenate([[-np.inf], np.maximum.accumulate(accuracies)[:-1]])]
+
+
+def at(front: Curve, where: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Accuracy at `where` (ln ms): of the best member no slower; NaN where all are slower."""
+    index = np.searchsorted(front[:, 0], where, side="right") - 1
+    return np.where(index >= 0, front[np.maximum(index, 0), 1], np.nan)
+
+
+def mean_gain(front: Curve, reference: Curve) -> float:
+    """Mean over the reference's range of front minus reference, both linear in ln ms; the front level beyond its end.
+
+    From the front's fastest member on; NaN where all of it is slower than the reference's networks.
+    """
+    low, high = max(reference[0, 0], front[0, 0]), reference[-1, 0]
+    if not low < high:
+        return float("nan")
+    where = np.linspace(low, high, STEPS)
+    return float(np.mean(np.interp(where, *front.T) - np.interp(where, *reference.T)))
+
+
+def families(references: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The reference networks by family, in their order."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for network in references:
+        found.setdefault(str(network["name"]).split("_w")[0], []).append(network)
+    return found
+
+
+def report(front: Mapping[str, Any]) -> str:
+    """A Markdown table of reference networks beside the front's members, and the mean gain over each curve."""
+    ours = best(curve([(entry["latency_ms"]["value"], entry["accuracy"]["value"]) for entry in front["front"]]))
+    lines = ["| network | ms | accuracy | front, no slower | gain |", "|---|---|---|---|---|"]
+    means = []
+    for family, networks in families(front["references"]).items():
+        networks = sorted(networks, key=lambda network: float(network["latency_ms"]))
+        theirs = curve([(network["latency_ms"], network["accuracy"]) for network in networks])
+        found = at(ours, theirs[:, 0])
+        gains = found - theirs[:, 1]
+        for network, accuracy, member, gain in zip(networks, theirs[:, 1], found, gains, strict=True):
+            lines.append(
+                f"| {network['name']} | {network['latency_ms']:.2f} | {accuracy:.1f} | {member:.1f} | {gain:+.1f} |"
+            )
+        matched = gains[~np.isnan(gains)]
+        if not len(matched):
+            means.append(f"{family}: no member of the front is as fast")
+            continue
+        over = f"{mean_gain(ours, theirs):+.1f} in the mean over its range" if len(networks) > 1 else "one network"
+        means.append(f"{family}: {matched.mean():+.1f} points at its networks' latencies ({len(matched)}), {over}")
+    return "\n".join([*lines, "", *means])
+
+
+def main() -> None:
+    """Print the table of a run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="folder of a finished search")
+    print(report(read_front(parser.parse_args().run)))
+
+
+if __name__ == "__main__":
+    main()
