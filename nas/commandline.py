@@ -13,6 +13,7 @@ import shlex
 import shutil
 import sys
 import traceback
+import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -111,14 +112,31 @@ def parse(config: DictConfig, settings: type[Settings]) -> Settings:
     container = typing.cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     values = {_field(key): value for key, value in container.items()}
     _reject_unknown("", values, settings)
+    for field, hint in typing.get_type_hints(settings).items():
+        if (chosen := _alternative(hint, values.get(field))) is not hint:
+            values[field] = _validated(f"{_key(field)}.", values[field], chosen)
+    return _validated("", values, settings)
+
+
+def _validated(where: str, values: Any, settings: type[Settings]) -> Settings:
     try:
         return TypeAdapter(settings).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         parts = [str(part) for part in first["loc"]]
-        where = ".".join(_key(part) for part in parts if not part.startswith(_KINDS))
+        inside = ".".join(_key(part) for part in parts if not part.startswith(_KINDS))
         problem = first["msg"][0].lower() + first["msg"][1:]
-        raise ConfigError(f"{where}: {problem}, got {first['input']!r}") from None
+        raise ConfigError(f"{where}{inside}: {problem}, got {first['input']!r}") from None
+
+
+def _alternative(hint: Any, value: Any) -> Any:
+    """Of a union of dataclasses the one with the `name` that `value` gives; anything else as it is."""
+    if isinstance(hint, types.UnionType) and isinstance(value, Mapping):
+        for option in typing.get_args(hint):
+            named = typing.get_type_hints(option).get("name") if dataclasses.is_dataclass(option) else None
+            if value.get("name") in typing.get_args(named):
+                return option
+    return hint
 
 
 def _field(key: str) -> str:
@@ -164,8 +182,9 @@ def _reject_unknown(where: str, values: Mapping[str, Any], settings: Any) -> Non
             raise ConfigError(
                 f"unknown setting {where + key!r}; known: {names(where + _key(known) for known in hints)}"
             )
-        if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
-            _reject_unknown(f"{where}{key}.", value, hints[key])
+        inner = _alternative(hints[key], value)
+        if dataclasses.is_dataclass(inner) and isinstance(value, Mapping):
+            _reject_unknown(f"{where}{key}.", value, inner)
 
 
 def _hydra_message(error: HydraException, settings: Any) -> str:
@@ -174,7 +193,8 @@ def _hydra_message(error: HydraException, settings: Any) -> str:
     unknown = re.search(r"Could not override '([^'@]*)", text)
     if unknown:
         group = unknown[1].partition(".")[0]
-        if "." in unknown[1] and typing.get_origin(typing.get_type_hints(settings).get(group)) is dict:
+        hint = typing.get_type_hints(settings).get(group)
+        if "." in unknown[1] and (typing.get_origin(hint) is dict or isinstance(hint, types.UnionType)):
             return (
                 f"the chosen {group} has no option {unknown[1]!r}; conf/{group} holds the others, {group}=NAME chooses"
             )
