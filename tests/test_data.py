@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nas.errors import ConfigError, DataError, NasError, RunError
-from nas.training import decode
-from nas.training.data import Batch, ImageData, augment
-from nas.training.decode import decode_file, decode_files, square
+from nas.training import decode as decoding
+from nas.training.augment import augment, mixup
+from nas.training.data import Batch, ImageData, normalise
+from nas.training.decode import decode_all, square
 from nas.training.folders import list_images
-from nas.training.images import SPLITS, Images, Skipped, Split, channel_statistics, open_saved, save
-from nas.training.sources import SOURCES, DataSettings, load_digits_images, prepare, split_files
+from nas.training.images import SPLITS, Images, Skipped, Split, channel_statistics, imbalance, open_saved, save
+from nas.training.sources import SOURCES, DataSettings, describe, prepare
+from nas.training.sources.digits import load_digits_images
+from nas.training.sources.parts import split_catalogue
 from nas.training.splits import carve, choose
 
 RED = (200, 30, 30)
@@ -36,6 +41,14 @@ def write_classes(folder: Path, counts: dict[str, int], size: tuple[int, int] = 
 
 def from_folder(path: Path, **changes: Any) -> DataSettings:
     return DataSettings(source="imagefolder", path=str(path), **changes)
+
+
+def split_paths(settings: DataSettings, seed: int = 0) -> dict[str, list[Path]]:
+    """The files of each split of an image folder."""
+    catalogue = SOURCES["imagefolder"](settings)
+    read = catalogue.open()
+    parts = split_catalogue(catalogue, settings, seed).items()
+    return {name: [Path(str(read(part.origin, i))) for i in part.indices] for name, part in parts}
 
 
 def pixel_sets(images: Images) -> list[set[bytes]]:
@@ -94,11 +107,11 @@ def test_every_mode_is_read_as_rgb_and_as_grey(name: str, tmp_path: Path) -> Non
     image, options, suffix, expected = MODES[name]
     path = tmp_path / f"image{suffix}"
     image.save(path, **options)
-    rgb = decode_file(path, 6, 3)
+    rgb = decoding.decode(path, 6, 3)
     assert rgb.shape == (3, 6, 6)
     assert rgb.dtype == np.uint8
     np.testing.assert_allclose(rgb.mean(axis=(1, 2)), expected, atol=6)
-    grey = decode_file(path, 6, 1)
+    grey = decoding.decode(path, 6, 1)
     assert grey.shape == (1, 6, 6)
     luma = 0.299 * expected[0] + 0.587 * expected[1] + 0.114 * expected[2]
     np.testing.assert_allclose(grey.mean(), luma, atol=6)
@@ -116,7 +129,7 @@ def test_alpha_is_laid_on_white() -> None:
 def test_16_bit_is_scaled_and_not_clipped(high: int, tmp_path: Path) -> None:
     ramp = np.linspace(0, high, 64).astype(np.uint16).reshape(8, 8)
     Image.fromarray(ramp).save(tmp_path / "ramp.png")
-    pixels = decode_file(tmp_path / "ramp.png", 8, 1)[0]
+    pixels = decoding.decode(tmp_path / "ramp.png", 8, 1)[0]
     np.testing.assert_array_equal(pixels, np.rint(ramp / 257))
 
 
@@ -138,7 +151,7 @@ def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise to show
     image.save(tmp_path / "turned.png", exif=exif)
-    pixels = decode_file(tmp_path / "turned.png", 16, 1)[0]
+    pixels = decoding.decode(tmp_path / "turned.png", 16, 1)[0]
     assert (pixels[:8] == 255).all()
     assert (pixels[8:] == 0).all()
 
@@ -146,7 +159,7 @@ def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
 def test_animation_gives_its_first_frame(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, (0, 0, 255))]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    np.testing.assert_allclose(decode_file(tmp_path / "a.gif", 8, 3).mean(axis=(1, 2)), RED, atol=6)
+    np.testing.assert_allclose(decoding.decode(tmp_path / "a.gif", 8, 3).mean(axis=(1, 2)), RED, atol=6)
 
 
 @settings(max_examples=40, deadline=None)
@@ -168,7 +181,7 @@ def test_large_jpeg_is_reduced_to_the_same_picture(tmp_path: Path) -> None:
     image = Image.fromarray(np.broadcast_to(ramp, (400, 512)).copy())
     image.save(tmp_path / "photo.jpg", quality=95)
     expected = square(image, 24, 1).astype(int)
-    np.testing.assert_allclose(decode_file(tmp_path / "photo.jpg", 24, 1), expected, atol=4)
+    np.testing.assert_allclose(decoding.decode(tmp_path / "photo.jpg", 24, 1), expected, atol=4)
 
 
 # --- many files -----------------------------------------------------------------------------------
@@ -197,23 +210,23 @@ def test_broken_files_are_skipped_and_named(tmp_path: Path) -> None:
         assert broken[Path(skipped.path)] in skipped.reason
         assert "\n" not in skipped.reason
     assert sum(map(len, images.splits.values())) == 40
-    for name, files in split_files(list_images(root), from_folder(root), 0).items():  # none moved to another split
-        assert len(images.splits[name]) == len(set(files.paths) - set(broken))
-    for split in images.splits.values():  # pixels and labels still belong together: write_classes puts 40 c in red
-        np.testing.assert_array_equal(split.pixels[:, 0, 0, 0], 40 * split.labels)
+    for name, paths in split_paths(from_folder(root)).items():  # none moved to another split
+        assert len(images.splits[name]) == len(set(paths) - set(broken))
+    for part in images.splits.values():  # pixels and labels still belong together: write_classes puts 40 c in red
+        np.testing.assert_array_equal(part.pixels[:, 0, 0, 0], 40 * part.labels)
 
 
 def test_mostly_broken_data_is_refused(tmp_path: Path) -> None:
     root = write_classes(tmp_path, {"cat": 3, "dog": 1})
     break_files(root / "cat")
-    with pytest.raises(DataError, match=r"^5 of 9 image files cannot be read, the first is '.*' \(.*\)$"):
-        decode_files(list_images(root).splits["train"].paths, 8, 3)
+    with pytest.raises(DataError, match=r"^5 of 9 images cannot be read, the first is '.*' \(.*\)$"):
+        decode_all(9, list_images(root).splits["train"].paths.__getitem__, str, 8, 3)
 
 
 def test_more_than_fits_in_memory_is_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode, "MEMORY_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(decoding, "MEMORY_LIMIT_BYTES", 1000)
     with pytest.raises(DataError, match=r"data\.limit=5 or less"):
-        decode_files([Path("none.png")] * 6, 8, 3)
+        decode_all(6, lambda i: Path("none.png"), str, 8, 3)
 
 
 # --- layouts --------------------------------------------------------------------------------------
@@ -340,10 +353,10 @@ def test_limit_holds_before_decoding(tmp_path: Path) -> None:
     write_classes(root / "train", {"cat": 60, "dog": 20})
     write_classes(root / "val", {"cat": 30, "dog": 30})
     settings = from_folder(root, limit=40, val_fraction=0.25, test_fraction=0.1)
-    files = split_files(list_images(root), settings, 0)
-    counts = {name: np.bincount(part.labels).tolist() for name, part in files.items()}
+    parts = split_catalogue(SOURCES["imagefolder"](settings), settings, 0)
+    counts = {name: np.bincount(part.labels).tolist() for name, part in parts.items()}
     assert counts == {"train": [27, 9], "test": [3, 1], "val": [5, 5]}
-    chosen = {path for part in files.values() for path in part.paths}
+    chosen = {path for paths in split_paths(settings).values() for path in paths}
     for path in set(root.glob("*/*/*.png")) - chosen:
         path.write_text("broken: must never be opened")
     assert prepare(settings, 0, 8, tmp_path / "saved").skipped == ()
@@ -359,12 +372,12 @@ def test_limit_on_digits(tmp_path: Path) -> None:
 
 
 def test_digits_are_the_real_scans() -> None:
-    pixels, labels, classes = load_digits_images()
+    pixels, labels = load_digits_images()
     assert pixels.shape == (1797, 8, 8)
     assert pixels.dtype == np.uint8
     assert (pixels.min(), pixels.max()) == (0, 255)
     assert labels.dtype == np.int64
-    assert classes == tuple("0123456789")
+    assert describe(DataSettings()).classes == tuple("0123456789")
     assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
 
 
@@ -402,9 +415,9 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(*arguments: object) -> object:
         calls.append(1)
-        return decode_files(*arguments)  # type: ignore[arg-type]
+        return decode_all(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("nas.training.sources.decode_files", counted)
+    monkeypatch.setattr("nas.training.sources.reading.decode_all", counted)
     return calls
 
 
@@ -489,9 +502,15 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"source": "mnist"}, "unknown data source 'mnist'; known: digits, imagefolder"),
+        ({"source": "mnist"}, "unknown data source 'mnist'; known: cifar10, digits, fashion_mnist, hf, imagefolder"),
         ({"source": "imagefolder"}, "data=imagefolder needs data.path=FOLDER"),
-        ({"path": "x"}, "data.path is for data=imagefolder, got 'x' with data=digits"),
+        ({"source": "cifar10"}, "data=cifar10 needs data.path=FOLDER, the unpacked binary version or"),
+        ({"source": "hf"}, "data=hf needs data.path=NAME, a data set of the Hugging Face Hub, or"),
+        ({"path": "x"}, "data.path is for cifar10, fashion_mnist, hf, imagefolder, got 'x' with data=digits"),
+        ({"subset": "x"}, "data.subset is for data=hf, got 'x' with data=digits"),
+        ({"mixup": -1}, r"data.mixup must be a number from 0 \(off\) to 10, got -1"),
+        ({"randaugment": 2}, r"data.randaugment must be \[n, m\], such as \[2, 9\], got 2"),
+        ({"randaugment": (2, 30)}, "m of data.randaugment must be a whole number from 1 to 29, got 30"),
         ({"channels": 2}, r"data.channels must be 1 \(grey\) or 3 \(RGB\), got 2"),
         ({"val_fraction": 0}, "data.val_fraction must be a number between 0 and 1, got 0"),
         ({"test_fraction": "a"}, "data.test_fraction must be a number between 0 and 1, got 'a'"),
@@ -604,27 +623,6 @@ def assert_one_line(error: NasError) -> None:
 
 
 # --- loaders --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("source", SOURCES)
-def test_every_source_trains(source: str, tmp_path: Path) -> None:
-    """What every source has to give: classes, three filled splits, the stated shapes, usable batches."""
-    settings = DataSettings()
-    if source == "imagefolder":
-        settings = from_folder(write_classes(tmp_path / "data", {"a": 20, "b": 20, "c": 20}))
-    images = prepare(settings, 0, 16, tmp_path / "saved")
-    for split in images.splits.values():
-        assert split.pixels.dtype == np.uint8
-        assert split.labels.dtype == np.int64
-        assert split.pixels.shape == (len(split), images.channels, 16, 16)
-        assert split.labels.min() >= 0
-        assert split.labels.max() < len(images.classes)
-    assert images.native_resolution >= 32
-    pixels, labels = next(iter(ImageData(images, batch_size=8).train_dataloader()))
-    assert pixels.shape == (8, images.channels, 16, 16)
-    assert pixels.dtype == torch.float32
-    assert labels.shape == (8,)
-    assert labels.dtype == torch.int64
 
 
 def batches_of(loader: Iterable[Batch]) -> Batch:
@@ -743,3 +741,102 @@ def test_wrong_loader_values_are_errors(wrong: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match="must be") as caught:
         ImageData(random_images(), **wrong)  # type: ignore[arg-type]
     assert_one_line(caught.value)
+
+
+# --- mixup, RandAugment, devices, imbalance -------------------------------------------------------
+
+
+def test_mixup_blends_images_and_labels_by_the_same_share() -> None:
+    images = random_images()
+    _, soft = batches_of(ImageData(images, batch_size=25, seed=4, mixup=0.4).train_dataloader())
+    _, labels = batches_of(ImageData(images, batch_size=25, mixup=0.4).val_dataloader())
+    assert soft.shape == (50, 4)
+    torch.testing.assert_close(soft.sum(1), torch.ones(50))
+    assert ((soft > 0).sum(1) == 2).any()
+    assert labels.dtype == torch.int64  # validation is never mixed
+
+
+@given(alpha=st.floats(0.1, 5), seed=st.integers(0, 99))
+def test_every_mixed_image_is_on_the_line_between_two(alpha: float, seed: int) -> None:
+    batch, labels = torch.rand(7, 2, 3, 3), torch.arange(7)
+    mixed, soft = mixup(batch, labels, 7, alpha, torch.Generator().manual_seed(seed))
+    torch.testing.assert_close(mixed, torch.einsum("nm,mchw->nchw", soft, batch))  # as the labels say
+    shares = {round(share, 4) for share in soft.diagonal().tolist()}
+    assert len(shares - {1.0}) <= 1  # one share for the batch; an image paired with itself keeps all
+
+
+def test_mixup_is_the_same_for_the_same_seed() -> None:
+    def epoch(seed: int) -> torch.Tensor:
+        torch.rand(1)
+        np.random.default_rng()
+        return batches_of(ImageData(random_images(), batch_size=8, seed=seed, mixup=1).train_dataloader())[0]
+
+    assert torch.equal(epoch(1), epoch(1))
+    assert not torch.equal(epoch(1), epoch(2))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_randaugment_changes_images_and_repeats(channels: int) -> None:
+    pytest.importorskip("kornia", reason="needs the extra augment: pip install 'sepconv-nas[augment]'")
+    images = random_images(channels=channels)
+
+    def epoch(seed: int, randaugment: tuple[int, int] | None) -> torch.Tensor:
+        torch.rand(1)
+        data = ImageData(images, batch_size=10, seed=seed, randaugment=randaugment)
+        return batches_of(data.train_dataloader())[0]
+
+    state = torch.get_rng_state()
+    first = epoch(1, (2, 9))
+    torch.set_rng_state(state)
+    torch.rand(1)
+    again = epoch(1, (2, 9))
+    assert first.shape == (50, channels, 12, 12)
+    assert torch.isfinite(first).all()
+    assert torch.equal(first, again)
+    assert not torch.equal(first, epoch(2, (2, 9)))
+    assert not torch.equal(first, epoch(1, (2, 25)))
+    low = (0 - torch.tensor(images.mean)) / torch.tensor(images.std)
+    high = (1 - torch.tensor(images.mean)) / torch.tensor(images.std)
+    assert (first >= low.view(1, -1, 1, 1) - 1e-4).all()
+    assert (first <= high.view(1, -1, 1, 1) + 1e-4).all()
+
+
+def test_randaugment_without_kornia_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kornia.augmentation.auto", None)
+    with pytest.raises(ConfigError, match=r"pip install 'sepconv-nas\[augment\]'$") as caught:
+        ImageData(random_images(), batch_size=8, randaugment=(2, 9))
+    assert_one_line(caught.value)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=re.escape(str(caught.value))):  # and before anything is decoded
+        DataSettings(randaugment=(2, 9))
+
+
+def test_batches_come_on_the_device_and_are_those_of_the_cpu() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    images = random_images()
+
+    def epoch(device: str | None) -> Batch:
+        data = ImageData(images, batch_size=8, resolution=9, flip=True, shift=2, mixup=0.4, device=device)
+        return batches_of(data.train_dataloader())
+
+    for cpu, gpu in zip(epoch(None), epoch("cuda"), strict=True):
+        assert gpu.is_cuda
+        torch.testing.assert_close(gpu.cpu(), cpu, atol=1e-5, rtol=1e-5)
+
+
+def test_the_work_happens_on_the_device() -> None:
+    """The meta device holds no values, so that anything left on the CPU would not mix with it."""
+    pixels = torch.empty(6, 3, 12, 12, dtype=torch.uint8, device="meta")
+    scaled = normalise(pixels, (0.5,) * 3, (0.2,) * 3)
+    moved = augment(scaled, True, 2, torch.Generator().manual_seed(0))
+    assert (scaled.device.type, moved.device.type) == ("meta", "meta")
+    assert moved.shape == (6, 3, 12, 12)
+
+
+def test_unbalanced_classes_are_reported_in_one_line() -> None:
+    assert imbalance({"cat": 299, "dog": 100, "emu": 150}) is None
+    assert imbalance({"cat": 300, "dog": 100, "emu": 200}) == (
+        "unbalanced classes: 300 training images of 'cat' and 100 of 'dog'; "
+        "always answering 'cat' is right for 50% of them"
+    )

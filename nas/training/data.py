@@ -1,8 +1,10 @@
 """Images -> normalised training batches, for Lightning.
 
-Batches are float32 N x C x R x R and int64 N. A batch is gathered by index in one step, in the process
-that trains: at these sizes loader processes cost more than they save. Order of work: scale, normalise,
-resize, then augment at the training resolution, padding with the mean colour (zero after normalising).
+Batches are float32 N x C x R x R and int64 N; with mixup, training labels are float32 N x classes. A batch
+is gathered by index in one step, in the process that trains: at these sizes loader processes cost more than
+they save. It goes to the device as uint8, and the rest happens there, in this order: RandAugment at the stored
+resolution, normalise, resize, flip and shift at the training resolution, padding with the mean colour (zero
+after normalising), mixup.
 """
 
 from collections.abc import Callable
@@ -16,16 +18,21 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
 
 from nas.errors import ConfigError
+from nas.training import augment as augmentations
 from nas.training.images import Images, Split
 
 Batch = tuple[Tensor, Tensor]
 
 
 class ImageBatches(Dataset[Batch]):
-    """Batches of a split by lists of indices; `transform` takes uint8 N x C x R x R to what the network sees."""
+    """Batches of a split by lists of indices, on `device`.
 
-    def __init__(self, split: Split, transform: Callable[[Tensor], Tensor]) -> None:
+    `transform` takes uint8 N x C x R x R and int64 N to what the network sees.
+    """
+
+    def __init__(self, split: Split, device: torch.device, transform: Callable[[Tensor, Tensor], Batch]) -> None:
         self.split = split
+        self.device = device
         self.transform = transform
 
     def __len__(self) -> int:
@@ -34,17 +41,21 @@ class ImageBatches(Dataset[Batch]):
     def __getitem__(self, indices: list[int]) -> Batch:
         # A list of indices copies, so that the tensors are writable though the split may be a read-only memory map.
         pixels, labels = self.split.pixels[indices], self.split.labels[indices]
-        return self.transform(torch.from_numpy(np.asarray(pixels))), torch.from_numpy(np.asarray(labels))
+        return self.transform(*(self._moved(torch.from_numpy(np.asarray(part))) for part in (pixels, labels)))
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
 
 class ImageData(pl.LightningDataModule):
     """The loaders of a data set at one training resolution.
 
     The same `seed` gives the same batches, epoch by epoch, from every call of `train_dataloader`.
-    `mean` and `std` are those of the train split as stored, per channel, on the scale 0..1.
+    `mean` and `std` are those of the train split as stored, per channel, on the scale 0..1. `mixup` is its
+    alpha, `randaugment` its number of operations and their magnitude. Batches come on `device`, the CPU by default.
 
     Raises:
-        ConfigError: batches of fewer than two images (batch norm), or another value out of range.
+        ConfigError: batches of fewer than two images (batch norm), another value out of range, or no kornia.
     """
 
     def __init__(
@@ -56,6 +67,9 @@ class ImageData(pl.LightningDataModule):
         seed: int = 0,
         flip: bool = False,
         shift: int = 0,
+        mixup: float = 0.0,
+        randaugment: tuple[int, int] | None = None,
+        device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 2:
@@ -70,6 +84,9 @@ class ImageData(pl.LightningDataModule):
         self.seed = seed
         self.flip = flip
         self.shift = shift
+        self.mixup = mixup
+        self.device = torch.device("cpu" if device is None else device)
+        self._randaugment = augmentations.randaugment(*randaugment) if randaugment else None
         self.mean = images.mean
         self.std = images.std
 
@@ -77,10 +94,15 @@ class ImageData(pl.LightningDataModule):
         """Shuffled and augmented. A last batch of one image is dropped: batch norm cannot learn from it."""
         generator = torch.Generator().manual_seed(self.seed)
 
-        def transform(pixels: Tensor) -> Tensor:
-            return augment(self._normalised(pixels), self.flip, self.shift, generator)
+        def transform(pixels: Tensor, labels: Tensor) -> Batch:
+            if self._randaugment is not None:
+                pixels = self._randaugment(pixels / 255, generator) * 255
+            batch = augmentations.augment(self._normalised(pixels), self.flip, self.shift, generator)
+            if not self.mixup:
+                return batch, labels
+            return augmentations.mixup(batch, labels, len(self.images.classes), self.mixup, generator)
 
-        batches = ImageBatches(self.images.train, transform)
+        batches = ImageBatches(self.images.train, self.device, transform)
         drop_last = len(batches) % self.batch_size == 1
         order = BatchSampler(RandomSampler(batches, generator=generator), self.batch_size, drop_last)
         return DataLoader(batches, sampler=order, batch_size=None, generator=generator)
@@ -94,7 +116,7 @@ class ImageData(pl.LightningDataModule):
         return self._plain(self.images.test)
 
     def _plain(self, split: Split) -> DataLoader[Batch]:
-        batches = ImageBatches(split, self._normalised)
+        batches = ImageBatches(split, self.device, lambda pixels, labels: (self._normalised(pixels), labels))
         order = BatchSampler(SequentialSampler(batches), self.batch_size, drop_last=False)
         # A generator of its own, because a loader without one draws from torch's global one.
         return DataLoader(batches, sampler=order, batch_size=None, generator=torch.Generator())
@@ -126,29 +148,7 @@ class ImageData(pl.LightningDataModule):
 
 
 def normalise(pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """uint8 N x C x R x R -> float32 with mean 0 and deviation 1 per channel; `mean`, `std` on the scale 0..1."""
-    offset = torch.tensor(mean).view(1, -1, 1, 1) * 255
-    factor = 1 / (torch.tensor(std).view(1, -1, 1, 1) * 255)
+    """N x C x R x R of 0..255 -> float32 with mean 0 and deviation 1 per channel; `mean`, `std` on the scale 0..1."""
+    offset = torch.tensor(mean, device=pixels.device).view(1, -1, 1, 1) * 255
+    factor = 1 / (torch.tensor(std, device=pixels.device).view(1, -1, 1, 1) * 255)
     return pixels.float().sub_(offset).mul_(factor)
-
-
-def augment(batch: Tensor, flip: bool, shift: int, generator: torch.Generator) -> Tensor:
-    """Each image of N x C x R x R flipped left to right with chance 1/2, and moved by -shift..shift pixels.
-
-    What moves in is zero. One gather for the whole batch.
-    """
-    if not flip and not shift:
-        return batch
-    count, _, height, width = batch.shape
-    rows = torch.arange(height).expand(count, -1)
-    columns = torch.arange(width).expand(count, -1)
-    if flip:
-        flipped = torch.rand(count, 1, generator=generator) < 0.5
-        columns = torch.where(flipped, width - 1 - columns, columns)
-    if shift:
-        rows = rows + torch.randint(0, 2 * shift + 1, (count, 1), generator=generator)
-        columns = columns + torch.randint(0, 2 * shift + 1, (count, 1), generator=generator)
-        batch = F.pad(batch, (shift, shift, shift, shift))
-    images = torch.arange(count)[:, None, None]
-    # Indexed as N x R x R x C: the advanced indices are split by the channel slice and go first.
-    return batch[images, :, rows[:, :, None], columns[:, None, :]].movedim(-1, 1).contiguous()

@@ -1,4 +1,4 @@
-"""Any image file Pillow opens -> uint8 pixels of one size.
+"""Any image Pillow opens -> uint8 pixels of one size.
 
 Conventions: EXIF orientation is honoured; of an animation the first frame counts; transparency is laid
 on white; grey is ITU-R 601 luma; a centre square is cut out and resized, bicubic (antialiased when
@@ -9,10 +9,11 @@ from the image's lowest to its highest value.
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from nas.errors import DataError
 from nas.training.images import Skipped
 
 Pixels = NDArray[np.uint8]
+Item = Path | BinaryIO | Image.Image
+"""An image: its file, an open file, or Pillow's."""
 
 MEMORY_LIMIT_BYTES = 8 * 2**30  # a data set is decoded in memory once; more than this is refused beforehand
 UNREADABLE_LIMIT = 0.5
@@ -29,9 +32,11 @@ _THREADS = max(2, min(4, os.cpu_count() or 2))
 _CHUNK = 64
 
 
-def decode_file(path: Path, resolution: int, channels: int) -> Pixels:
+def decode(item: Item, resolution: int, channels: int) -> Pixels:
     """One image, uint8 C x R x R. Raises whatever Pillow raises on a file that is not a whole image."""
-    with Image.open(path) as image:
+    if isinstance(item, Image.Image):
+        return square(item, resolution, channels)
+    with Image.open(item) as image:
         # A JPEG is decoded at the fraction of its size that is still twice what is needed: much faster.
         image.draft(image.mode, (2 * resolution, 2 * resolution))
         return square(ImageOps.exif_transpose(image), resolution, channels)
@@ -64,35 +69,40 @@ def _opaque(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
 
 
-def decode_files(
-    paths: Sequence[Path], resolution: int, channels: int
+def decode_all(
+    count: int, read: Callable[[int], Item], name: Callable[[int], str], resolution: int, channels: int
 ) -> tuple[Pixels, NDArray[np.int64], tuple[Skipped, ...]]:
-    """Pixels (uint8, K x C x R x R) of the K readable files, their indices in `paths`, and the others by name.
+    """Pixels (uint8, K x C x R x R) of the K readable ones of `count` images, their indices, and the others by name.
+
+    `read` is called from several threads. A file is named by its path, anything else by `name`.
 
     Raises:
-        DataError: more than half of the files cannot be read, or the pixels would not fit in memory.
+        DataError: more than half of the images cannot be read, or the pixels would not fit in memory.
     """
-    _check_memory(len(paths), resolution, channels)
-    pixels = np.empty((len(paths), channels, resolution, resolution), dtype=np.uint8)
+    _check_memory(count, resolution, channels)
+    pixels = np.empty((count, channels, resolution, resolution), dtype=np.uint8)
 
-    def decode_chunk(start: int) -> list[tuple[int, str]]:
+    def decode_chunk(start: int) -> list[tuple[int, Skipped]]:
         failed = []
-        for i in range(start, min(start + _CHUNK, len(paths))):
+        for i in range(start, min(start + _CHUNK, count)):
+            item = None
             try:
-                pixels[i] = decode_file(paths[i], resolution, channels)
+                item = read(i)
+                pixels[i] = decode(item, resolution, channels)
             except Exception as error:  # Pillow's plugins raise any type on broken bytes; it is kept as the reason
-                failed.append((i, _reason(error)))
+                title = str(item) if isinstance(item, Path) else name(i)
+                failed.append((i, Skipped(title, _reason(error))))
         return failed
 
     # A broken tag makes Pillow warn, and says nothing about the pixels.
     with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
         warnings.filterwarnings("ignore", module=r"PIL\.")
-        failed = dict(chain.from_iterable(pool.map(decode_chunk, range(0, len(paths), _CHUNK))))
-    skipped = tuple(Skipped(str(paths[i]), reason) for i, reason in failed.items())
-    if len(skipped) > UNREADABLE_LIMIT * len(paths):
+        failed = dict(chain.from_iterable(pool.map(decode_chunk, range(0, count, _CHUNK))))
+    skipped = tuple(failed.values())
+    if len(skipped) > UNREADABLE_LIMIT * count:
         first = f"{skipped[0].path!r} ({skipped[0].reason})"
-        raise DataError(f"{len(skipped)} of {len(paths)} image files cannot be read, the first is {first}")
-    kept = np.array([i for i in range(len(paths)) if i not in failed], dtype=np.int64)
+        raise DataError(f"{len(skipped)} of {count} images cannot be read, the first is {first}")
+    kept = np.array([i for i in range(count) if i not in failed], dtype=np.int64)
     return (pixels[kept] if failed else pixels), kept, skipped
 
 
@@ -111,15 +121,16 @@ def _check_memory(count: int, resolution: int, channels: int) -> None:
         )
 
 
-def short_sides(paths: Sequence[Path]) -> list[int]:
+def short_sides(read: Callable[[int], Item], indices: Iterable[int]) -> list[int]:
     """Shorter side in pixels of every image whose header can be read; the pixels are not decoded."""
     sides = []
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
-        for path in paths:
+        for i in indices:
             try:
-                with Image.open(path) as image:
+                item = read(i)
+                with item if isinstance(item, Image.Image) else Image.open(item) as image:
                     sides.append(min(image.size))
-            except Exception:  # any type, as above; decode_files names the file and the reason
+            except Exception:  # any type, as above; decode_all names the file and the reason
                 continue
     return sides

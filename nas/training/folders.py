@@ -40,13 +40,16 @@ class Listing:
 
     def stamps(self) -> Iterator[tuple[str, int, int]]:
         """Path, bytes and modification time (ns) of every file: what tells a changed data set."""
-        for files in self.splits.values():
-            for path in files.paths:
-                try:
-                    status = path.stat()
-                    yield str(path), status.st_size, status.st_mtime_ns
-                except OSError:  # a dangling link: listed, and named as skipped when it is read
-                    yield str(path), -1, -1
+        return (stamp(path) for files in self.splits.values() for path in files.paths)
+
+
+def stamp(path: Path) -> tuple[str, int, int]:
+    """Path, bytes and modification time (ns) of a file; -1 for what a dangling link lacks."""
+    try:
+        status = path.stat()
+    except OSError:
+        return str(path), -1, -1
+    return str(path), status.st_size, status.st_mtime_ns
 
 
 def list_images(path: Path) -> Listing:

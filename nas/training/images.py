@@ -8,6 +8,7 @@ Pass the folder to a worker, not the `Images`: pickling a memory map copies its 
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -84,6 +85,18 @@ class Images:
             name: {c: int((split.labels == i).sum()) for i, c in enumerate(self.classes)}
             for name, split in self.splits.items()
         }
+
+
+def imbalance(counts: Mapping[str, int], least: float = 3.0) -> str | None:
+    """A line where the largest class has at least `least` times the images of the smallest, by `counts`; else None."""
+    small, large = min(counts, key=lambda name: counts[name]), max(counts, key=lambda name: counts[name])
+    if counts[large] < least * counts[small]:
+        return None
+    share = counts[large] / sum(counts.values())
+    return (
+        f"unbalanced classes: {counts[large]} training images of {large!r} and {counts[small]} of {small!r}; "
+        f"always answering {large!r} is right for {share:.0%} of them"
+    )
 
 
 def channel_statistics(pixels: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
