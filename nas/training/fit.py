@@ -1,80 +1,102 @@
-"""Train one network and count what it gets right."""
+"""Train one network."""
 
 import logging
-import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
 import torch
-from torch import nn
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
 
 from nas.nets.build import build
+from nas.nets.teacher import open_teacher
 from nas.spaces.architecture import Architecture
-from nas.training.data import ImageData
-from nas.training.module import Classifier, Recipe
+from nas.training.data import Batch, ImageData
+from nas.training.distillation import Teacher
+from nas.training.metrics import Metrics, accuracy, wilson
+from nas.training.module import Classifier, Diverged, Recipe
+from nas.training.precision import chosen, depthwise_guarded
+
+__all__ = ["Fitted", "Teacher", "accuracy", "fit", "use_one_thread", "wilson"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A trained network, and the wall-clock seconds its training took."""
+    """A trained network, and how its training went.
+
+    `seconds` are those of the wall clock. `losses` are the means of each epoch's training losses, `judged` what
+    validation gave after each, where there was some.
+    """
 
     net: nn.Module
     seconds: float
+    steps: int
+    losses: tuple[float, ...]
+    judged: tuple[Metrics, ...]
 
 
-def fit(arch: Architecture, data: ImageData, recipe: Recipe, seed: int) -> Fitted:
-    """Train `arch` from scratch on the training split of `data`; equal seeds give equal networks.
+def fit(
+    arch: Architecture,
+    data: ImageData,
+    recipe: Recipe,
+    seed: int,
+    *,
+    initial: Mapping[str, Tensor] | None = None,
+    teacher: Teacher | None = None,
+    val: Iterable[Batch] | None = None,
+) -> Fitted:
+    """Train `arch` on the training split of `data`; equal seeds give equal networks.
+
+    `initial`, a state dict of `build(arch)`, is where it starts; none starts from scratch. `teacher` is learnt from
+    as `recipe.distillation` says, whose file is the teacher where none is given; a module is put into evaluation
+    mode. `val` is judged after each epoch.
 
     Raises:
-        Diverged: the loss stopped being finite.
+        Diverged: the loss stopped being finite, or stayed far above that of a constant prediction.
+        ConfigError: the teacher's file cannot be used, or its channels or classes are not those of `arch`.
     """
     started = time.perf_counter()
     with _quiet(), torch.random.fork_rng():
         torch.manual_seed(seed)
-        module = Classifier(build(arch), recipe)
+        net = build(arch)
+        if initial is not None:
+            net.load_state_dict(initial)
+        module = Classifier(net, recipe, teacher or _teacher(recipe, arch), val)
         trainer = pl.Trainer(
             max_epochs=recipe.epochs,
             accelerator="auto",
             devices=1,
+            precision=chosen(recipe.precision),
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            gradient_clip_val=5.0,
         )
-        trainer.fit(module, train_dataloaders=data.train_dataloader())
-    return Fitted(module.net.eval(), time.perf_counter() - started)
+        with depthwise_guarded(net):
+            trainer.fit(module, train_dataloaders=data.train_dataloader())
+    if not all(tensor.isfinite().all() for tensor in net.state_dict().values()):
+        raise Diverged("the weights are not finite after the last epoch; lower the learning rate")
+    losses = module.losses
+    seconds = time.perf_counter() - started
+    return Fitted(net.eval(), seconds, len(losses.values), losses.epochs(), tuple(module.judged))
+
+
+def _teacher(recipe: Recipe, arch: Architecture) -> Teacher | None:
+    """The teacher of the recipe's file, if it names one."""
+    if recipe.distillation.teacher is None:
+        return None
+    teacher = open_teacher(recipe.distillation.teacher)
+    teacher.require(arch.in_channels, arch.classes)
+    return teacher
 
 
 def use_one_thread() -> None:
     """Keep torch of this process to one thread: processes of one thread each use small machines best."""
     torch.set_num_threads(1)
-
-
-def accuracy(net: nn.Module, loader: DataLoader) -> float:  # type: ignore[type-arg]
-    """The share of images in `loader` whose largest logit is their label's."""
-    net.eval()
-    device = next(net.parameters()).device
-    right = total = 0
-    with torch.no_grad():
-        for images, labels in loader:
-            logits = net(images.to(device, memory_format=torch.channels_last))
-            right += int((logits.argmax(1).cpu() == labels).sum())
-            total += len(labels)
-    return right / total
-
-
-def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a share of n trials (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @contextmanager

@@ -1,0 +1,76 @@
+"""An ONNX file as a teacher: images in, logits out."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import onnxruntime
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nas.errors import ConfigError
+
+
+class OnnxTeacher:
+    """Logits of an ONNX image classifier, for images as the network that learns from it sees them.
+
+    It runs on the CPU with torch's number of threads. Where the file fixes height and width, images of another size
+    are resized (bilinear, antialiased). `classes` is None where the file leaves them open.
+
+    Raises:
+        ConfigError: no such file, not an ONNX file, or one that is no image classifier of any number of images.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise ConfigError(f"there is no teacher {str(path)!r}; give an ONNX file")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # whatever ONNX Runtime raises
+            raise ConfigError(f"cannot open the teacher {str(path)!r}: {str(error).splitlines()[0]}") from None
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        fits = len(inputs) == len(outputs) == 1 and len(inputs[0].shape) == 4 and len(outputs[0].shape) == 2
+        if not fits or inputs[0].type != "tensor(float)":
+            raise ConfigError(
+                f"the teacher {str(path)!r} must have one input, float N x C x H x W, and one output, N x classes, "
+                f"got {[i.shape for i in inputs]} and {[o.shape for o in outputs]}"
+            )
+        count, self.channels, *size = (n if isinstance(n, int) else None for n in inputs[0].shape)
+        if count is not None:
+            raise ConfigError(f"the teacher {str(path)!r} takes {count} images at a time; export it with a free batch")
+        self.path = path
+        self.classes: int | None = outputs[0].shape[1] if isinstance(outputs[0].shape[1], int) else None
+        self._size: list[int] | None = None if None in size else [n for n in size if n]
+        self._input = inputs[0].name
+
+    def require(self, channels: int, classes: int) -> None:
+        """Refuse to teach networks of other images or classes.
+
+        Raises:
+            ConfigError: the file's number of channels or classes is another.
+        """
+        for what, mine, theirs in (("channels", self.channels, channels), ("classes", self.classes, classes)):
+            if mine not in (None, theirs):
+                raise ConfigError(
+                    f"the teacher {str(self.path)!r} has {mine} {what}, the data {theirs}; use another one"
+                )
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Float N x C x R x R on any device to float N x classes on the CPU."""
+        images = images.detach().cpu().float()
+        if self._size is not None and list(images.shape[2:]) != self._size:
+            images = F.interpolate(images, self._size, mode="bilinear", align_corners=False, antialias=True)
+        (logits,) = self._session.run(None, {self._input: images.contiguous().numpy()})
+        return torch.from_numpy(logits)
+
+
+@lru_cache(maxsize=2)
+def open_teacher(path: Path) -> OnnxTeacher:
+    """The teacher in `path`, opened once in each process.
+
+    Raises:
+        ConfigError: see `OnnxTeacher`.
+    """
+    return OnnxTeacher(path)

@@ -1,0 +1,71 @@
+"""How a network is trained, as plain data that travels to worker processes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas.errors import ConfigError
+from nas.resources import names
+from nas.training.precision import PRECISIONS
+from nas.training.schedules import SCHEDULES
+
+OPTIMIZERS = ("sgd", "adamw")
+
+
+@dataclass(frozen=True, slots=True)
+class Distillation:
+    """What is learnt from a teacher: loss = (1 - alpha) CE + alpha T² KL (Hinton et al. 2015, arXiv:1503.02531).
+
+    `teacher` is an ONNX file from normalised images to logits; without one, `fit` may be given a teacher.
+    """
+
+    teacher: Path | None = None
+    alpha: float = 0.5
+    temperature: float = 4.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha <= 1:
+            raise ConfigError(f"alpha must be above 0 and at most 1, got {self.alpha}")
+        if not self.temperature > 0:
+            raise ConfigError(f"temperature must be above 0, got {self.temperature}")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """SGD with Nesterov momentum, or AdamW, under a schedule of `SCHEDULES`.
+
+    `learning_rate` is the peak for a batch of 64 and scales with the batch size. Weight decay leaves out batch norm
+    and biases. `ema` is the decay of the moving average of weights that is returned, `clip` the largest norm of the
+    gradient; none leaves them out. `momentum` is AdamW's first beta.
+    """
+
+    epochs: int
+    batch_size: int = 64
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.1
+    schedule: str = "one_cycle"
+    optimizer: str = "sgd"
+    ema: float | None = None
+    precision: str = "auto"
+    clip: float | None = 5.0
+    compile: bool = False
+    distillation: Distillation = Distillation()
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}")
+        for name in ("momentum", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
+        if not self.weight_decay >= 0:
+            raise ConfigError(f"weight_decay must be 0 or more, got {self.weight_decay}")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ConfigError(f"ema must be between 0 and 1, or none, got {self.ema}")
+        if self.clip is not None and not self.clip > 0:
+            raise ConfigError(f"clip must be above 0, or none, got {self.clip}")
+        known = {"schedule": SCHEDULES, "optimizer": OPTIMIZERS, "precision": PRECISIONS}
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                raise ConfigError(f"unknown {name} {getattr(self, name)!r}; known: {names(values)}")
