@@ -69,7 +69,10 @@ def sample_front(members: int = 6, **changes: Any) -> dict[str, Any]:
             "reference": {"accuracy": 0.1, "latency": 44.0},
             "history": [round(0.72 * (1 - math.exp(-(1 + n // 3 * 3) / 6)), 4) for n in range(30)],
         },
-        "proxy_fidelity": {"kendall_tau": 0.5, "n": members + 2, "low": -0.07, "high": 0.86, "macs_kendall_tau": 0.64},
+        "proxy_fidelity": {
+            **{"kendall_tau": 0.5, "n": members + 2, "low": -0.07, "high": 0.86, "macs_kendall_tau": 0.64},
+            **{"verdict": "no better than MACs", "warning": "the cheap accuracies ranked no better …"},
+        },
         "references": [_reference(family, width) for family in (1, 2) for width in (0.25, 0.5, 0.75, 1.0)],
         "front": confirmed,
         "confirmed": [*confirmed, *beaten],
@@ -98,9 +101,10 @@ def climbed() -> dict[str, Any]:
         | {
             "rungs": [
                 {"from": "score", "to": "short", "reached": 60, "n": 39, "kendall_tau": 0.41, "low": 0.2, "high": 0.6}
-                | {"macs_kendall_tau": 0.52},
+                | {"macs_kendall_tau": 0.52, "verdict": "no better than MACs"}
+                | {"warning": "the rung score ranked no better"},
                 {"from": "short", "to": "long", "reached": 39, "n": 30, "kendall_tau": 0.62, "low": 0.45, "high": 0.8}
-                | {"macs_kendall_tau": 0.5},
+                | {"macs_kendall_tau": 0.5, "verdict": "better than MACs", "warning": None},
             ]
         },
     }
@@ -175,8 +179,17 @@ def _member(index: int, members: int, worse: float = 0.0) -> dict[str, Any]:
             "threads": 1,
             "runtime": "onnxruntime 1.31",
         },
+        "host_latency_ms_int8": None if index == 2 else {"median": latency * 0.3, "low": latency * 0.2},
+        "val_accuracy": {"value": accuracy, "low": accuracy - 0.02, "high": accuracy + 0.02},
+        "probability": 0.02 if worse else 1 - 0.08 * index,
+        "accuracy_int8": None
+        if index == 2
+        else {"value": accuracy - 0.01, "low": accuracy - 0.03, "high": accuracy, "fp32": accuracy + 0.002},
         "onnx": f"models/{key}.onnx",
-        "onnx_int8": None,
+        "onnx_bytes": 4 * params,
+        "onnx_int8": None if index == 2 else f"models/{key}.int8.onnx",
+        "onnx_int8_bytes": None if index == 2 else params,
+        "int8_error": "ValueError: no ranges" if index == 2 else None,
     }
 
 

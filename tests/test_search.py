@@ -38,16 +38,16 @@ from nas.latency.profile import load_profile
 from nas.report.progress import Silent
 from nas.resources import data_dir
 from nas.search import loop
-from nas.search.confirming import accuracy_intervals, rank_fidelity
+from nas.search.confirming import Bench, confirm_candidates
 from nas.search.executors import Executor, InlineExecutor, LocalExecutor, WorkerDied
+from nas.search.fidelity import fidelity_warnings, proxy_fidelity, rank_fidelity
 from nas.search.front import hypervolume, hypervolume_history, nondominated, ranks, spread
 from nas.search.loop import ALL_FAILED, SearchFailed, evaluate_once, search
 from nas.search.problem import OBJECTIVES, Problem, reference_point
+from nas.search.publishing import judge, publish
 from nas.search.result import write_trials
-from nas.search.run import _confirm
 from nas.search.rungs import Ladder, Rung
 from nas.search.sampler import SAMPLERS, STUCK, DistinctSampler, decode, distributions, make_sampler
-from nas.search.settings import ConfirmSettings
 from nas.search.study import COLUMNS, load_journal, lock, open_study, rows
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
@@ -55,6 +55,7 @@ from nas.spaces.cost import cost
 from nas.spaces.load import load_space
 from nas.spaces.references import reference
 from nas.spaces.space import SearchSpace
+from nas.training.confirm import Exported, Judged, Trained, hexadecimal
 from nas.training.module import Diverged
 from nas.training.proxies import Evaluation
 
@@ -733,50 +734,56 @@ def test_jobs_beside_the_trials_are_done_once(tmp_path: Path) -> None:
     assert len(done) == 2
 
 
-@dataclass(frozen=True)
-class Stored:
-    test: tuple[float, ...]
-    onnx: str
-
-
 @dataclass
-class FakeConfirmation:
-    """Stands for `Confirmation`: writes a file, and notes whom it was asked for."""
+class FakeTraining:
+    """Stands for `LongTraining`: accuracies that depend on network and seed, on 200 images; notes what it was asked."""
 
-    folder: Path
-    training: Any = field(default_factory=lambda: SimpleNamespace(recipe="r", scale="s", seeds=(1, 2)))
-    asked: list[str] = field(default_factory=list)
+    spread: float = 0.0
+    fail: Callable[[str, int], bool] = lambda key, seed: False
+    digest: str = "r"
+    asked: list[tuple[str, int]] = field(default_factory=list)
 
-    def __call__(self, arch: Architecture, metadata: dict[str, Any]) -> Stored:
-        self.asked.append(arch.key)
-        assert metadata["latency_ms"]["hardware"] == PIXEL4.label
-        (self.folder / f"{arch.key}.onnx").write_bytes(b"onnx")
-        return Stored((evaluate(arch).accuracy,) * 2, f"{arch.key}.onnx")
+    def __call__(self, arch: Architecture, seed: int) -> Trained:
+        self.asked.append((arch.key, seed))
+        if self.fail(arch.key, seed):
+            raise Diverged("the training loss became nan")
+        rng = np.random.default_rng([int(arch.key[:8], 16), seed])
+        share = evaluate(arch).accuracy + self.spread * rng.standard_normal()
+        right = np.arange(200) < round(200 * share)
+        return Trained(seed, float(right.mean()), hexadecimal(right), 200, 16, 1.0)
+
+    def test(self, arch: Architecture, seed: int) -> Judged:
+        self.asked.append((arch.key, -seed))
+        return Judged((50 + seed) / 100, 100)
 
 
-def test_confirmation_repeats_only_what_is_lost(tmp_path: Path) -> None:
-    study = in_memory(problem())
+def confirming(
+    study: Study, training: FakeTraining, *, slots: int = 1, wanted: Problem | None = None, **changes: int
+) -> dict[str, Any]:
+    """`confirm_candidates` of `study`; 4 networks with 2 seeds if not told otherwise."""
+    settings = SimpleNamespace(**{"networks": 4, "members": 1, "seeds": 2, "extra": 0} | changes)
+    executor = SimpleNamespace(slots=slots, submit=InlineExecutor().submit)
+    bench = Bench(study, executor, Silent())  # type: ignore[arg-type]
+    return confirm_candidates(wanted or problem(), training, bench, settings, first_seed=7)  # type: ignore[arg-type]
+
+
+def test_confirmation_trains_each_network_once_per_seed() -> None:
+    study, training = in_memory(problem()), FakeTraining()
     go(problem(), study, trials=10)
-    wanted = ConfirmSettings(networks=4, members=1, seeds=2, epochs=1, resolution=None)
-    confirmation = FakeConfirmation(tmp_path)
-
-    def confirm() -> dict[str, Any]:
-        return _confirm(problem(), confirmation, study, InlineExecutor(), wanted, Silent())  # type: ignore[arg-type]
-
-    first = confirm()
-    assert confirmation.asked == list(first)
-    assert len(first) == 4
-    assert confirm() == first
-    assert len(confirmation.asked) == 4
-    for turn in (5, 6):  # however often the file goes away
-        (tmp_path / f"{confirmation.asked[0]}.onnx").unlink()
-        assert confirm() == first
-        assert len(confirmation.asked) == turn
-        assert confirmation.asked[-1] == confirmation.asked[0]
-        assert (tmp_path / f"{confirmation.asked[0]}.onnx").exists()
+    first = confirming(study, training)
+    assert training.asked == [(key, seed) for key in first for seed in (7, 8)]
+    for key, (arch, records) in first.items():
+        assert arch.key == key
+        assert [record["seed"] for record in records] == [7, 8]
+    again = FakeTraining()
+    assert confirming(study, again) == first
+    assert again.asked == []
+    more = confirming(study, again, seeds=3)  # a third seed leaves the other two as they are
+    assert again.asked == [(key, 9) for key in first]
+    assert {key: records[:2] for key, (_, records) in more.items()} == {k: r for k, (_, r) in first.items()}
 
 
-def test_confirmation_takes_the_front_first_and_goes_on_while_members_are_missing(tmp_path: Path) -> None:
+def test_confirmation_takes_the_front_first_and_goes_on_while_members_are_missing() -> None:
     study = in_memory(problem())
     found = go(problem(), study, trials=30)
     front = {found[index]["key"] for index in nondominated([problem().values(r) for r in found], problem().directions)}
@@ -787,24 +794,123 @@ def test_confirmation_takes_the_front_first_and_goes_on_while_members_are_missin
         (2, 2, 2),
         (2, 99, 4),  # never more than twice as many
     ):
-        wanted = ConfirmSettings(networks=networks, members=members, seeds=2, epochs=1, resolution=None)
-        confirmed = _confirm(problem(), FakeConfirmation(tmp_path), study, InlineExecutor(), wanted, Silent())  # type: ignore[arg-type]
+        confirmed = confirming(study, FakeTraining(), networks=networks, members=members)
         assert len(confirmed) == count
         assert set(confirmed) <= front if count <= len(front) else front <= set(confirmed)
 
 
 def test_confirmation_stops_at_enough_members() -> None:
-    study = in_memory(problem(objectives=("accuracy",)))
-    go(problem(objectives=("accuracy",)), study, trials=10)
-    wanted = ConfirmSettings(networks=1, members=1, seeds=2, epochs=1, resolution=None)
-    confirmation = SimpleNamespace(training=SimpleNamespace(recipe="r", scale="s", seeds=(1,)), folder=Path())
-    job = {"test": (0.5, 0.5), "onnx": "x.onnx"}
-    call = type("Fake", (SimpleNamespace,), {"__call__": lambda self, arch, metadata: Stored(**job)})  # type: ignore[arg-type]
-    confirmed = _confirm(
-        problem(objectives=("accuracy",)), call(**vars(confirmation)), study, InlineExecutor(), wanted, Silent()
-    )
+    wanted = problem(objectives=("accuracy",))
+    study = in_memory(wanted)
+    go(wanted, study, trials=10)
+    confirmed = confirming(study, FakeTraining(), wanted=wanted, networks=1)
     best = max(rows(study), key=lambda row: row["accuracy"])
     assert list(confirmed) == [best["key"]]
+
+
+def test_a_network_is_judged_by_the_seeds_that_did_not_fail() -> None:
+    study = in_memory(problem())
+    go(problem(), study, trials=10)
+    whole = list(confirming(study, FakeTraining()))
+    training = FakeTraining(digest="other", fail=lambda key, seed: key == whole[0] or (key, seed) == (whole[1], 7))
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Silent, "message", lambda self, text: said.append(text))
+        confirmed = confirming(study, training)
+    assert list(confirmed) == whole[1:]
+    assert [record["seed"] for record in confirmed[whole[1]][1]] == [8]
+    assert said[0] == f"warning: training {whole[0]} with seed 7 failed: Diverged: the training loss became nan"
+    assert len(said) == 3
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_further_seeds_go_where_membership_is_open_and_are_bounded(slots: int) -> None:
+    study = in_memory(problem())
+    go(problem(), study, trials=20)
+    settled = FakeTraining()
+    confirming(study, settled, slots=slots)
+    before = len(settled.asked)
+    training = FakeTraining(spread=0.1, digest="noisy")
+    plain = confirming(study, training, slots=slots)
+    assert len(training.asked) == before
+    more = confirming(study, training, slots=slots, extra=9)
+    spent = training.asked[before:]
+    assert 0 < len(spent) <= 9
+    assert len(set(training.asked)) == len(training.asked)
+    assert sum(len(records) for _, records in more.values()) == before + len(spent)
+    assert set(plain) <= set(more)
+    for key, (_, records) in more.items():
+        assert [record["seed"] for record in records] == list(range(7, 7 + len(records)))
+        assert len(records) >= 2, key
+    again = FakeTraining(spread=0.1, digest="noisy")
+    assert confirming(study, again, slots=slots, extra=9) == more
+    assert again.asked == []
+
+
+def test_a_training_meets_the_test_images_once() -> None:
+    study, training = in_memory(problem()), FakeTraining()
+    go(problem(), study, trials=10)
+    bench = Bench(study, InlineExecutor(), Silent())
+    chosen = confirming(study, training)
+    assert all(seed > 0 for _, seed in training.asked)  # nothing is chosen by the test split
+    judged = judge(training, bench, chosen)  # type: ignore[arg-type]
+    assert {key: found["test"] for key, found in judged.items()} == {key: [0.57, 0.58] for key in chosen}
+    for key, (_, records) in chosen.items():
+        assert judged[key]["val"] == [record["val"] for record in records]
+        assert (judged[key]["test_images"], judged[key]["val_images"], judged[key]["seconds"]) == (100, 200, 2.0)
+    asked = len(training.asked)
+    assert judge(training, bench, chosen) == judged  # type: ignore[arg-type]
+    judge(training, bench, confirming(study, training, seeds=3))  # type: ignore[arg-type]
+    assert sorted(seed for _, seed in training.asked[asked:]) == [-9] * 4 + [9] * 4
+
+
+@dataclass
+class FakeExport:
+    """Stands for `Export`: writes a file with the seed, and notes whom it was asked for."""
+
+    folder: Path
+    training: Any
+    calibration: int = 8
+    asked: list[tuple[str, int]] = field(default_factory=list)
+
+    def __call__(self, arch: Architecture, seed: int, metadata: dict[str, Any]) -> Exported:
+        self.asked.append((arch.key, seed))
+        assert metadata == {"n": arch.notation}
+        (self.folder / f"{arch.key}.onnx").write_text(str(seed))
+        name = f"{arch.key}.onnx"
+        return Exported(seed, name, 1, 0.0, None, None, None, "too small", {name: str(seed)})
+
+    def is_whole(self, exported: Any) -> bool:
+        paths = {self.folder / name: digest for name, digest in exported["digests"].items()}
+        return all(path.exists() and path.read_text() == digest for path, digest in paths.items())
+
+
+def test_the_best_seed_is_exported_and_only_what_is_lost_again(tmp_path: Path) -> None:
+    study, training = in_memory(problem()), FakeTraining(spread=0.05)
+    go(problem(), study, trials=10)
+    chosen = confirming(study, training)
+    weights = tmp_path / "weights"
+    export = FakeExport(tmp_path, SimpleNamespace(digest="r", folder=weights))
+    said: list[str] = []
+    bench = Bench(study, InlineExecutor(), SimpleNamespace(advance=lambda: None, message=said.append))  # type: ignore[arg-type]
+
+    def published(networks: dict[str, Any]) -> dict[str, Any]:
+        weights.mkdir(exist_ok=True)
+        return publish(export, bench, networks, lambda arch: {"n": arch.notation})  # type: ignore[arg-type]
+
+    files = published(chosen)
+    best = {key: max(records, key=lambda record: record["val"])["seed"] for key, (_, records) in chosen.items()}
+    assert {key: found["seed"] for key, found in files.items()} == best
+    assert export.asked == list(best.items())
+    assert said == [f"warning: {key} has no int8 file: too small" for key in best]
+    assert not weights.exists()
+    assert published(chosen) == files
+    assert len(export.asked) == 4
+    for turn, spoil in ((5, Path.unlink), (6, Path.unlink), (7, lambda path: path.write_text("another seed's"))):
+        spoil(tmp_path / f"{export.asked[0][0]}.onnx")  # however often
+        assert published(chosen) == files
+        assert len(export.asked) == turn
+        assert export.asked[-1] == export.asked[0]
 
 
 # --- the study ------------------------------------------------------------------------------------
@@ -972,31 +1078,7 @@ def test_local_executor_runs_elsewhere_and_survives_its_workers(one_worker: Loca
     assert isinstance(sleeping.exception(timeout=60), WorkerDied)
 
 
-# --- what confirmation says -----------------------------------------------------------------------
-
-
-def confirmed(*test: float, images: int = 100) -> dict[str, Any]:
-    return {"test": list(test), "test_images": images, "resolution": 32}
-
-
-def test_accuracy_intervals_pool_the_seeds() -> None:
-    first, second = accuracy_intervals([confirmed(0.8, 0.9), confirmed(0.7, 0.7)])
-    pooled = (0.005 + 0.0) / 2
-    half = 1.96 * math.sqrt(pooled / 2 + 0.85 * 0.15 / 100)
-    assert first["value"] == pytest.approx(0.85)
-    assert (first["low"], first["high"]) == pytest.approx((0.85 - half, 0.85 + half))
-    half = 1.96 * math.sqrt(pooled / 2 + 0.7 * 0.3 / 100)
-    assert (second["low"], second["high"]) == pytest.approx((0.7 - half, 0.7 + half))
-    assert (first["how"], first["seeds"], first["resolution"]) == ("confirmed", 2, 32)
-
-
-def test_accuracy_intervals_at_the_edges() -> None:
-    (single,) = accuracy_intervals([confirmed(0.5)])
-    assert (single["low"], single["high"]) == pytest.approx((0.5 - 0.098, 0.5 + 0.098))
-    low, high = accuracy_intervals([confirmed(0.0, 0.02), confirmed(0.98, 1.0)])
-    assert low["low"] == 0.0
-    assert high["high"] == 1.0
-    assert accuracy_intervals([]) == []
+# --- how well the cheap ranked the dear -----------------------------------------------------------
 
 
 @pytest.mark.parametrize("n", [3, 7, 8, 25])
@@ -1026,3 +1108,28 @@ def test_rank_fidelity_of_too_few_or_of_constants_is_unknown() -> None:
     assert rank_fidelity(ten, [0.5] * 10, ten)["kendall_tau"] is None
     perfect = rank_fidelity(ten, ten, ten[::-1])
     assert (perfect["kendall_tau"], perfect["macs_kendall_tau"]) == pytest.approx((1, -1))
+
+
+@pytest.mark.parametrize(
+    ("n", "cheap", "macs", "verdict"),
+    [
+        (12, 1, -1, "better than MACs"),
+        (12, -1, 1, "no better than MACs"),
+        (12, 1, 1, "no better than MACs"),  # equal is no better
+        (7, -1, 1, "cannot be told"),
+        (0, 1, 1, "cannot be told"),
+    ],
+)
+def test_a_proxy_that_ranks_no_better_than_macs_is_warned_of(n: int, cheap: int, macs: int, verdict: str) -> None:
+    study = in_memory(problem())
+    found = go(problem(), study, trials=12)[:n]
+    entries = [
+        {"key": row["key"], "val_accuracy": {"value": cheap * row["accuracy"]}, "macs": cheap * macs * row["accuracy"]}
+        for row in found
+    ]
+    fidelity = proxy_fidelity(study, Ladder((Rung("short", evaluate),)), entries)
+    assert (fidelity["n"], fidelity["verdict"], fidelity["rungs"]) == (n, verdict, [])
+    assert bool(fidelity_warnings(fidelity)) == (verdict == "no better than MACs")
+    if fidelity["warning"]:
+        assert "the cheap accuracies ranked no better than counting MACs (Kendall tau" in fidelity["warning"]
+        assert "over 12 networks" in fidelity["warning"]

@@ -4,7 +4,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from nas.errors import NasError
@@ -35,16 +36,15 @@ def export(
     Raises:
         NasError: ONNX Runtime's logits differ from torch's by more than `TOLERANCE`.
     """
-    net = net.eval().to("cpu")
+    net = net.eval().to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     size = trained_at or arch.resolution
     axes: dict[int, Any] = {0: torch.export.Dim("batch")}
     if size != arch.resolution:
         axes |= {2: torch.export.Dim("height", min=8), 3: torch.export.Dim("width", min=8)}
-    example = torch.zeros(2, arch.in_channels, size, size)
+    # At its own resolution, so that no map is a single pixel, which the exporter would take for a size that is fixed.
+    example = torch.zeros(2, arch.in_channels, arch.resolution, arch.resolution)
     model = _quietly_exported(net, example, axes)
-    for key, value in metadata.items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, value if isinstance(value, str) else json.dumps(value)
+    _describe(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString()
     differences = [_difference(net, content, (3, arch.in_channels, s, s)) for s in {size, arch.resolution}]
@@ -53,6 +53,28 @@ def export(
         raise NasError(f"{path.name}: ONNX Runtime differs from torch by {difference:.2g}, over {TOLERANCE:g}")
     replace_file(path, content)
     return difference
+
+
+def describe(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Add `metadata` to the ONNX file at `path`, in place of values of the same name."""
+    model = onnx.load(path)
+    _describe(model, metadata)
+    replace_file(path, model.SerializeToString())
+
+
+def runner(model: bytes | Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """The ONNX model in ONNX Runtime, on one thread: from images, N x C x R x R, to logits, N x classes."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    content = model if isinstance(model, bytes) else str(model)
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return lambda images: np.asarray(session.run(None, {"images": images})[0])
+
+
+def _describe(model: onnx.ModelProto, metadata: Mapping[str, Any]) -> None:
+    known = {entry.key: entry.value for entry in model.metadata_props}
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
+    onnx.helper.set_model_props(model, known | texts)
 
 
 def _quietly_exported(net: nn.Module, example: torch.Tensor, axes: dict[int, Any]) -> onnx.ModelProto:
@@ -76,10 +98,6 @@ def _quietly_exported(net: nn.Module, example: torch.Tensor, axes: dict[int, Any
 
 def _difference(net: nn.Module, model: bytes, shape: tuple[int, ...]) -> float:
     images = torch.from_numpy(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     with torch.no_grad():
         expected = net(images).numpy()
-    (got,) = session.run(None, {"images": images.numpy()})
-    return float(np.abs(got - expected).max())
+    return float(np.abs(runner(model)(images.numpy()) - expected).max())

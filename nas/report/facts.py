@@ -70,6 +70,12 @@ def tiles(front: Mapping[str, Any]) -> list[tuple[str, str]]:
 def notices(front: Mapping[str, Any]) -> list[str]:
     """What a reader must know before using the numbers, the gravest first."""
     found = [_resolution(front), *warnings(front), _extrapolation(front), _over(front), _precision(front)]
+    unquantised = [entry for entry in front["front"] if entry.get("int8_error")]
+    if unquantised:
+        found.append(
+            f"{plural(len(unquantised), 'network')} on the front could not be quantised to int8: "
+            f"{unquantised[0]['int8_error']}"
+        )
     skipped = (front.get("data") or {}).get("skipped") or []
     if skipped:
         found.append(f"{plural(len(skipped), 'file')} could not be read and took no part; listed under Data.")
@@ -98,7 +104,7 @@ def counts(front: Mapping[str, Any]) -> list[tuple[str, str]]:
         "evaluated": "evaluated to the end",
         "stopped": "stopped early: others of like cost did better",
         "failed": "failed",
-        "confirmed": "confirmed by longer training on the test split",
+        "confirmed": "confirmed by longer training",
     }
     totals = front.get("counts") or {}
     return [(text, whole(totals[name])) for name, text in words.items() if name in totals]
@@ -167,6 +173,23 @@ def measured(front: Mapping[str, Any]) -> str | None:
     )
 
 
+def int8(front: Mapping[str, Any]) -> str | None:
+    """What int8 costs in accuracy and saves in bytes and milliseconds, over the confirmed networks."""
+    entries = [entry for entry in front.get("confirmed") or front["front"] if entry.get("accuracy_int8")]
+    if not entries:
+        return None
+    changes = [100 * (entry["accuracy_int8"]["value"] - entry["accuracy_int8"]["fp32"]) for entry in entries]
+    smaller = [entry["onnx_bytes"] / entry["onnx_int8_bytes"] for entry in entries]
+    timed = [(interval(entry, "host_latency_ms"), interval(entry, "host_latency_ms_int8")) for entry in entries]
+    faster = [fp32.value / quick.value for fp32, quick in timed if fp32 and quick]
+    text = (
+        f"int8 changes the accuracy on the test images by {_mean(changes):+.1f} points in the mean of "
+        f"{plural(len(entries), 'network')} ({min(changes):+.1f} to {max(changes):+.1f}), each against its fp32 file. "
+        f"The files are {_mean(smaller):.1f} times smaller"
+    )
+    return text + (f" and on this host {_mean(faster):.1f} times as fast." if faster else ".")
+
+
 def hardware(front: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Where the measurements come from: (name, value)."""
     profile = front.get("hardware") or {}
@@ -182,8 +205,8 @@ def data(front: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("source", _plain(found.get("source"))),
         ("classes", f"{len(classes)}: {named}" if classes else ""),
         ("training images", _plain(found.get("train"))),
-        ("validation images (rank the trials)", _plain(found.get("val"))),
-        ("test images (seen only when confirming)", _plain(found.get("test"))),
+        ("validation images (rank the trials, choose the front)", _plain(found.get("val"))),
+        ("test images (seen once, by what was chosen)", _plain(found.get("test"))),
         ("native resolution", f"{found['native_resolution']} px" if found.get("native_resolution") else ""),
     ]
     return [(name, value) for name, value in rows if value]
@@ -233,7 +256,10 @@ def _precision(front: Mapping[str, Any]) -> str | None:
     precision = (front.get("hardware") or {}).get("precision")
     if precision in (None, "fp32"):
         return None
-    return f"The latencies are predicted at {precision}; the accuracies and the ONNX files are fp32."
+    return (
+        f"The latencies are predicted at {precision}; the accuracies are those of fp32 networks. An int8 file has an "
+        "accuracy of its own beside it."
+    )
 
 
 def _extrapolation(front: Mapping[str, Any]) -> str | None:
@@ -260,6 +286,10 @@ def _over(front: Mapping[str, Any]) -> str | None:
 def _get(entry: Mapping[str, Any], field: str, key: str) -> Any:
     found = entry.get(field)
     return found.get(key) if isinstance(found, Mapping) else None
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _sizes(sizes: set[Any]) -> str:

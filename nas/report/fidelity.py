@@ -17,11 +17,12 @@ def fidelity(front: Mapping[str, Any]) -> dict[str, Any]:
         }
     text = (
         f"Over {plural(int(size or 0), 'confirmed network')}, the cheap accuracies ({_proxy(front)}) and the "
-        f"confirmed ones rank with Kendall tau {tau:.2f}{_between(found)}; 1 is the same order, 0 is chance."
+        f"confirmed ones rank with Kendall tau {tau:.2f}{_between(found)}; 1 is the same order, 0 is chance. Both "
+        "are of validation images."
     )
     if macs_tau is not None:
         text += f" Ranking the same networks by MACs alone gives {macs_tau:.2f}."
-    return {"text": text, "bad": bool(_beaten(found))}
+    return {"text": text + _untold(found), "bad": bool(found.get("warning"))}
 
 
 def rungs(front: Mapping[str, Any]) -> list[str]:
@@ -35,7 +36,8 @@ def rungs(front: Mapping[str, Any]) -> list[str]:
             sentences.append(f"{passed}: too few to say how the one ranked the other.")
             continue
         alone = "" if macs_tau is None else f"; MACs alone: {macs_tau:.2f}"
-        sentences.append(f"{passed}; over these the two rank with Kendall tau {tau:.2f}{_between(rung)}{alone}.")
+        ranked = f"over these the two rank with Kendall tau {tau:.2f}{_between(rung)}{alone}."
+        sentences.append(f"{passed}; {ranked}{_untold(rung)}")
     return sentences
 
 
@@ -61,26 +63,16 @@ def random_search(front: Mapping[str, Any]) -> str:
 def warnings(front: Mapping[str, Any]) -> Iterator[str]:
     """A notice for each cheap evaluation that ranked no better than counting MACs."""
     found = front.get("proxy_fidelity") or {}
-    if against := _beaten(found):
-        yield (
-            f"On this data the cheap accuracies ranked no better than counting MACs ({against}). Trust the confirmed "
-            "numbers; for a better ranking, give the proxy more epochs or pixels."
-        )
-    for rung in found.get("rungs") or []:
-        if against := _beaten(rung):
-            name = str(rung.get("from"))
-            yield (
-                f"Of the networks that went on, the rung {name} ({how_text(name)}) ranked no better than counting MACs "
-                f"({against}), so it may have stopped good ones. Leave it out of rungs, or raise keep."
-            )
+    for each in (found, *(found.get("rungs") or [])):
+        if each.get("warning"):
+            yield str(each["warning"])
 
 
-def _beaten(found: Mapping[str, Any]) -> str:
-    """Both taus where that of MACs is at least as high, else nothing."""
-    tau, macs_tau = number(found.get("kendall_tau")), number(found.get("macs_kendall_tau"))
-    if tau is None or macs_tau is None or tau > macs_tau:
+def _untold(found: Mapping[str, Any]) -> str:
+    """Says so where the networks are too few to tell whether the ranking is better than that of MACs."""
+    if found.get("verdict") != "cannot be told":
         return ""
-    return f"Kendall tau {tau:.2f} against {macs_tau:.2f}"
+    return " Which of the two ranks better cannot be told from so few."
 
 
 def _between(found: Mapping[str, Any]) -> str:

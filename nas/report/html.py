@@ -79,6 +79,7 @@ def report_html(front: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -
         dominated=[network_row(entry) for entry in ordered(dominated(front), measure)],
         references=[reference_row(entry) for entry in front.get("references") or []],
         caption=facts.comparability(front),
+        int8=facts.int8(front),
         counts=facts.counts(front),
         room=facts.room(front),
         rejections=facts.rejections(trials),
@@ -111,7 +112,8 @@ def comparison_html(fronts: Sequence[Mapping[str, Any]], links: Sequence[str]) -
 
 def network_row(entry: Mapping[str, Any]) -> dict[str, Any]:
     """One confirmed network as the texts of its row."""
-    accuracy, latency, host = (interval(entry, field) for field in ("accuracy", "latency_ms", "host_latency_ms"))
+    accuracy, latency, int8 = (interval(entry, field) for field in ("accuracy", "latency_ms", "accuracy_int8"))
+    host, host_int8 = (interval(entry, field) for field in ("host_latency_ms", "host_latency_ms_int8"))
     details, predicted = _details(entry, "accuracy"), _details(entry, "latency_ms")
     seeds = details.get("seeds")
     return {
@@ -119,6 +121,10 @@ def network_row(entry: Mapping[str, Any]) -> dict[str, Any]:
         "notation": entry.get("notation", ""),
         "accuracy": percent(accuracy.value) if accuracy else "-",
         "accuracy_range": f"{percent(accuracy.low)} to {percent(accuracy.high)}" if accuracy else "",
+        "probability": _probability(entry),
+        "int8": percent(int8.value) if int8 else "-",
+        "int8_range": f"{percent(int8.low)} to {percent(int8.high)}" if int8 else "",
+        "int8_fp32": f"fp32: {percent(_details(entry, 'accuracy_int8').get('fp32'))}" if int8 else "",
         "how": how_text(details.get("how")) + (f", {seeds} seed{'' if seeds == 1 else 's'}" if seeds else ""),
         "latency": f"{latency.value:.2f}" if latency else "-",
         "latency_range": f"{latency.low:.2f} to {latency.high:.2f}" if latency else "",
@@ -131,9 +137,10 @@ def network_row(entry: Mapping[str, Any]) -> dict[str, Any]:
         "activations": bytes_text(entry.get("peak_activation_bytes")),
         "host": f"{host.value:.2f}" if host else "-",
         "host_range": f"{host.low:.2f} to {host.high:.2f}" if host else "",
+        "host_int8": f"int8: {host_int8.value:.2f}" if host_int8 else "",
         "host_how": _details(entry, "host_latency_ms").get("runtime", ""),
         "files": [
-            {"label": label, "link": quote(str(entry[field]))}
+            {"label": label, "link": quote(str(entry[field])), "size": bytes_text(entry.get(f"{field}_bytes"))}
             for field, label in (("onnx", "fp32"), ("onnx_int8", "int8"))
             if entry.get(field)
         ],
@@ -152,6 +159,14 @@ def reference_row(entry: Mapping[str, Any]) -> dict[str, str]:
         "macs": count_text(entry.get("macs")),
         "params": count_text(entry.get("params")),
     }
+
+
+def _probability(entry: Mapping[str, Any]) -> str:
+    """The probability of being on the front, never shown surer than it was drawn."""
+    value = number(entry.get("probability"))
+    if value is None:
+        return "-"
+    return f"{100 * value:.0f} %" if 0.01 <= value <= 0.99 else "<1 %" if value < 0.5 else ">99 %"
 
 
 def _predicted(latency: Mapping[str, Any]) -> str:

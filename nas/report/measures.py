@@ -13,7 +13,7 @@ HOW = {
     "score": "training-free score",
     "short": "short training",
     "long": "longer training",
-    "shared": "shared weights",
+    "supernet": "shared weights",
     "confirmed": "confirmed training",
 }
 

@@ -1,65 +1,154 @@
-"""Choosing which candidates to confirm, and what the confirmed accuracies say."""
+"""Confirming: which networks are trained longer, and with how many seeds. All of it by the validation split."""
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from optuna.study import Study
+
+from nas.search.allowance import Weighed, best_spent
+from nas.search.display import Display
+from nas.search.executors import Executor
+from nas.search.front import nondominated, spread
+from nas.search.loop import evaluate_once
+from nas.search.problem import OBJECTIVES, Problem
+from nas.search.settings import ConfirmSettings
+from nas.search.space import decode
+from nas.search.study import rows
+from nas.spaces.architecture import Architecture
+from nas.training.confirm import LongTraining, bits
+
+Record = Mapping[str, Any]
+"""A long training as the study keeps it: the contents of `Trained`, or `error`."""
+
+Network = tuple[Architecture, Sequence[Record]]
+"""A network and its long trainings."""
 
 
-def accuracy_intervals(confirmed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Mean test accuracy of each confirmed network with its 95 % interval.
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where long trainings and what follows from them are done, once each, and shown."""
 
-    The variance of a mean is the seeds' variance over the number of seeds, plus that of counting on
-    finitely many images. Two or three seeds say little of one network's spread, so the seeds' variance is
-    pooled over all networks confirmed with the same recipe.
+    study: Study
+    executor: Executor
+    display: Display
+
+    def once(self, jobs: Mapping[str, tuple[Any, ...]], executor: Executor | None = None) -> dict[str, dict[str, Any]]:
+        """The results of `jobs` by name, as `evaluate_once` gives them."""
+        return evaluate_once(self.study, executor or self.executor, jobs, self.display.advance)
+
+    def succeeded(self, what: str, *results: Mapping[str, Any]) -> bool:
+        """Whether no result is an error; of one that is, the user is told."""
+        errors = [result["error"] for result in results if "error" in result]
+        for error in errors:
+            self.display.message(f"warning: {what} failed: {error}")
+        return not errors
+
+
+def train(training: LongTraining, bench: Bench, jobs: Sequence[tuple[Architecture, int]]) -> list[Record]:
+    """The records of trainings, each of a network and a seed, in their order; what was trained before is not again."""
+    names = [f"trained:{training.digest}:{arch.key}:{seed}" for arch, seed in jobs]
+    results = bench.once({name: (training, *job) for name, job in zip(names, jobs, strict=True)})
+    for name, (arch, seed) in zip(names, jobs, strict=True):
+        bench.succeeded(f"training {arch.key} with seed {seed}", results[name])
+    return [results[name] for name in names]
+
+
+def confirm_candidates(
+    problem: Problem, training: LongTraining, bench: Bench, settings: ConfirmSettings, first_seed: int
+) -> dict[str, Network]:
+    """The long trainings of the networks that are confirmed, by key; those that failed are left out.
+
+    First `settings.networks` candidates, and up to as many more while the front of these lacks members; then up to
+    `settings.extra` trainings where they tell most (`best_spent`), of these networks or of others.
     """
-    pooled = float(np.mean([np.var(c["test"], ddof=1) for c in confirmed if len(c["test"]) > 1] or [0.0]))
-    intervals = []
-    for entry in confirmed:
-        mean, seeds, images = float(np.mean(entry["test"])), len(entry["test"]), entry["test_images"]
-        half = 1.96 * math.sqrt(pooled / seeds + mean * (1 - mean) / images)
-        intervals.append(
-            {
-                "value": mean,
-                "low": max(0.0, mean - half),
-                "high": min(1.0, mean + half),
-                "how": "confirmed",
-                "seeds": seeds,
-                "resolution": entry["resolution"],
-            }
-        )
-    return intervals
+    complete = {row["key"]: row for row in rows(bench.study) if row["state"] == "complete"}
+    trials = bench.study.get_trials(deepcopy=False)
+    networks = {key: decode(problem.space, trials[row["number"]].params) for key, row in complete.items()}
+    keys, points = list(complete), [problem.values(row) for row in complete.values()]
+    order = [keys[i] for i in spread(points, problem.directions, 2 * settings.networks)] if points else []
+    done: dict[str, list[Record]] = {}
+
+    def go_on(batch: Sequence[tuple[str, int]]) -> None:
+        """Further trainings of networks by key, so many of each, with the seeds that follow."""
+        jobs = [(networks[key], first_seed + len(done.get(key, [])) + n) for key, count in batch for n in range(count)]
+        results = iter(train(training, bench, jobs))
+        for key, count in batch:
+            done.setdefault(key, []).extend(next(results) for _ in range(count))
+
+    bench.display.stage("confirm", settings.seeds * min(settings.networks, len(order)))
+    while order and (not done or _members(problem, complete, done) < settings.members):
+        count = settings.networks if not done else max(1, bench.executor.slots // settings.seeds)
+        batch, order = order[:count], order[count:]
+        go_on([(key, settings.seeds) for key in batch])
+
+    left = settings.extra
+    if left and any(_good(done).values()):
+        bench.display.stage("further seeds", left)
+    while left and (batch := _further(problem, complete, done, settings.seeds, bench.executor.slots, left)):
+        go_on(batch)
+        left -= sum(count for _, count in batch)
+    if left and done:
+        used = settings.extra - left
+        bench.display.message(f"further seeds: {used} of {settings.extra} used, no more would tell who is on the front")
+    return {key: (networks[key], records) for key, records in _good(done).items() if records}
 
 
-def rank_fidelity(
-    cheap: Sequence[float], dear: Sequence[float], macs: Sequence[float], seed: int = 0
-) -> dict[str, Any]:
-    """How well the cheap accuracy ranked the dear one: Kendall's tau with a bootstrap 95 % interval.
-
-    Fewer than 8 networks give no interval: resampling so few says nothing of the spread.
-    `macs_kendall_tau` is how well plain MACs rank the same networks; a proxy below that earns nothing.
-    """
-    n = len(cheap)
-    if n < 3:
-        return {"kendall_tau": None, "low": None, "high": None, "n": n, "macs_kendall_tau": None}
-    rng = np.random.default_rng(seed)
-    draws = [rng.integers(0, n, n) for _ in range(500)]
-    a, b = np.asarray(cheap), np.asarray(dear)
-    boot = [t for t in (_tau(a[draw], b[draw]) for draw in draws) if t is not None]
-    low, high = np.percentile(boot, [2.5, 97.5]) if boot and n >= 8 else (None, None)
-    return {
-        "kendall_tau": _tau(a, b),
-        "low": None if low is None else float(low),
-        "high": None if high is None else float(high),
-        "n": n,
-        "macs_kendall_tau": _tau(np.asarray(macs, dtype=np.float64), b),
-    }
+def right(records: Sequence[Record], images: int) -> npt.NDArray[np.bool_]:
+    """Which validation images each training got: (seeds, images)."""
+    flags = [bits(record["right"], images) for record in records]
+    return np.stack(flags) if flags else np.zeros((0, images), dtype=bool)
 
 
-def _tau(a: Any, b: Any) -> float | None:
-    """Kendall's tau-b, None where a side is constant."""
-    from scipy.stats import kendalltau
+def _further(
+    problem: Problem,
+    complete: Mapping[str, Mapping[str, Any]],
+    done: Mapping[str, Sequence[Record]],
+    seeds: int,
+    slots: int,
+    left: int,
+) -> list[tuple[str, int]]:
+    """The networks to train next and how often: as many trainings as run at once, at most `left`."""
+    good = {key: records for key, records in _good(done).items() if records}
+    if not good:
+        return []
+    others = [key for key in complete if key not in done] if left >= seeds else []
+    images = next(iter(good.values()))[0]["images"]
+    weighed = [
+        Weighed(_cheap(complete[key]), _costs(problem, complete[key]), right(good.get(key, []), images))
+        for key in (*good, *others)
+    ]
+    chosen: list[tuple[str, int]] = []
+    for index in best_spent(weighed[: len(good)], weighed[len(good) :], seeds):
+        key, count = (*good, *others)[index], 1 if index < len(good) else seeds
+        planned = sum(each for _, each in chosen)
+        if chosen and planned + count > slots:
+            break
+        if planned + count <= left:
+            chosen.append((key, count))
+    return chosen
 
-    tau = float(kendalltau(a, b).statistic) if np.ptp(a) > 0 and np.ptp(b) > 0 else math.nan
-    return None if math.isnan(tau) else tau
+
+def _members(problem: Problem, complete: Mapping[str, Mapping[str, Any]], done: Mapping[str, Sequence[Record]]) -> int:
+    """How many members the front of the networks confirmed so far has."""
+    points = [
+        problem.values({**complete[key], "accuracy": np.mean([record["val"] for record in records]), "worth": None})
+        for key, records in _good(done).items()
+        if records
+    ]
+    return len(nondominated(points, problem.directions))
+
+
+def _cheap(row: Mapping[str, Any]) -> float:
+    """What the search ranked the network by."""
+    return float(row["accuracy"] if row.get("worth") is None else row["worth"])
+
+
+def _costs(problem: Problem, row: Mapping[str, Any]) -> tuple[float, ...]:
+    return tuple(float(row[OBJECTIVES[name]]) for name in problem.cost_objectives)
+
+
+def _good(done: Mapping[str, Sequence[Record]]) -> dict[str, list[Record]]:
+    return {key: [record for record in records if "error" not in record] for key, records in done.items()}

@@ -6,21 +6,23 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from optuna.study import Study
 
 from nas.latency.validation import leave_one_out
 from nas.resources import replace_file
-from nas.search.confirming import accuracy_intervals, rank_fidelity
+from nas.search.confirming import right
+from nas.search.fidelity import proxy_fidelity
 from nas.search.front import hypervolume_history, nondominated
-from nas.search.problem import Problem
+from nas.search.membership import accuracy_intervals, probabilities
+from nas.search.problem import OBJECTIVES, Problem
 from nas.search.random_search import drawn_without_model, random_search
-from nas.search.rungs import Ladder, at_rung
+from nas.search.rungs import Ladder
 from nas.search.space import decode
-from nas.search.study import COLUMNS, reached, rows
+from nas.search.study import COLUMNS, rows
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import show
 
@@ -56,19 +58,24 @@ def compose(
 ) -> dict[str, Any]:
     """The contents of front.json.
 
-    `confirmed` and `timings` are by key, results of `Confirmation` and `time_model`; `measured` is what `OnTarget`
-    gave, by key or reference; `about` holds what this function only passes on: seed, data, sampler, proxy, command.
+    `confirmed` is by key, what `judge` and `publish` gave of a network; `timings` are results of `time_model`, by key
+    and, of int8 files, by `key:int8`; `measured` is what `OnTarget` gave, by key or reference; `about` holds what this
+    function only passes on: seed, data, sampler, proxy, command. The front is chosen by the validation split; of its
+    networks, those that another beats on the test split as well as in all costs are left out, so that it is a front
+    in the figures that it shows.
     """
     every = rows(study)
     complete = [row for row in every if row["state"] == "complete"]
     entries = [_with_measured(entry, measured) for entry in _entries(problem, study, confirmed, timings)]
-    points = [problem.values({**entry, **_flat(entry)}) for entry in entries]
-    members = [entries[index] for index in nondominated(points, problem.directions)]
+    costs = np.array([_costs(problem, entry) for entry in entries])
+    flags = [right(result["trainings"], result["val_images"]) for result in confirmed.values()]
+    for member, probability in zip(entries, probabilities(flags, costs), strict=True):
+        member["probability"] = probability
+    members = _front(problem, _front(problem, entries, "val_accuracy"), "accuracy")
     history = hypervolume_history([problem.values(row) for row in complete], problem.objectives, reference)
     drawn, without_model = drawn_without_model(problem, study)
     random = random_search(without_model, problem.objectives, reference, len(history))
     inside, every_one = problem.networks()
-    cheap = {row["key"]: row["accuracy"] for row in complete}
     states = [row["state"] for row in every]
     return {
         "schema": 1,
@@ -95,32 +102,13 @@ def compose(
             "history": history,
             "random": {"drawn": drawn, **random} if random else None,
         },
-        "proxy_fidelity": rank_fidelity(
-            [cheap[entry["key"]] for entry in entries],
-            [entry["accuracy"]["value"] for entry in entries],
-            [entry["macs"] for entry in entries],
-        )
-        | {"rungs": _rungs(study, ladder)},
+        "proxy_fidelity": proxy_fidelity(study, ladder, entries),
         "predicted_and_measured": _comparison(entries),
         "references": [_reference(curve, measured) for curve in references],
         "versions": {package: version(package) for package in PACKAGES},
         "front": sorted(members, key=lambda entry: entry["latency_ms"]["value"]),
         "confirmed": sorted(entries, key=lambda entry: entry["latency_ms"]["value"]),
     }
-
-
-def _rungs(study: Study, ladder: Ladder) -> list[dict[str, Any]]:
-    """How each rung ranked the next, over the networks that finished both."""
-    found = []
-    for step, (rung, following) in enumerate(pairwise(ladder.rungs)):
-        below = at_rung(study, step)
-        worth = rung.values([reached(trial)[step] for trial in below])
-        both = [(value, trial) for value, trial in zip(worth, below, strict=True) if len(reached(trial)) > step + 1]
-        dear = [reached(trial)[step + 1]["accuracy"] for _, trial in both]
-        macs = [trial.user_attrs["candidate"]["macs"] for _, trial in both]
-        tau = rank_fidelity([value for value, _ in both], dear, macs)
-        found.append({"from": rung.name, "to": following.name, "reached": len(below), **tau})
-    return found
 
 
 def _entries(
@@ -130,14 +118,42 @@ def _entries(
     timings: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """One entry per confirmed network, in the form of front.json."""
-    good = {key: result for key, result in confirmed.items() if "error" not in result}
     trials = {t.user_attrs.get("key"): t for t in study.get_trials(deepcopy=False)}
-    entries = []
-    for (key, result), accuracy in zip(good.items(), accuracy_intervals(list(good.values())), strict=True):
-        architecture = decode(problem.space, trials[key].params)
-        entries.append(entry(problem, architecture) | {"accuracy": accuracy, "onnx": f"models/{result['onnx']}"})
-        entries[-1] |= {"onnx_int8": None, "host_latency_ms": timings.get(key)}
+    entries, judged = [], judgements(list(confirmed.values()))
+    for (key, result), (accuracy, val_accuracy) in zip(confirmed.items(), judged, strict=True):
+        int8 = result["onnx_int8"]
+        entries.append(
+            entry(problem, decode(problem.space, trials[key].params))
+            | {
+                "accuracy": accuracy,
+                "val_accuracy": val_accuracy,
+                "accuracy_int8": result["accuracy_int8"],
+                "onnx": f"models/{result['onnx']}",
+                "onnx_bytes": result["onnx_bytes"],
+                "onnx_int8": int8 and f"models/{int8}",
+                "onnx_int8_bytes": result["onnx_int8_bytes"],
+                "int8_error": result["failed"],
+                "host_latency_ms": timings.get(key),
+                "host_latency_ms_int8": timings.get(f"{key}:int8"),
+            }
+        )
     return entries
+
+
+def judgements(judged: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Accuracy on the test split, and on the validation split, of networks that `judge` gave, for front.json."""
+    if not judged:
+        return []
+    pairs = zip(
+        accuracy_intervals([each["test"] for each in judged], judged[0]["test_images"]),
+        accuracy_intervals([each["val"] for each in judged], judged[0]["val_images"]),
+        strict=True,
+    )
+    told = []
+    for each, (test, val) in zip(judged, pairs, strict=True):
+        how = {"how": "confirmed", "seeds": len(each["test"]), "resolution": each["resolution"]}
+        told.append((test | how, val))
+    return told
 
 
 def entry(problem: Problem, architecture: Architecture) -> dict[str, Any]:
@@ -192,8 +208,20 @@ def _comparison(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     }
 
 
-def _flat(entry: Mapping[str, Any]) -> dict[str, float]:
-    return {"accuracy": entry["accuracy"]["value"], "latency_ms": entry["latency_ms"]["value"]}
+def _front(problem: Problem, entries: Sequence[dict[str, Any]], accuracy: str) -> list[dict[str, Any]]:
+    """The entries that no other beats, by the field `accuracy`."""
+    points = [problem.values(_flat(entry, accuracy)) for entry in entries]
+    return [entries[index] for index in nondominated(points, problem.directions)]
+
+
+def _flat(entry: Mapping[str, Any], accuracy: str) -> dict[str, Any]:
+    """The measures of an entry, its accuracy and latency as plain numbers."""
+    return {**entry, "accuracy": entry[accuracy]["value"], "latency_ms": entry["latency_ms"]["value"]}
+
+
+def _costs(problem: Problem, entry: Mapping[str, Any]) -> list[float]:
+    known = _flat(entry, "val_accuracy")
+    return [float(known[OBJECTIVES[name]]) for name in problem.cost_objectives]
 
 
 def _error(problem: Problem) -> dict[str, Any]:
