@@ -58,7 +58,10 @@ HOMES = {
     "rich": ("nas/report/", "nas/predict.py", "nas/record.py", "nas/validate.py", "nas/search/__main__.py"),
     "sklearn": ("nas/training/",),
     "PIL": ("nas/training/",),
+    "datasets": ("nas/training/sources/hf.py",),
+    "kornia": ("nas/training/augment.py",),
 }
+EXTRAS = ("hf", "augment")
 DISTRIBUTIONS = {"pil": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 SETTINGS: dict[str, Any] = {
     "search": SearchSettings,
@@ -116,7 +119,8 @@ def test_imports_point_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=where)
 def test_third_parties_have_one_home_and_are_declared(path: Path) -> None:
-    declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
+    texts = [*PROJECT["dependencies"], *(text for name in EXTRAS for text in PROJECT["optional-dependencies"][name])]
+    declared = {canonicalize_name(Requirement(text).name) for text in texts}
     for package in {name.split(".")[0] for name in imported(path)} - {"nas", *sys.stdlib_module_names}:
         homes = HOMES.get(package, ("nas/",))
         assert any(where(path).startswith(home) for home in homes), f"{where(path)} imports {package}: {homes}"

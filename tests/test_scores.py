@@ -10,14 +10,26 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kendalltau
 from torch import Tensor, nn
 
 from nas.errors import ConfigError, DataError
 from nas.nets.build import build
 from nas.spaces.architecture import Architecture, Block
+from nas.spaces.counts import graph_counts
 from nas.training.fit import use_one_thread
 from nas.training.proxies import Pictures, Scale
-from nas.training.scores import SCORES, TrainingFree, Unscorable, combine
+from nas.training.scores import (
+    SCORES,
+    Reference,
+    TrainingFree,
+    Unscorable,
+    calibrated,
+    combine,
+)
+from nas.training.scores.entropy import entropy
 from nas.training.scores.naswot import naswot, naswot_layers
 from nas.training.scores.subject import NONLINEAR, Subject, weights, without
 from nas.training.scores.synflow import synflow
@@ -52,9 +64,12 @@ def evaluator(pictures: Pictures) -> TrainingFree:
     return TrainingFree(pictures, ALL, Scale(PIXELS, PIXELS), seed=0, images=16)
 
 
-def subject(net: nn.Module, images: Tensor, labels: Tensor | None = None, seed: int = 0) -> Subject:
+def subject(
+    net: nn.Module, images: Tensor, labels: Tensor | None = None, seed: int = 0, arch: Architecture = SMALL
+) -> Subject:
     assert isinstance(net, nn.Sequential)
-    return Subject(net.train(), images, torch.zeros(len(images), dtype=torch.long) if labels is None else labels, seed)
+    labels = torch.zeros(len(images), dtype=torch.long) if labels is None else labels
+    return Subject(net.train(), images, labels, seed, arch)
 
 
 def drawn(arch: Architecture, seed: int = 0, images: int = 8) -> Subject:
@@ -62,7 +77,7 @@ def drawn(arch: Architecture, seed: int = 0, images: int = 8) -> Subject:
     torch.manual_seed(seed)
     net = build(arch)
     shape = (images, arch.in_channels, arch.resolution, arch.resolution)
-    return subject(net, torch.randn(shape, generator=torch.Generator().manual_seed(9)))
+    return subject(net, torch.randn(shape, generator=torch.Generator().manual_seed(9)), arch=arch)
 
 
 def with_activation(arch: Architecture, activation: str) -> Architecture:
@@ -101,6 +116,31 @@ def test_naswot_of_equal_images_and_without_activations() -> None:
     assert 0 < naswot(same) < naswot(twice)
     linear = drawn(with_activation(SMALL, "none"))
     assert naswot(linear) == naswot_layers(linear) == 0
+
+
+# --- entropy --------------------------------------------------------------------------------------
+
+
+def with_kernels(*kernels: Tensor) -> Subject:
+    given = drawn(SMALL)
+    vars(given)["kernels"] = torch.stack([kernel.double() for kernel in kernels])
+    return given
+
+
+def test_entropy_is_the_log_of_how_many_patterns_there_are() -> None:
+    alike, apart = torch.ones(8, 8), torch.eye(8)
+    pairs = torch.block_diag(*[torch.ones(2, 2)] * 4)
+    assert entropy(with_kernels(alike)) == pytest.approx(0, abs=1e-9)
+    assert entropy(with_kernels(apart, pairs)) == pytest.approx(math.log(8) + math.log(4))
+
+
+def test_entropy_counts_patterns_and_not_units() -> None:
+    given = drawn(LARGE)
+    layers = [entropy(with_kernels(kernel)) for kernel in given.kernels]
+    assert entropy(given) == pytest.approx(sum(layers))
+    assert entropy(with_kernels(*(1000 * given.kernels))) == pytest.approx(entropy(given))
+    assert all(0 < value < math.log(8) for value in layers)
+    assert entropy(drawn(with_activation(SMALL, "none"))) == 0
 
 
 # --- SynFlow --------------------------------------------------------------------------------------
@@ -201,6 +241,14 @@ def test_zen_sees_neither_images_nor_initial_weights_nor_shortcuts() -> None:
     assert zen(given) == zen(subject(bodies, torch.ones_like(given.images)))
 
 
+# --- counts ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "count"), [("macs", "log_macs"), ("params", "log_params"), ("depth", "depth")])
+def test_counts_are_those_of_the_graph(name: str, count: str, evaluator: TrainingFree) -> None:
+    assert replace(evaluator, scores=(name,))(LARGE).values == {name: graph_counts(LARGE)[count]}
+
+
 # --- all of them ----------------------------------------------------------------------------------
 
 
@@ -217,7 +265,7 @@ def test_equal_seeds_give_equal_scores_and_others_do_not(evaluator: TrainingFree
     assert list(first.seconds) == ["build", *ALL]
     assert pickle.loads(pickle.dumps(evaluator))(LARGE).values == first.values
     other = replace(evaluator, seed=1)(LARGE).values
-    assert all(other[name] != first.values[name] for name in ALL)
+    assert [name for name in ALL if other[name] == first.values[name]] == ["macs", "params", "depth"]
 
 
 def test_scores_do_not_depend_on_which_are_asked_for(evaluator: TrainingFree) -> None:
@@ -287,3 +335,98 @@ def test_combination_is_of_ranks() -> None:
 def test_what_cannot_be_combined(table: dict[str, list[float]]) -> None:
     with pytest.raises(ValueError, match=r"finite|same shape|at least one array"):
         combine(table)
+
+
+# --- against a fixed population -------------------------------------------------------------------
+
+COLUMN = (1.0, 2.0, 2.0, 4.0, 5.0, 6.0, 7.0, 9.0)
+
+
+def test_worth_of_members_is_their_combination_up_to_scale() -> None:
+    rng = np.random.default_rng(0)
+    table = {"one": rng.normal(size=20), "two": rng.integers(0, 5, 20).astype(float)}
+    found = Reference.of(table)
+    worth = [found.worth({name: float(column[i]) for name, column in table.items()}) for i in range(20)]
+    assert np.log(worth) == pytest.approx(combine(table) / 2 + math.log(20 / 21))
+
+
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
+def test_worth_lies_between_0_and_1_and_keeps_the_order(first: float, second: float) -> None:
+    fixed = Reference({"a": COLUMN})
+    low, high = (fixed.worth({"a": value}) for value in sorted((first, second)))
+    assert 0 < low <= high < 1
+    if abs(first - second) > 1:
+        assert low < high
+
+
+def test_worth_goes_on_beyond_the_reference_without_a_step() -> None:
+    fixed = Reference({"a": COLUMN})
+    for edge in (COLUMN[0], COLUMN[-1]):
+        assert fixed.worth({"a": edge - 1e-9}) == pytest.approx(fixed.worth({"a": edge + 1e-9}), abs=1e-6)
+    assert fixed.worth({"a": 2.0}) == pytest.approx(2.5 / 9)
+    assert fixed.worth({"a": 3.0}) == pytest.approx(3.25 / 9)
+
+
+def test_a_score_that_all_share_still_places_others() -> None:
+    flat = Reference({"a": (3.0,) * 8})
+    assert flat.worth({"a": 2.0}) < flat.worth({"a": 3.0}) == 0.5 < flat.worth({"a": 4.0})
+
+
+def test_a_larger_network_is_worth_more(evaluator: TrainingFree) -> None:
+    rows = [evaluator(Architecture.from_notation(f"16x1 conv3/2-{width} fc10")).values for width in range(4, 12)]
+    found = Reference.of({name: [row[name] for row in rows] for name in ALL})
+    worth = [found.worth(evaluator(arch).values) for arch in (SMALL, LARGE)]
+    assert worth[0] < worth[1]
+    assert pickle.loads(pickle.dumps(found)) == found
+
+
+def test_wrong_references_are_named() -> None:
+    with pytest.raises(ConfigError, match=r"at least 8 networks, all with every score, got \[8, 9\]"):
+        Reference.of({"a": range(8), "b": range(9)})
+    with pytest.raises(ConfigError, match="the reference's a must be finite and rise"):
+        Reference({"a": COLUMN[::-1]})
+    with pytest.raises(ConfigError, match=r"no score 'a' to compare with the reference; given: b"):
+        Reference({"a": COLUMN}).worth({"b": 1.0})
+
+
+# --- calibrated by trained networks ---------------------------------------------------------------
+
+
+def population(size: int = 200) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Scores of which the first misleads, and accuracies that the second tells."""
+    rng = np.random.default_rng(0)
+    table = {name: rng.normal(size=size) for name in ("misleads", "tells", "noise")}
+    return table, 90 + 2 * table["tells"] - table["misleads"]
+
+
+def test_trained_networks_put_the_combination_right() -> None:
+    table, accuracies = population()
+    taus = []
+    for count in (0, 10, 40):
+        trained = np.arange(count)
+        found = calibrated(table, ("misleads", "tells"), trained, accuracies[:count])
+        taus.append(kendalltau(found[40:], accuracies[40:]).statistic)
+    assert taus[0] < 0.6
+    assert min(taus[1:]) > 0.85
+
+
+def test_from_nothing_to_learn_it_is_the_combination() -> None:
+    table, _ = population()
+    plain = combine({name: table[name] for name in ("misleads", "tells")})
+    for trained, accuracies in (((), ()), ((4, 9), (90.0, 93.0)), ((1, 2, 3, 4), (91.0,) * 4)):
+        found = calibrated(table, ("misleads", "tells"), trained, accuracies)
+        assert (np.argsort(found) == np.argsort(plain)).all()
+
+
+def test_calibration_does_not_depend_on_units() -> None:
+    table, accuracies = population()
+    trained = np.arange(12)
+    found = calibrated(table, ("tells",), trained, accuracies[trained])
+    scaled = {name: 5 * column - 3 for name, column in table.items()}
+    assert calibrated(scaled, ("tells",), trained, accuracies[trained] / 100 - 1) == pytest.approx(found)
+
+
+@pytest.mark.parametrize(("trained", "accuracies"), [((1, 2, 3), (1.0, 2.0)), ((1, 2, 3), (1.0, math.nan, 2.0))])
+def test_what_cannot_calibrate(trained: tuple[int, ...], accuracies: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="one finite accuracy for each trained network"):
+        calibrated(population()[0], ("tells",), trained, accuracies)

@@ -13,6 +13,7 @@ from nas.commandline import Invocation, command
 from nas.errors import ConfigError
 from nas.latency.devices import Target
 from nas.latency.profile import load_profile
+from nas.nets.teacher import OnnxTeacher
 from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
 from nas.report.measures import population
@@ -23,22 +24,18 @@ from nas.resources import names
 from nas.search.executors import EXECUTORS
 from nas.search.patience import Patience
 from nas.search.problem import Problem
-from nas.search.run import Trainings, run
-from nas.search.rungs import Ladder, Rung, check_rungs, joined_scores
+from nas.search.run import run
+from nas.search.rungs import check_rungs
 from nas.search.sampler import SAMPLERS, make_sampler
 from nas.search.settings import SearchSettings
 from nas.search.study import lock, open_study
 from nas.search.target import OnTarget, is_here
+from nas.search.trainings import RUNGS, decoded, make_trainings, rung_names
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
-from nas.training.confirm import Confirmation, LongTraining
-from nas.training.module import Recipe
-from nas.training.proxies import Pictures, Scale, ShortTraining
-from nas.training.scores import SCORES, TrainingFree
-from nas.training.sources import Images, describe, prepare
-
-RUNGS = ("score", "short", "long")
-"""The rungs by name, from cheap to dear."""
+from nas.training.images import Images, imbalance
+from nas.training.scores import SCORES
+from nas.training.sources import describe
 
 
 def main(settings: SearchSettings, invocation: Invocation) -> None:
@@ -57,13 +54,14 @@ def _problem(settings: SearchSettings) -> Problem:
     budget = Budget.parse(settings.budget)
     space, profile = load_space(settings.search_space), load_profile(settings.hardware)
     _known("sampler", settings.sampler.get("name"), SAMPLERS)
-    _known("proxy", settings.proxy.name, {"short": ShortTraining})
-    check_rungs(settings.rungs, RUNGS)
+    check_rungs(rung_names(settings), RUNGS[settings.proxy.name])
     for name in settings.score.names:
         _known("score", name, SCORES)
     _known("executor", settings.executor.name, EXECUTORS)
     check_tracker(str(settings.tracker.get("name")), str(settings.tracker.get("mode", "offline")))
     about = describe(settings.data)
+    if settings.training.teacher is not None:
+        OnnxTeacher(settings.training.teacher).require(about.channels, len(about.classes))
     problem = Problem(space.with_data(about.channels, len(about.classes)), profile, budget, settings.objectives)
     _on_target(settings, problem)
     problem.require_feasible()
@@ -81,8 +79,8 @@ def _on_target(settings: SearchSettings, problem: Problem) -> OnTarget | None:
 
 def _search(settings: SearchSettings, problem: Problem, invocation: Invocation, display: Progress) -> None:
     folder, seed = invocation.folder, settings.seed
-    images, trainings = _trainings(settings, problem, folder)
-    data = _data(settings, images)
+    pictures = decoded(settings, problem, folder)
+    data = _data(settings, pictures.images)
     for line in _opening(problem, data):
         display.message(line)
     options = {key: value for key, value in settings.sampler.items() if key != "name"}
@@ -92,25 +90,26 @@ def _search(settings: SearchSettings, problem: Problem, invocation: Invocation, 
         "seed": seed,
         "data": data,
         "sampler": settings.sampler["name"],
-        "proxy": {**dataclasses.asdict(settings.proxy), "how": settings.rungs[-1]},
-        "rungs": list(settings.rungs),
+        "proxy": {**dataclasses.asdict(settings.proxy), "how": rung_names(settings)[-1]},
+        "rungs": list(rung_names(settings)),
         "command": invocation.line,
     }
     tracker = _tracker(settings, folder, about, problem, display)
     executor = EXECUTORS[settings.executor.name](settings.workers or os.cpu_count() or 1)
+    shown = _Tracked(display, tracker)
     try:
         front = run(
             problem,
-            trainings,
+            make_trainings(settings, problem, pictures, folder, study, executor, shown),
             study,
             sampler,
             executor,
             folder,
             trials=settings.trials,
             confirm=settings.confirm,
-            widths=settings.references.widths,
+            references=settings.references,
             warm_start=settings.warm_start,
-            display=_Tracked(display, tracker),
+            display=shown,
             about=about,
             time_limit=settings.time_limit,
             patience=Patience(settings.patience, settings.patience_gain) if settings.patience else None,
@@ -142,32 +141,6 @@ class _Tracked:
         self._tracker.trial(row, hypervolume, front_size)
 
 
-def _trainings(settings: SearchSettings, problem: Problem, folder: Path) -> tuple[Images, Trainings]:
-    """The images, decoded once at each size needed, and the trainings on them."""
-    largest = max(problem.space.resolution)
-    proxy_pixels = min(settings.proxy.resolution, largest)
-    small = _pictures(settings, proxy_pixels, folder)
-    confirm_pixels = min(settings.confirm.resolution or small.images.native_resolution, largest)
-    large = _pictures(settings, confirm_pixels, folder)
-    recipe = Recipe(settings.proxy.epochs, settings.proxy.batch_size, settings.proxy.learning_rate)
-    short = ShortTraining(small, recipe, Scale(proxy_pixels, largest), settings.seed)
-    long = dataclasses.replace(short, recipe=dataclasses.replace(recipe, epochs=settings.long.epochs))
-    score = TrainingFree(small, settings.score.names, short.scale, settings.seed, settings.score.images)
-    rungs = {"score": Rung("score", score, joined_scores), "short": Rung("short", short), "long": Rung("long", long)}
-    ladder = Ladder(tuple(rungs[name] for name in settings.rungs), settings.keep)
-    longer = dataclasses.replace(recipe, epochs=settings.confirm.epochs)
-    seeds = tuple(settings.seed + 1 + n for n in range(settings.confirm.seeds))
-    confirming = LongTraining(large, longer, Scale(confirm_pixels, largest), seeds)
-    reference = dataclasses.replace(confirming, seeds=seeds[: settings.references.seeds])
-    return small.images, Trainings(ladder, Confirmation(confirming, folder.resolve() / "models"), reference)
-
-
-def _pictures(settings: SearchSettings, pixels: int, folder: Path) -> Pictures:
-    decoded = folder.resolve() / "images" / str(pixels)
-    prepare(settings.data, settings.seed, pixels, decoded)
-    return Pictures(decoded, settings.data.flip, settings.data.shift)
-
-
 def _data(settings: SearchSettings, images: Images) -> dict[str, Any]:
     return {
         "source": settings.data.source,
@@ -192,6 +165,8 @@ def _opening(problem: Problem, data: dict[str, Any]) -> list[str]:
     ]
     if data["skipped"]:
         lines.append(f"{len(data['skipped'])} unreadable images are left out, the first: {data['skipped'][0]}")
+    if unbalanced := imbalance(data["counts"]["train"]):
+        lines.append(unbalanced)
     return lines
 
 
@@ -201,6 +176,10 @@ def _identity(settings: SearchSettings, problem: Problem, data: dict[str, Any]) 
     def digest(value: object) -> str:
         return hashlib.blake2b(repr(value).encode(), digest_size=6).hexdigest()
 
+    teacher = settings.training.teacher
+    training = dataclasses.asdict(settings.training)
+    if teacher is not None:  # by what it is, wherever the file lies
+        training["distillation"]["teacher"] = digest(teacher.read_bytes())
     return {
         "hardware": f"{problem.profile.label} ({digest(problem.profile)})",
         "budget": str(problem.budget),
@@ -211,7 +190,9 @@ def _identity(settings: SearchSettings, problem: Problem, data: dict[str, Any]) 
         "data": f"{data['source']} ({digest((settings.data, data))})",
         "sampler": settings.sampler,
         "proxy": dataclasses.asdict(settings.proxy),
-        "rungs": [*settings.rungs, settings.keep, *settings.score.names, settings.score.images, settings.long.epochs],
+        **{f"training.{key}": value for key, value in training.items()},
+        "rungs": [*rung_names(settings), settings.keep, settings.long.epochs],
+        "score": dataclasses.asdict(settings.score),
     }
 
 

@@ -39,7 +39,7 @@ def estimates(problem: Problem, trials: Sequence[FrozenTrial]) -> Mapping[int, t
         costs = _log_costs(problem, climbed)
         if whole.sum() < FEWEST + costs.shape[1]:
             continue
-        accuracy = np.array([reached(climbed[index])[top]["accuracy"] for index in np.flatnonzero(whole)])
+        accuracy = np.asarray(worth([reached(climbed[index])[top] for index in np.flatnonzero(whole)]))
         slope, rest, error = _line(accuracy, costs[whole], given[whole])
         if slope <= 0:
             continue

@@ -101,8 +101,10 @@ class Problem:
         return self.budget.excess(self.candidate(arch).measures())
 
     def values(self, measures: Mapping[str, Any]) -> list[float]:
-        """The objective values among `measures` (which hold `accuracy` too), in order."""
-        return [float(measures[OBJECTIVES[name]]) for name in self.objectives]
+        """The objective values among `measures` (which hold `accuracy` too, and may hold its `worth`), in order."""
+        worth = measures.get("worth")
+        accuracy = measures["accuracy"] if worth is None else worth
+        return [float(accuracy if name == "accuracy" else measures[OBJECTIVES[name]]) for name in self.objectives]
 
     @property
     def costs(self) -> Costs:

@@ -33,8 +33,8 @@ BINS = 4
 
 
 def accuracies(records: Sequence[Record]) -> Sequence[float]:
-    """The worth of trainings' records: their accuracy."""
-    return [record["accuracy"] for record in records]
+    """The worth of trainings' records: their `worth`, or their accuracy."""
+    return [record["accuracy"] if record.get("worth") is None else record["worth"] for record in records]
 
 
 def joined_scores(records: Sequence[Record]) -> Sequence[float]:
@@ -104,7 +104,8 @@ def contents(result: Evaluation | Scores) -> Record:
     """
     kept: dict[str, Any]
     if isinstance(result, Evaluation):
-        figures, kept = {"accuracy": result.accuracy}, asdict(result)
+        kept = {name: value for name, value in asdict(result).items() if name != "worth" or value is not None}
+        figures = {name: value for name, value in kept.items() if name in ("accuracy", "worth")}
     else:
         figures = {name: float(score) for name, score in result.values.items()}
         kept = {"scores": figures, "seconds": sum(result.seconds.values())}
@@ -120,7 +121,7 @@ def at_rung(study: Study, step: int) -> list[FrozenTrial]:
 
 
 def check_rungs(chosen: Sequence[str], known: Sequence[str]) -> None:
-    """Check that `chosen` are names of `known` in its order, from cheap to dear, and end with a training.
+    """Check that `chosen` are of `known`, in its order from cheap to dear, and end with a training where there is one.
 
     Raises:
         ConfigError: they are or do not.
@@ -130,7 +131,7 @@ def check_rungs(chosen: Sequence[str], known: Sequence[str]) -> None:
     order = [known.index(name) for name in chosen]
     if order != sorted(set(order)):
         raise ConfigError(f"rungs must go from cheap to dear ({', '.join(known)}), each once, got {list(chosen)}")
-    if not chosen or chosen[-1] == "score":
+    if not chosen or chosen[-1] == "score" != known[-1]:
         raise ConfigError(
             f"the last of rungs must be a training, since the front is made of accuracies, got {list(chosen)}"
         )

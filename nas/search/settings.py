@@ -1,12 +1,15 @@
 """The settings of `python -m nas.search`, as the code below Hydra sees them. Defaults are in conf/search.yaml."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from nas.errors import ConfigError
+from nas.training.recipe import Distillation, Recipe
 from nas.training.sources import DataSettings
+from nas.training.supernet import SharedRecipe
 
 Positive = Annotated[int, Ge(1)]
 Share = Annotated[float, Gt(0), Lt(1)]
@@ -14,13 +17,20 @@ Share = Annotated[float, Gt(0), Lt(1)]
 
 @dataclass(frozen=True, slots=True)
 class ConfirmSettings:
-    """How the front's candidates are confirmed. `resolution` is in pixels at the space's largest resolution."""
+    """How the front's candidates are confirmed. `resolution` is in pixels at the space's largest resolution.
+
+    `extra` trainings more where it is open who is on the front; `calibration` images give the ranges of int8.
+    """
 
     networks: Positive
     members: Positive
     seeds: Positive
+    extra: Annotated[int, Ge(0)]
     epochs: Positive
+    batch_size: Annotated[int, Ge(2)]
+    learning_rate: Annotated[float, Gt(0)]
     resolution: Annotated[int, Ge(8)] | None
+    calibration: Positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +42,74 @@ class ReferenceSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ProxySettings:
-    """The short training. `resolution` is in pixels at the space's largest resolution."""
+class ShortSettings:
+    """proxy=short: a short training on so many `images`. `resolution` is in pixels at the space's largest resolution.
 
-    name: str
+    `correction` is how much training-free scores count beside it, as in `nas.training.proxies.Prior`.
+    """
+
+    name: Literal["short"]
     epochs: Positive
+    images: Annotated[int, Ge(2)] | None
     resolution: Annotated[int, Ge(8)]
     batch_size: Annotated[int, Ge(2)]
     learning_rate: Annotated[float, Gt(0)]
+    correction: Annotated[float, Ge(0)]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFreeSettings:
+    """proxy=score: no training; the scores of `ScoreSettings` against those of other networks of the space."""
+
+    name: Literal["score"]
+    resolution: Annotated[int, Ge(8)]
+
+
+@dataclass(frozen=True, slots=True)
+class SupernetSettings:
+    """proxy=supernet: shared weights, trained as `SharedRecipe` says. `start`: long trainings begin with them."""
+
+    name: Literal["supernet"]
+    epochs: Positive | None
+    minutes: Annotated[float, Gt(0)] | None
+    resolution: Annotated[int, Ge(8)]
+    batch_size: Annotated[int, Ge(2)]
+    learning_rate: Annotated[float, Gt(0)]
+    networks: Positive
+    sandwich: bool
+    distillation: Annotated[float, Ge(0), Le(1)]
+    drawn: Literal["choices", "macs"]
+    calibration: Positive
+    start: bool
+
+    def recipe(self, training: "TrainingSettings") -> SharedRecipe:
+        """How the shared weights are trained."""
+        return SharedRecipe(
+            self.epochs,
+            self.minutes,
+            self.batch_size,
+            self.learning_rate,
+            momentum=training.momentum,
+            weight_decay=training.weight_decay,
+            label_smoothing=training.label_smoothing,
+            networks=self.networks,
+            sandwich=self.sandwich,
+            distillation=self.distillation,
+            drawn=self.drawn,
+            precision=training.precision,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreSettings:
-    """The rung `score`: training-free scores by name, on so many training images."""
+    """Training-free scores by name, on so many training images.
+
+    Where a network needs a figure of its own, they are ranked among those of `population` networks.
+    """
 
     names: tuple[str, ...]
     images: Annotated[int, Ge(4)]
+    population: Annotated[int, Ge(8)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +117,55 @@ class LongSettings:
     """The rung `long`: as the short training, with more epochs."""
 
     epochs: Positive
+
+
+@dataclass(frozen=True, slots=True)
+class DistillationSettings:
+    """What trainings learn from the ONNX file `teacher`, if there is one."""
+
+    teacher: str | None
+    alpha: Annotated[float, Gt(0), Le(1)]
+    temperature: Annotated[float, Gt(0)]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """What every training has in common: the proxy's, the confirmations and the references."""
+
+    optimizer: Literal["sgd", "adamw"]
+    schedule: Literal["one_cycle", "cosine", "cyclical"]
+    momentum: Annotated[float, Ge(0), Lt(1)]
+    weight_decay: Annotated[float, Ge(0)]
+    label_smoothing: Annotated[float, Ge(0), Lt(1)]
+    ema: Share | None
+    clip: Annotated[float, Gt(0)] | None
+    precision: Literal["auto", "fp32", "bf16"]
+    compile: bool
+    distillation: DistillationSettings
+
+    @property
+    def teacher(self) -> Path | None:
+        """The teacher's file, absolute, so that every worker process finds it."""
+        path = self.distillation.teacher
+        return None if path is None else Path(path).expanduser().resolve()
+
+    def recipe(self, epochs: int, batch_size: int, learning_rate: float) -> Recipe:
+        """The recipe of one of the trainings."""
+        return Recipe(
+            epochs,
+            batch_size,
+            learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            label_smoothing=self.label_smoothing,
+            schedule=self.schedule,
+            optimizer=self.optimizer,
+            ema=self.ema,
+            precision=self.precision,
+            clip=self.clip,
+            compile=self.compile,
+            distillation=Distillation(self.teacher, self.distillation.alpha, self.distillation.temperature),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +197,7 @@ class SearchSettings:
     search_space: str
     objectives: tuple[str, ...]
     warm_start: bool
-    rungs: tuple[str, ...]
+    rungs: tuple[str, ...] | None
     keep: Share
     score: ScoreSettings
     long: LongSettings
@@ -99,11 +210,12 @@ class SearchSettings:
     storage: str | None
     device: Literal["auto", "none", "host", "ssh", "adb"]
     reach: ReachSettings
+    training: TrainingSettings
     confirm: ConfirmSettings
     references: ReferenceSettings
     data: DataSettings
     sampler: dict[str, str | int | float]
-    proxy: ProxySettings
+    proxy: ShortSettings | SupernetSettings | TrainingFreeSettings
     executor: ExecutorSettings
     tracker: dict[str, str | int | float | None]
 

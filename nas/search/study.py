@@ -25,13 +25,15 @@ Direction = Literal["maximize", "minimize"]
 STUDY_NAME = "search"
 COLUMNS = (
     *("number", "state", "key", "notation", "accuracy", "how", "latency_ms", "latency_low_ms", "latency_high_ms"),
-    *("macs", "params", "weight_bytes", "peak_activation_bytes", "seconds", "error", "rungs"),
+    *("macs", "params", "weight_bytes", "peak_activation_bytes", "seconds", "error", "rungs", "worth"),
 )
-"""Columns of trials.csv. `rungs` holds the accuracy, or the scores by name, that each rung gave, as JSON."""
+"""Columns of trials.csv. `rungs` holds the accuracy, or the scores by name, that each rung gave, as JSON; `worth` is
+what the network is ranked by, where that is not its accuracy."""
 
 Record = Mapping[str, Any]
 """What a trial keeps of a rung: `how` (its name), `seconds`, `accuracy` with `low`, `high`, `seeds`, `resolution` or
-`scores` (numbers by name), and `goes_on` where another rung follows."""
+`scores` (numbers by name), `worth` where networks are not ranked by the accuracy, and `goes_on` where another rung
+follows."""
 
 _STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "stopped", TrialState.FAIL: "failed"}
 

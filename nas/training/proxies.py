@@ -4,23 +4,31 @@ An evaluator is any callable from `Architecture` to `Evaluation`. Those here are
 they travel to worker processes; the images are opened there once, memory-mapped.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+import torch
 
 from nas.spaces.architecture import Architecture
 from nas.training.data import ImageData
-from nas.training.fit import accuracy, fit, wilson
-from nas.training.module import Recipe
-from nas.training.sources import Images, open_saved
+from nas.training.fit import fit
+from nas.training.images import Images, Split, open_saved
+from nas.training.metrics import judge, wilson
+from nas.training.recipe import Recipe
+from nas.training.splits import choose
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """An accuracy in 0..1 with its 95 % interval, and how it was got: `short`, `confirmed`, …
 
-    `resolution` is the pixels it was got at, `seconds` what it cost.
+    `resolution` is the pixels it was got at, `seconds` what it cost. `worth`, on the scale of the accuracy, is what
+    networks are ranked by; none where that is the accuracy itself.
     """
 
     accuracy: float
@@ -30,6 +38,7 @@ class Evaluation:
     seconds: float
     seeds: int
     resolution: int
+    worth: float | None = None
 
 
 Evaluator = Callable[[Architecture], Evaluation]
@@ -52,16 +61,22 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Where the decoded images are, and how a training sees them."""
+    """Where the decoded images are, and how a training sees them: all, or so many of the training split, stratified.
+
+    Batches are made on the GPU where there is one. `flip`, `shift`, `mixup` and `randaugment` are those of `ImageData`.
+    """
 
     folder: Path
-    flip: bool
-    shift: int
+    flip: bool = False
+    shift: int = 0
+    mixup: float = 0.0
+    randaugment: tuple[int, int] | None = None
+    limit: int | None = None
 
     @property
     def images(self) -> Images:
         """The images, opened once in each process."""
-        return _opened(self.folder)
+        return _opened(self.folder, self.limit)
 
     def at(self, resolution: int, batch_size: int, seed: int) -> ImageData:
         """The data at `resolution` pixels, in batches."""
@@ -72,22 +87,46 @@ class Pictures:
             seed=seed,
             flip=self.flip,
             shift=self.shift,
+            mixup=self.mixup,
+            randaugment=self.randaugment,
+            device="cuda" if torch.cuda.is_available() else None,
         )
 
 
 @lru_cache(maxsize=4)
-def _opened(folder: Path) -> Images:
-    return open_saved(folder)
+def _opened(folder: Path, limit: int | None) -> Images:
+    images = open_saved(folder)
+    if limit is None or limit >= len(images.train):
+        return images
+    labels = np.asarray(images.train.labels)
+    chosen = choose(labels, max(limit, len(images.classes)), np.random.default_rng(0))
+    return replace(images, train=Split(images.train.pixels[chosen], labels[chosen]))
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is thought of a network before its training, as a share of its space that it beats, and how much it counts.
+
+    `weight` is in logits of accuracy for each standard deviation of normally distributed shares.
+    """
+
+    share: Evaluator
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
 class ShortTraining:
-    """A few epochs at few pixels, judged on the validation split."""
+    """A few epochs at few pixels, judged on the validation split; ranked together with a `prior`, where there is one.
+
+    Short trainings favour what learns fast over what ends well. The prior, say training-free scores, knows nothing
+    of speed: logit(worth) = logit(accuracy) + weight x probit(share).
+    """
 
     pictures: Pictures
     recipe: Recipe
     scale: Scale
     seed: int
+    prior: Prior | None = None
 
     def __call__(self, arch: Architecture) -> Evaluation:
         """Train and judge `arch`.
@@ -98,6 +137,18 @@ class ShortTraining:
         resolution = self.scale(arch)
         data = self.pictures.at(resolution, self.recipe.batch_size, self.seed)
         fitted = fit(arch, data, self.recipe, self.seed)
-        share = accuracy(fitted.net, data.val_dataloader())
-        low, high = wilson(share, len(data.images.val))
-        return Evaluation(share, low, high, "short", fitted.seconds, 1, resolution)
+        share, images = judge(fitted.net, data.val_dataloader()).accuracy, len(data.images.val)
+        low, high = wilson(share, images)
+        found = Evaluation(share, low, high, "short", fitted.seconds, 1, resolution)
+        if self.prior is None:
+            return found
+        before = self.prior.share(arch)
+        worth = corrected(share, images, before.accuracy, self.prior.weight)
+        return replace(found, worth=worth, seconds=found.seconds + before.seconds)
+
+
+def corrected(accuracy: float, images: int, share: float, weight: float) -> float:
+    """The accuracy of so many images, in 0..1, moved by a prior `share` in 0..1; half an image from 0 and 1 at most."""
+    right = (accuracy * images + 0.5) / (images + 1)
+    logit = math.log(right / (1 - right)) + weight * NormalDist().inv_cdf(min(max(share, 1e-6), 1 - 1e-6))
+    return 1 / (1 + math.exp(-logit))

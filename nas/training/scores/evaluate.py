@@ -16,6 +16,8 @@ from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.training.data import ImageData
 from nas.training.proxies import Pictures, Scale
+from nas.training.scores.counts import depth, macs, params
+from nas.training.scores.entropy import entropy
 from nas.training.scores.naswot import naswot, naswot_layers
 from nas.training.scores.subject import Score, Subject
 from nas.training.scores.synflow import synflow
@@ -25,9 +27,13 @@ from nas.training.scores.zico import zico
 SCORES: Mapping[str, Score] = {
     "naswot": naswot,
     "naswot_layers": naswot_layers,
+    "entropy": entropy,
     "synflow": synflow,
     "zico": zico,
     "zen": zen,
+    "macs": macs,
+    "params": params,
+    "depth": depth,
 }
 LEAST_IMAGES = 4  # two batches of two, which batch norm needs
 
@@ -40,7 +46,7 @@ class Unscorable(RuntimeError):
 class Scores:
     """Scores by name, and the wall-clock seconds of each; `build` is making the network and its images.
 
-    Scores that share a forward pass (NASWOT's two) leave its time to the first of them.
+    Scores that share a forward pass (NASWOT's two and the entropy) leave its time to the first of them.
     """
 
     values: Mapping[str, float]
@@ -51,7 +57,8 @@ class Scores:
 class TrainingFree:
     """The named `scores` of a network whose weights are drawn by `seed`.
 
-    All networks see the same `images` training images, or all there are, drawn by the same seed.
+    All networks see the same `images` training images, or all there are, drawn by the same seed. They are scored on
+    `device` as torch names it; weights and noise are drawn on the CPU, so that a seed means the same on every device.
     """
 
     pictures: Pictures
@@ -59,6 +66,7 @@ class TrainingFree:
     scale: Scale
     seed: int
     images: int = 64
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.scores if name not in SCORES]
@@ -87,15 +95,17 @@ class TrainingFree:
 
     def subject(self, arch: Architecture) -> Subject:
         """What the scores of `arch` are given; torch's own random state stays as it was."""
-        data = ImageData(self.pictures.images, batch_size=self.images, resolution=self.scale(arch), seed=self.seed)
+        resolution, device = self.scale(arch), torch.device(self.device)
+        data = ImageData(self.pictures.images, batch_size=self.images, resolution=resolution, seed=self.seed)
         if len(data.images.train) < LEAST_IMAGES:
             raise DataError(f"scores need at least {LEAST_IMAGES} training images, got {len(data.images.train)}")
         images, labels = next(iter(data.train_dataloader()))
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(self.seed)
             net = build(arch).train()
-        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return Subject(net, images.contiguous(memory_format=torch.channels_last), labels, self.seed)
+        net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        images = images.to(device, memory_format=torch.channels_last)
+        return Subject(net, images, labels.to(device), self.seed, arch)
 
 
 def combine(table: Mapping[str, ArrayLike]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.nets.blocks import ACTIVATIONS
+from nas.spaces.architecture import Architecture
 
 NONLINEAR = tuple(kind for kind in ACTIVATIONS.values() if kind is not nn.Identity)
 
@@ -16,14 +17,15 @@ NONLINEAR = tuple(kind for kind in ACTIVATIONS.values() if kind is not nn.Identi
 class Subject:
     """An untrained network of `nas.nets.build` in training mode, and real images for it.
 
-    `images` are N x C x R x R and normalised, `labels` int64 N; `seed` is for what a score draws itself.
-    Scores may move the running averages of batch norm, and change nothing else.
+    `images` are N x C x R x R and normalised, `labels` int64 N, both on the network's device; `seed` is for what a
+    score draws itself, on the CPU. Scores may move the running averages of batch norm, and change nothing else.
     """
 
     net: nn.Sequential
     images: Tensor
     labels: Tensor
     seed: int
+    arch: Architecture
 
     @property
     def generator(self) -> torch.Generator:
@@ -32,7 +34,7 @@ class Subject:
 
     @cached_property
     def kernels(self) -> Tensor:
-        """For each activation layer, how many of its inputs have equal signs for two images: L x N x N.
+        """For each activation layer, how many of its inputs have equal signs for two images: L x N x N, on the CPU.
 
         A sign is the linear piece of relu, and about that of the others. Gates are not counted.
         """
@@ -40,7 +42,7 @@ class Subject:
 
         def count(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             signs = (inputs[0] > 0).flatten(1).float().mul_(2).sub_(1)  # sums are exact up to 2^24 inputs
-            found.append((signs @ signs.T).double().add_(signs.shape[1]).div_(2))
+            found.append((signs @ signs.T).double().add_(signs.shape[1]).div_(2).cpu())
 
         hooks = [m.register_forward_pre_hook(count) for m in self.net.modules() if isinstance(m, NONLINEAR)]
         try:

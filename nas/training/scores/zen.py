@@ -29,8 +29,8 @@ def zen(subject: Subject) -> float:
     pair = torch.cat([noise, noise + CHANGE * change]).contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
         for convolution in convolutions(features):
-            convolution.weight.normal_(generator=generator)
-        before, after = features(pair).chunk(2)
+            convolution.weight.copy_(torch.randn(convolution.weight.shape, generator=generator))
+        before, after = features(pair.to(subject.images.device)).chunk(2)
     moved = float((after - before).flatten(1).norm(dim=1).mean())
     variances = [float(norm.running_var.mean()) for norm in norms if norm.running_var is not None]
     return _log(moved) + sum(map(_log, variances)) / 2

@@ -1,0 +1,231 @@
+"""One set of weights for every network of a search space.
+
+Each place of the space (a stage, and the n-th block that runs in it) holds one largest block for each kind of
+block it may run; a network takes slices of them: kernels from the centre, channels, expansions and the squeezed
+channels of an SE from the front, depth by taking a stage's first blocks (Cai et al. 2020,
+https://arxiv.org/abs/1908.09791; Yu et al. 2020, https://arxiv.org/abs/2003.11142). Slices are views, so
+gradients reach the shared weights. Batch norm shares its weights and biases; its running statistics belong to
+one network and are found by `recalibrate`.
+
+What never shares a block: ops, because a `sep` filters its input and an `mbconv` an expansion of it, and depthwise
+weights are the small part (4 % of those of the space `separable`); for the same reason, expansion 1 and larger ones;
+and blocks with and without the norm between, since that norm frees a kernel of its scale.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache, partial
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from nas.nets.blocks import Depthwise, block_module
+from nas.nets.build import build
+from nas.spaces.architecture import Architecture, Block
+from nas.spaces.space import SearchSpace
+from nas.spaces.stage import Stage
+
+_SIZES = ("kernel", "expansion", "out_channels", "se")
+
+
+class Supernet(nn.Module):
+    """The largest blocks of `space`, drawn as `nas.nets.build` draws weights; seed torch for repeatable ones.
+
+    `apart`: block fields of which each value gets weights of its own, too.
+    """
+
+    def __init__(self, space: SearchSpace, apart: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.space = space
+        self.apart = apart
+        self.blocks = nn.ModuleDict()
+        reached = space.in_channels
+        for stage in space.stages:
+            widest = max(block.out_channels for block in _choices(stage, space.width))
+            entry = reached
+            for index in range(max(stage.depth)):
+                for kind, block in _largest(_choices(stage, space.width), apart).items():
+                    net = build(Architecture(1, entry, space.classes, (block,)))
+                    self.blocks[f"{stage.name}-{index}-{kind}"] = net[0]
+                entry = widest
+            reached = max(reached, widest) if 0 in stage.depth else widest
+        classifier = build(Architecture(1, space.in_channels, space.classes, (Block("conv", 1, 1, reached),)))[-1]
+        assert isinstance(classifier, nn.Linear)
+        self.classifier: nn.Linear = classifier
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):  # of no network in particular
+                module.running_mean = module.running_var = module.num_batches_tracked = None
+
+    def forward(self, images: Tensor, arch: Architecture, statistics: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Logits (N, classes) of `arch` for images (N, in_channels, H, W).
+
+        Batch norm uses the statistics of this batch, or those in `statistics` under their names in the
+        `state_dict` of `build(arch)`.
+
+        Raises:
+            SpaceError: the network is not in the space.
+        """
+        x = images
+        for number, (place, block, channels) in enumerate(self._walk(arch)):
+            module = _skeleton(block, channels).train(statistics is None)
+            state = self._slices(place, module)
+            if statistics is not None:
+                state |= {name: statistics[f"{number}.{name}"] for name, _ in module.named_buffers()}
+            x = functional_call(module, state, x, tie_weights=False)
+        pooled = x.mean((2, 3))
+        return nn.functional.linear(pooled, self._classifier_weight(pooled.shape[1]), self.classifier.bias)
+
+    def state(self, arch: Architecture) -> dict[str, Tensor]:
+        """The weights of `arch` under their names in the `state_dict` of `build(arch)`, as views.
+
+        Raises:
+            SpaceError: the network is not in the space.
+        """
+        state: dict[str, Tensor] = {}
+        for number, (place, block, channels) in enumerate(self._walk(arch)):
+            slices = self._slices(place, _skeleton(block, channels))
+            state |= {f"{number}.{name}": weight for name, weight in slices.items()}
+        last = len(arch.blocks) + 2
+        state[f"{last}.weight"] = self._classifier_weight(arch.blocks[-1].out_channels)
+        return state | {f"{last}.bias": self.classifier.bias}
+
+    def subnet(self, arch: Architecture) -> nn.Module:
+        """`build(arch)` with a copy of its weights; the statistics of batch norms are those of a new network.
+
+        Raises:
+            SpaceError: the network is not in the space.
+        """
+        with torch.device("meta"):
+            net = build(arch)
+        net.to_empty(device=self.classifier.bias.device)
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.reset_running_stats()
+        net.load_state_dict(net.state_dict() | self.state(arch))
+        return net
+
+    def _walk(self, arch: Architecture) -> Iterator[tuple[str, Block, int]]:
+        """Every block of `arch` with the key of its largest and the channels that reach it."""
+        channels = self.space.in_channels
+        for place, block in zip(_places(self.space, arch), arch.blocks, strict=True):
+            yield f"{place}-{_kind(block, self.apart)}", block, channels
+            channels = block.out_channels
+
+    def _slices(self, key: str, module: nn.Module) -> dict[str, Tensor]:
+        shared = _by_role(self.blocks[key])
+        return {name: _slice(shared[_role(name)], weight.shape) for name, weight in module.named_parameters()}
+
+    def _classifier_weight(self, channels: int) -> Tensor:
+        return self.classifier.weight[:, :channels]
+
+
+def recalibrate(net: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Set the statistics of every batch norm of `net` to the mean over `batches` of images."""
+    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    training = net.training
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over batches
+    net.train()
+    with torch.no_grad():
+        for images in batches:
+            net(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    net.train(training)
+
+
+@lru_cache(maxsize=4096)
+def _places(space: SearchSpace, arch: Architecture) -> tuple[str, ...]:
+    """The place of every block: its stage, and how many blocks of the stage run before it.
+
+    Raises:
+        SpaceError: the network is not in the space.
+    """
+    row = space.genotype(arch)
+    chosen = {variable.name: variable.values[index] for variable, index in zip(space.variables, row, strict=True)}
+    width, strides = chosen.get("width", space.width[0]), chosen.get("strides", space.strides[0])
+    places, channels = [], space.in_channels
+    for stage, stride in zip(space.stages, strides, strict=True):
+        running = 0
+        for index in range(chosen.get(f"{stage.name}.depth", stage.depth[0])):
+            block = stage.block(chosen, index, width, 1 if index else stride, channels)
+            if block is not None:
+                places.append(f"{stage.name}-{running}")
+                running, channels = running + 1, block.out_channels
+    return tuple(places)
+
+
+def _choices(stage: Stage, widths: tuple[float, ...]) -> Iterator[Block]:
+    """Every block that `stage` may run, at stride 1."""
+    names = [stage.variable(name, 0) for name in stage.fields] + [stage.variable("block", 0)]
+    values = [*stage.fields.values(), range(max(1, len(stage.blocks)))]
+    for width, row in product(widths, product(*values)):
+        block = stage.block(dict(zip(names, row, strict=True)), 0, width, 1, 0)
+        if block is not None:
+            yield block
+
+
+def _largest(blocks: Iterable[Block], apart: tuple[str, ...]) -> dict[str, Block]:
+    """The largest block of every kind: the largest of each size among its blocks."""
+    kinds: dict[str, list[Block]] = {}
+    for block in blocks:
+        kinds.setdefault(_kind(block, apart), []).append(block)
+    return {
+        kind: Block(
+            stride=1,
+            op=members[0].op,
+            norm_between=members[0].norm_between,
+            **{size: max(getattr(block, size) for block in members) for size in _SIZES},
+        )
+        for kind, members in kinds.items()
+    }
+
+
+def _kind(block: Block, apart: tuple[str, ...]) -> str:
+    """The name that blocks share whose weights are shared at one place."""
+    kind = block.op + ("1" if block.op == "mbconv" and block.expansion == 1 else "")
+    kind += "" if block.norm_between else "-nobn"
+    return "-".join([kind, *(f"{name}{getattr(block, name)}".replace(".", "_") for name in apart)])
+
+
+@lru_cache(maxsize=4096)
+def _skeleton(block: Block, channels: int) -> nn.Module:
+    """The module of `block` without weights. It keeps no statistics: in training, batch norms see the batch alone."""
+    with torch.device("meta"):
+        module = block_module(block, channels)
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.track_running_stats = False
+        elif isinstance(part, Depthwise):
+            part.forward = partial(_depthwise, part)  # type: ignore[method-assign]
+    return module
+
+
+def _depthwise(part: Depthwise, images: Tensor) -> Tensor:
+    """In bfloat16 on a CPU only where oneDNN is quick backward, too: elsewhere it takes up to 150 times float32's."""
+    quick = part.stride == (1, 1) and part.kernel_size <= (3, 3) and min(images.shape[2:]) >= 3
+    if quick or not torch.is_autocast_enabled("cpu") or not torch.is_grad_enabled():
+        return Depthwise.forward(part, images)
+    with torch.autocast("cpu", enabled=False):
+        return Depthwise.forward(part, images.float())
+
+
+def _by_role(block: nn.Module) -> dict[str, nn.Parameter]:
+    return {_role(name): weight for name, weight in block.named_parameters()}
+
+
+def _role(name: str) -> str:
+    """The name of a weight in its block, whether a shortcut goes around the block or not."""
+    return name.removeprefix("body.")
+
+
+def _slice(weight: Tensor, shape: torch.Size) -> Tensor:
+    """Outputs and inputs from the front, kernels from the centre; a view."""
+    margins = [0, 0, *((large - small) // 2 for large, small in zip(weight.shape[2:], shape[2:], strict=True))]
+    for axis, (margin, size) in enumerate(zip(margins, shape, strict=False)):
+        if weight.shape[axis] != size:
+            weight = weight.narrow(axis, margin, size)
+    return weight

@@ -1,0 +1,129 @@
+"""From settings to what judges networks: the images, the rungs of a search, and the long trainings at its end."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from optuna.study import Study
+
+from nas.search.display import Display
+from nas.search.executors import Executor
+from nas.search.preparing import ranked, trained
+from nas.search.problem import Problem
+from nas.search.rungs import Ladder, Rung, joined_scores
+from nas.search.settings import SearchSettings, ShortSettings, SupernetSettings
+from nas.training.confirm import Export, LongTraining
+from nas.training.images import Images
+from nas.training.proxies import Pictures, Prior, Scale, ShortTraining
+from nas.training.scores import TrainingFree
+from nas.training.shared_weights import FromShared, SharedWeights
+from nas.training.sources import prepare
+
+RUNGS = {"short": ("score", "short", "long"), "supernet": ("score", "supernet"), "score": ("score",)}
+"""The rungs that each proxy offers, from cheap to dear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trainings:
+    """How a run trains: the rungs for every network, long trainings of candidates and of references, and the files.
+
+    References are trained like the candidates, but always from scratch. Seeds are counted from `first_seed`.
+    """
+
+    ladder: Ladder
+    export: Export
+    first_seed: int
+
+    @property
+    def long(self) -> LongTraining:
+        """Of the candidates."""
+        return self.export.training
+
+    @property
+    def reference(self) -> LongTraining:
+        """Of reference networks."""
+        return replace(self.long, start=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The images as the proxy sees them, and as long trainings do, each with the pixels that networks train at."""
+
+    small: Pictures
+    proxy_scale: Scale
+    large: Pictures
+    long_scale: Scale
+
+    @property
+    def images(self) -> Images:
+        """All images, at the proxy's resolution."""
+        return replace(self.small, limit=None).images
+
+
+def rung_names(settings: SearchSettings) -> tuple[str, ...]:
+    """The rungs of the search: those asked for, or the proxy alone."""
+    return settings.rungs or (settings.proxy.name,)
+
+
+def decoded(settings: SearchSettings, problem: Problem, folder: Path) -> Data:
+    """The images, decoded once at each size needed.
+
+    Raises:
+        DataError: the source is missing, inconsistent or unreadable.
+        RunError: `folder` cannot be written.
+    """
+    largest = max(problem.space.resolution)
+
+    def pictures(pixels: int) -> Pictures:
+        data, place = settings.data, folder.resolve() / "images" / str(pixels)
+        prepare(data, settings.seed, pixels, place)
+        return Pictures(place, data.flip, data.shift, data.mixup, data.randaugment)
+
+    small_pixels = min(settings.proxy.resolution, largest)
+    small = pictures(small_pixels)
+    large_pixels = min(settings.confirm.resolution or small.images.native_resolution, largest)
+    large = pictures(large_pixels)
+    if isinstance(settings.proxy, ShortSettings):
+        small = replace(small, limit=settings.proxy.images)
+    return Data(small, Scale(small_pixels, largest), large, Scale(large_pixels, largest))
+
+
+def make_trainings(
+    settings: SearchSettings,
+    problem: Problem,
+    data: Data,
+    folder: Path,
+    study: Study,
+    executor: Executor,
+    display: Display,
+) -> Trainings:
+    """The trainings of a run, after whatever its proxy needs beforehand: a supernet, or the scores of a population."""
+    proxy, names, start = settings.proxy, rung_names(settings), None
+    free = TrainingFree(data.small, settings.score.names, data.proxy_scale, settings.seed, settings.score.images)
+    rungs = {"score": Rung("score", free, joined_scores)}
+    if isinstance(proxy, ShortSettings):
+        prior = None
+        if proxy.correction:
+            reference = ranked(problem, free, settings.score.population, study, executor, display)
+            prior = Prior(reference, proxy.correction)
+        recipe = settings.training.recipe(proxy.epochs, proxy.batch_size, proxy.learning_rate)
+        short = ShortTraining(data.small, recipe, data.proxy_scale, settings.seed, prior)
+        long = replace(short, recipe=replace(recipe, epochs=settings.long.epochs))
+        rungs |= {"short": Rung("short", short), "long": Rung("long", long)}
+    elif isinstance(proxy, SupernetSettings):
+        path = folder.resolve() / "supernet.pt"
+        shared = SharedWeights(
+            problem.space, data.small, path, data.proxy_scale, proxy.calibration, precision=settings.training.precision
+        )
+        shared_recipe = proxy.recipe(settings.training)
+        seconds = trained(problem, shared, shared_recipe, settings.seed, display)
+        display.message(f"supernet: trained in {seconds:.0f} s")
+        rungs["supernet"] = Rung("supernet", shared)
+        start = FromShared(shared, repr((shared_recipe, data.proxy_scale, settings.seed))) if proxy.start else None
+    else:
+        evaluator = ranked(problem, free, settings.score.population, study, executor, display)
+        rungs["score"] = Rung("score", evaluator)
+    ladder = Ladder(tuple(rungs[name] for name in names), settings.keep)
+    confirm = settings.confirm
+    longer = settings.training.recipe(confirm.epochs, confirm.batch_size, confirm.learning_rate)
+    long_training = LongTraining(data.large, longer, data.long_scale, folder.resolve() / "weights", start)
+    return Trainings(ladder, Export(long_training, folder.resolve() / "models", confirm.calibration), settings.seed + 1)
