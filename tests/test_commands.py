@@ -378,7 +378,7 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
         ["rungs=[long,short]"],
         r"must go from cheap to dear .* got \['long', 'short'\]",
     ),
-    "score": ("search", ["score.names=[magic]"], r"unknown score 'magic'; known: naswot, .*zico"),
+    "score": ("search", ["score.names=[magic]"], r"unknown score 'magic'; known: depth, .*zico"),
     "no rungs": ("search", ["rungs=[]"], r"the last of rungs must be a training.*got \[\]"),
     "keep": ("search", ["keep=1.5"], r"keep: .*less than 1, got 1\.5"),
     "patience": ("search", ["patience=0"], r"patience.*: .*greater than or equal to 1, got 0"),

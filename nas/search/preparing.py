@@ -1,7 +1,9 @@
 """What a proxy needs before the first network: the scores of a population, or a supernet's weights."""
 
 import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from optuna.study import Study
@@ -11,9 +13,10 @@ from nas.search.display import Display
 from nas.search.executors import Executor
 from nas.search.loop import evaluate_once
 from nas.search.problem import Problem
+from nas.spaces.architecture import Architecture
 from nas.training.fit import use_one_thread
 from nas.training.scores import TrainingFree
-from nas.training.scores.ranked import Ranked
+from nas.training.scores.ranked import SHARED, Ranked, SharedRanked
 from nas.training.scores.reference import FEWEST, Reference
 from nas.training.shared_weights import SharedWeights
 from nas.training.supernet import Progress, SharedRecipe, train_supernet
@@ -27,20 +30,67 @@ def ranked(
     Raises:
         ConfigError: fewer than `FEWEST` networks of the budget can be scored.
     """
-    drawn = problem.draw(np.random.default_rng(scores.seed), population, spread="macs")
-    digest = hashlib.blake2b(repr((scores.scores, scores.scale, scores.images)).encode(), digest_size=4).hexdigest()
-    networks = [problem.space.architecture(row) for row in drawn]
+    networks = _drawn(problem, population, scores.seed)
     display.start(len(networks), stage="scores of the space")
-    jobs = {f"scored:{digest}:{arch.key}": (scores, arch) for arch in networks}
-    results = evaluate_once(study, executor, jobs, display.advance)
-    rows = [result["values"] for result in results.values() if "error" not in result]
+    results = evaluate_once(study, executor, _scored(scores, networks), display.advance)
+    return Ranked(scores, _reference([(result,) for result in results.values()]))
+
+
+def shared_ranked(
+    problem: Problem,
+    shared: SharedWeights,
+    training: str,
+    scores: TrainingFree,
+    population: int,
+    study: Study,
+    executor: Executor,
+    display: Display,
+) -> SharedRanked:
+    """The same, with what `shared` weights say of those networks as one more score; `training` tells them from others.
+
+    Raises:
+        ConfigError: fewer than `FEWEST` networks of the budget can be scored.
+    """
+    networks = _drawn(problem, population, scores.seed)
+    display.start(2 * len(networks), stage="scores of the space")
+    digest = _digest(training, shared.calibration, shared.batch_size)
+    judged = {f"shared:{digest}:{arch.key}": (shared, arch) for arch in networks}
+    scored = _scored(scores, networks)
+    results = evaluate_once(study, executor, judged | scored, display.advance)
+    pairs = [(results[one], results[other]) for one, other in zip(scored, judged, strict=True)]
+    return SharedRanked(shared, scores, _reference(pairs))
+
+
+def _drawn(problem: Problem, population: int, seed: int) -> list[Architecture]:
+    rows = problem.draw(np.random.default_rng(seed), population, spread="macs")
+    return [problem.space.architecture(row) for row in rows]
+
+
+def _scored(scores: TrainingFree, networks: Sequence[Architecture]) -> dict[str, tuple[Any, ...]]:
+    digest = _digest(scores.scores, scores.scale, scores.images)
+    return {f"scored:{digest}:{arch.key}": (scores, arch) for arch in networks}
+
+
+def _reference(results: Iterable[Sequence[Mapping[str, Any]]]) -> Reference:
+    """Of networks of which nothing failed: the values of `Scores`, and what an `Evaluation` ranks by."""
+    rows, errors = [], set()
+    for found in results:
+        if failed := [result["error"] for result in found if "error" in result]:
+            errors.update(failed)
+            continue
+        values = {name: value for result in found for name, value in result.get("values", {}).items()}
+        values |= {SHARED: result["worth"] for result in found if "worth" in result}
+        rows.append(values)
     if len(rows) < FEWEST:
-        errors = sorted({result["error"] for result in results.values() if "error" in result})
-        why = f"; the first error: {errors[0]}" if errors else ""
+        why = f"; the first error: {min(errors)}" if errors else ""
         raise ConfigError(
-            f"proxy=score compares with at least {FEWEST} networks inside the budget, {len(rows)} could be scored{why}"
+            f"ranking needs the scores of at least {FEWEST} networks of the space inside the budget, got {len(rows)}{why}"
         )
-    return Ranked(scores, Reference.of({name: [row[name] for row in rows] for name in scores.scores}))
+    return Reference.of({name: [row[name] for row in rows] for name in rows[0]})
+
+
+def _digest(*values: object) -> str:
+    return hashlib.blake2b(repr(values).encode(), digest_size=4).hexdigest()
 
 
 def trained(problem: Problem, shared: SharedWeights, recipe: SharedRecipe, seed: int, display: Display) -> float:

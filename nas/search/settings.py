@@ -67,7 +67,10 @@ class TrainingFreeSettings:
 
 @dataclass(frozen=True, slots=True)
 class SupernetSettings:
-    """proxy=supernet: shared weights, trained as `SharedRecipe` says. `start`: long trainings begin with them."""
+    """proxy=supernet: shared weights, trained as `SharedRecipe` says.
+
+    `joined`: ranked together with training-free scores. `start`: long trainings begin with the shared weights.
+    """
 
     name: Literal["supernet"]
     epochs: Positive | None
@@ -80,6 +83,7 @@ class SupernetSettings:
     distillation: Annotated[float, Ge(0), Le(1)]
     drawn: Literal["choices", "macs"]
     calibration: Positive
+    joined: bool
     start: bool
 
     def recipe(self, training: "TrainingSettings") -> SharedRecipe:

@@ -7,13 +7,13 @@ from optuna.study import Study
 
 from nas.search.display import Display
 from nas.search.executors import Executor
-from nas.search.preparing import ranked, trained
+from nas.search.preparing import ranked, shared_ranked, trained
 from nas.search.problem import Problem
 from nas.search.rungs import Ladder, Rung, joined_scores
 from nas.search.settings import SearchSettings, ShortSettings, SupernetSettings
 from nas.training.confirm import Export, LongTraining
 from nas.training.images import Images
-from nas.training.proxies import Pictures, Prior, Scale, ShortTraining
+from nas.training.proxies import Evaluator, Pictures, Prior, Scale, ShortTraining
 from nas.training.scores import TrainingFree
 from nas.training.shared_weights import FromShared, SharedWeights
 from nas.training.sources import prepare
@@ -117,11 +117,17 @@ def make_trainings(
         shared_recipe = proxy.recipe(settings.training)
         seconds = trained(problem, shared, shared_recipe, settings.seed, display)
         display.message(f"supernet: trained in {seconds:.0f} s")
-        rungs["supernet"] = Rung("supernet", shared)
-        start = FromShared(shared, repr((shared_recipe, data.proxy_scale, settings.seed))) if proxy.start else None
+        training = repr((shared_recipe, data.proxy_scale, settings.seed))
+        evaluator: Evaluator = shared
+        if proxy.joined:
+            evaluator = shared_ranked(
+                problem, shared, training, free, settings.score.population, study, executor, display
+            )
+        rungs["supernet"] = Rung("supernet", evaluator)
+        start = FromShared(shared, training) if proxy.start else None
     else:
-        evaluator = ranked(problem, free, settings.score.population, study, executor, display)
-        rungs["score"] = Rung("score", evaluator)
+        free_ranked = ranked(problem, free, settings.score.population, study, executor, display)
+        rungs["score"] = Rung("score", free_ranked)
     ladder = Ladder(tuple(rungs[name] for name in names), settings.keep)
     confirm = settings.confirm
     longer = settings.training.recipe(confirm.epochs, confirm.batch_size, confirm.learning_rate)

@@ -1,11 +1,15 @@
-"""The evaluator of `proxy=score`: where a network's training-free scores stand in a population of its space."""
+"""Evaluators that rank a network by where it stands in a population of its space, score by score."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from nas.spaces.architecture import Architecture
 from nas.training.proxies import Evaluation
 from nas.training.scores.evaluate import TrainingFree
 from nas.training.scores.reference import Reference
+
+SHARED = "supernet"
+"""The name in a `Reference` of what shared weights say of a network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +28,34 @@ class Ranked:
         found = self.scores(arch)
         worth = self.reference.worth(found.values)
         return Evaluation(worth, worth, worth, "score", sum(found.seconds.values()), 1, self.scores.scale(arch))
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRanked:
+    """The accuracy with `shared` weights; its worth joins their ranking, by `SHARED`, with that of `scores`.
+
+    The two err for different reasons, so together they rank better than either.
+    """
+
+    shared: Callable[[Architecture], Evaluation]
+    scores: TrainingFree
+    reference: Reference
+
+    def __call__(self, arch: Architecture) -> Evaluation:
+        """What `shared` says, with a worth in 0..1 (`Reference.worth`).
+
+        Raises:
+            Unscorable: a score of `arch` is not finite.
+        """
+        return self.joint(self.shared(arch), arch)
+
+    def joint(self, found: Evaluation, arch: Architecture) -> Evaluation:
+        """What `shared` has `found` of `arch`, with the worth."""
+        free = self.scores(arch)
+        worth = self.reference.worth({**free.values, SHARED: ranking(found)})
+        return replace(found, worth=worth, seconds=found.seconds + sum(free.seconds.values()))
+
+
+def ranking(found: Evaluation) -> float:
+    """What an evaluation ranks by: its worth, or else its accuracy."""
+    return found.accuracy if found.worth is None else found.worth

@@ -1,0 +1,251 @@
+"""How well each proxy ranks networks whose accuracy is known, and what it costs: NAS-Bench-Macro on CIFAR-10.
+
+    python -m benchmarks.proxy_fidelity --networks 64
+
+Networks are drawn uniformly from the 3,969 distinct ones; the truth is the mean of their two full trainings. A proxy
+sees the 25,000 images of the data folder (`NAS_DATA_DIR`, default `../shared/data`), 20,000 of them to train on, and
+runs in one thread on one device. What is measured is appended to a file of `--results` at once, so that an
+interrupted run goes on; a table is printed in the end. `--supernet FILE` is a checkpoint of `train_supernet`; where
+it is not there or not finished, it is trained for `--supernet-minutes`.
+"""
+
+import argparse
+import csv
+import json
+import os
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from benchmarks.fidelity_table import Network, table
+from benchmarks.search_efficiency import machine, versions
+from benchmarks.tables import data_file
+from nas.errors import DataError, NasError
+from nas.resources import data_dir
+from nas.spaces.architecture import Architecture
+from nas.spaces.load import load_space
+from nas.training.fit import use_one_thread
+from nas.training.proxies import Evaluator, Pictures, Scale, ShortTraining, corrected
+from nas.training.recipe import Recipe
+from nas.training.scores import SCORES, Reference, TrainingFree
+from nas.training.scores.ranked import SHARED, Ranked, SharedRanked, ranking
+from nas.training.shared_weights import SharedWeights
+from nas.training.sources import DataSettings, prepare
+from nas.training.supernet import SharedRecipe, train_supernet
+
+PIXELS = 32
+POPULATION = 64
+"""Networks that those of interest are compared with, where each needs a figure of its own."""
+MEASUREMENTS = ("scores", "short", "supernet")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Something to measure on each network: `call` gives values and, as `<name>_seconds`, their wall-clock seconds.
+
+    `settings` are all that the values depend on: records of other settings are not of this measurement.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    call: Callable[[Architecture], Mapping[str, float]]
+
+    @property
+    def key(self) -> str:
+        """The settings as text."""
+        return json.dumps(self.settings, sort_keys=True, default=str)
+
+
+def draw(n: int, seed: int) -> list[Network]:
+    """`n` of the distinct networks, uniformly and without repeats.
+
+    Raises:
+        DataError: there are not so many, or no table.
+    """
+    with data_file("nas_bench_macro/nas_bench_macro.csv").open(newline="") as file:
+        trainings = {row["canonical"]: (float(row["acc1"]), float(row["acc2"])) for row in csv.DictReader(file)}
+    space, distinct = load_space("nas_bench_macro"), sorted(trainings)
+    if n > len(distinct):
+        raise DataError(f"NAS-Bench-Macro has {len(distinct)} distinct networks, {n} were asked for")
+    chosen = [distinct[i] for i in np.random.default_rng(seed).choice(len(distinct), n, replace=False)]
+    return [Network(digits, space.architecture([int(d) for d in digits]), trainings[digits]) for digits in chosen]
+
+
+def measure(networks: Iterable[Network], measurement: Measurement, path: Path) -> None:
+    """Append a record of every network that `path` has none of."""
+    done = read(path, [measurement])[measurement.name]
+    missing = [network for network in networks if network.canonical not in done]
+    for count, network in enumerate(missing, start=1):
+        values = measurement.call(network.arch)
+        record = {"measurement": measurement.name, "settings": measurement.key, "canonical": network.canonical}
+        cut = path.exists() and not path.read_bytes().endswith(b"\n")
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n" * cut + json.dumps({**record, "values": values}) + "\n")
+        print(f"{measurement.name} {count}/{len(missing)} {network.canonical}", file=sys.stderr, flush=True)
+
+
+def read(path: Path, measurements: Iterable[Measurement]) -> dict[str, dict[str, Mapping[str, float]]]:
+    """The values by measurement and network; a line that a kill cut short is left out."""
+    keys = {measurement.name: measurement.key for measurement in measurements}
+    found: dict[str, dict[str, Mapping[str, float]]] = {name: {} for name in keys}
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else ():
+        if line.endswith("}\n"):
+            record = json.loads(line)
+            if keys.get(record["measurement"]) == record["settings"]:
+                found[record["measurement"]][record["canonical"]] = record["values"]
+    return found
+
+
+def cifar10(cache: Path, pixels: int) -> Pictures:
+    """The images of the data folder, unpacked and decoded once below `cache`."""
+    folder = cache / "cifar10"
+    if not folder.exists():
+        part = cache / f"cifar10.{os.getpid()}.part"
+        with zipfile.ZipFile(data_file("cifar10/cifar10_25k.zip")) as archive:
+            archive.extractall(part)
+        part.rename(folder)
+    settings = DataSettings("cifar10", path=str(next(folder.rglob("train")).parent), flip=True, shift=2)
+    decoded = cache / f"images-{pixels}"
+    prepare(settings, 0, pixels, decoded)
+    return Pictures(decoded, settings.flip, settings.shift)
+
+
+def scores(cache: Path, pixels: int, seed: int, device: str) -> Measurement:
+    """Every training-free score, of the default number of images."""
+    evaluator = TrainingFree(cifar10(cache, pixels), tuple(SCORES), Scale(pixels, PIXELS), seed, device=device)
+
+    def call(arch: Architecture) -> dict[str, float]:
+        found = evaluator(arch)
+        return {**found.values, **{f"{name}_seconds": seconds for name, seconds in found.seconds.items()}}
+
+    settings = {"pixels": pixels, "images": evaluator.images, "scores": list(SCORES), "seed": seed, "device": device}
+    return Measurement("scores", settings, call)
+
+
+def short(cache: Path, joined: Sequence[str], score_pixels: int, seed: int) -> Measurement:
+    """`proxy=short` with the defaults of its file: the accuracy, and what its correction by scores makes of it."""
+    defaults = yaml.safe_load((data_dir("conf") / "proxy" / "short.yaml").read_text(encoding="utf-8"))
+    recipe = Recipe(**{field.name: defaults[field.name] for field in fields(Recipe) if field.name in defaults})
+    pixels = min(defaults["resolution"], PIXELS)
+    pictures = replace(cifar10(cache, pixels), limit=defaults["images"])
+    evaluator = ShortTraining(pictures, recipe, Scale(pixels, PIXELS), seed)
+    prior = ranked(TrainingFree(cifar10(cache, score_pixels), tuple(joined), Scale(score_pixels, PIXELS), seed))
+
+    def call(arch: Architecture) -> dict[str, float]:
+        accuracy, seconds = timed(evaluator, arch)
+        share, more = timed(prior, arch)
+        worth = corrected(accuracy, len(pictures.images.val), share, defaults["correction"])
+        both = {"short": accuracy, "short_seconds": seconds}
+        return {**both, "short, corrected": worth, "short, corrected_seconds": seconds + more}
+
+    settings = {**defaults, "recipe": asdict(recipe), "joined": joined, "score_pixels": score_pixels, "seed": seed}
+    return Measurement("short", settings, call)
+
+
+def ranked(scores: TrainingFree) -> Ranked:
+    """`scores` against those of `POPULATION` random networks."""
+    return Ranked(scores, Reference.of(_columns([scores(arch).values for arch in population()])))
+
+
+def population() -> list[Architecture]:
+    """The networks that others are compared with."""
+    space = load_space("nas_bench_macro")
+    return [space.architecture(row) for row in space.sample(np.random.default_rng(100), POPULATION)]
+
+
+def _columns(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def timed(evaluator: Evaluator, arch: Architecture) -> tuple[float, float]:
+    """The accuracy that `evaluator` gives, and wall-clock seconds."""
+    started = time.perf_counter()
+    return evaluator(arch).accuracy, time.perf_counter() - started
+
+
+def supernet(
+    cache: Path, checkpoint: Path, pixels: int, joined: Sequence[str], minutes: float, seed: int
+) -> tuple[Measurement, float]:
+    """`proxy=supernet` with the defaults of its file, but trained for `minutes`; and the seconds that took in all.
+
+    Accuracy, minus the loss, and both joined with the scores.
+    """
+    defaults = yaml.safe_load((data_dir("conf") / "proxy" / "supernet.yaml").read_text(encoding="utf-8"))
+    chosen = {field.name: defaults[field.name] for field in fields(SharedRecipe) if field.name in defaults}
+    recipe = SharedRecipe(**{**chosen, "epochs": None, "minutes": minutes})
+    space, pictures, scale = load_space("nas_bench_macro"), cifar10(cache, pixels), Scale(pixels, PIXELS)
+    seconds = train_supernet(
+        *(space, pictures, recipe, scale, seed, checkpoint),
+        progress=lambda at: print(f"supernet {at.share:.1%}, loss {at.loss:.3f}", end="\r", file=sys.stderr),
+    )
+    shared = SharedWeights(space, pictures, checkpoint, scale, defaults["calibration"])
+    free = TrainingFree(pictures, tuple(joined), scale, seed)
+    rows = [{**free(arch).values, SHARED: ranking(shared(arch))} for arch in population()]
+    both = SharedRanked(shared, free, Reference.of(_columns(rows)))
+
+    def call(arch: Architecture) -> dict[str, float]:
+        started = time.perf_counter()
+        found = shared(arch)
+        alone = time.perf_counter() - started
+        joint = both.joint(found, arch)
+        values = {"supernet, accuracy": found.accuracy, "supernet, loss": ranking(found)}
+        values["supernet + scores"] = ranking(joint)
+        spent = dict.fromkeys(values, alone) | {"supernet + scores": time.perf_counter() - started}
+        return {**values, **{f"{name}_seconds": seconds for name, seconds in spent.items()}}
+
+    stamp = {**asdict(recipe), "modified": checkpoint.stat().st_mtime_ns, "pixels": pixels, "joined": joined}
+    return Measurement("supernet", stamp, call), seconds
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser("python -m benchmarks.proxy_fidelity", description=__doc__.split("\n")[0])
+    parser.add_argument("--measure", nargs="+", default=["scores", "short"], choices=MEASUREMENTS)
+    parser.add_argument("--networks", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=0, help="of the drawing")
+    parser.add_argument("--training-seed", type=int, default=0, help="of weights and batches")
+    parser.add_argument("--pixels", type=int, default=16, help="of the scores and the supernet")
+    parser.add_argument("--joined", nargs="+", default=["naswot", "naswot_layers", "entropy"], choices=SCORES)
+    parser.add_argument("--fitted", type=int, default=10, help="trained networks that the surrogate is fitted to")
+    parser.add_argument("--draws", type=int, default=100, help="of those")
+    parser.add_argument("--device", default="auto", help="of the scores; trainings take a GPU where there is one")
+    parser.add_argument("--supernet", type=Path, default=Path("build/benchmarks/supernet.pt"), help="its checkpoint")
+    parser.add_argument("--supernet-minutes", type=float, default=10.0, help="of training, where it is not finished")
+    parser.add_argument("--results", type=Path, default=Path("build/benchmarks/proxy_fidelity.jsonl"))
+    parser.add_argument("--cache", type=Path, default=Path("build/benchmarks/images"), help="folder of the images")
+    options = parser.parse_args(arguments)
+    use_one_thread()
+    networks = draw(options.networks, options.seed)
+    for folder in (options.cache, options.results.parent, options.supernet.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    gpu = options.device == "auto" and torch.cuda.is_available()
+    device = ("cuda" if gpu else "cpu") if options.device == "auto" else options.device
+    measurements, spent = [], {}
+    if "scores" in options.measure:
+        measurements.append(scores(options.cache, options.pixels, options.training_seed, device))
+    if "short" in options.measure:
+        measurements.append(short(options.cache, options.joined, options.pixels, options.training_seed))
+    if "supernet" in options.measure:
+        where = (options.cache, options.supernet, options.pixels, options.joined)
+        measurement, spent["supernet"] = supernet(*where, options.supernet_minutes, options.training_seed)
+        measurements.append(measurement)
+    for measurement in measurements:
+        measure(networks, measurement, options.results)
+    print(f"{len(networks)} networks drawn with seed {options.seed}; one thread, {device}; {machine()}; {versions()}\n")
+    records = read(options.results, measurements)
+    print(table(networks, records, options.joined, options.draws, options.fitted, spent))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except NasError as error:
+        sys.exit(f"error: {error}")
