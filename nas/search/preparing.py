@@ -73,7 +73,8 @@ def _scored(scores: TrainingFree, networks: Sequence[Architecture]) -> dict[str,
 
 def _reference(results: Iterable[Sequence[Mapping[str, Any]]]) -> Reference:
     """Of networks of which nothing failed: the values of `Scores`, and what an `Evaluation` ranks by."""
-    rows, errors = [], set()
+    rows: list[dict[str, float]] = []
+    errors: set[str] = set()
     for found in results:
         if failed := [result["error"] for result in found if "error" in result]:
             errors.update(failed)
@@ -82,9 +83,9 @@ def _reference(results: Iterable[Sequence[Mapping[str, Any]]]) -> Reference:
         values |= {SHARED: result["worth"] for result in found if "worth" in result}
         rows.append(values)
     if len(rows) < FEWEST:
-        why = f"; the first error: {min(errors)}" if errors else ""
+        why = f"; the first error: {min(errors)}" if errors else "; raise the budget, or take another proxy"
         raise ConfigError(
-            f"ranking needs the scores of at least {FEWEST} networks of the space inside the budget, got {len(rows)}{why}"
+            f"training-free scores rank among at least {FEWEST} networks inside the budget, got {len(rows)}{why}"
         )
     return Reference.of({name: [row[name] for row in rows] for name in rows[0]})
 
