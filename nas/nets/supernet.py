@@ -13,14 +13,14 @@ and blocks with and without the norm between, since that norm frees a kernel of 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import product
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from nas.nets.blocks import Depthwise, block_module
+from nas.nets.blocks import block_module
 from nas.nets.build import build
 from nas.spaces.architecture import Architecture, Block
 from nas.spaces.space import SearchSpace
@@ -199,18 +199,7 @@ def _skeleton(block: Block, channels: int) -> nn.Module:
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.track_running_stats = False
-        elif isinstance(part, Depthwise):
-            part.forward = partial(_depthwise, part)  # type: ignore[method-assign]
     return module
-
-
-def _depthwise(part: Depthwise, images: Tensor) -> Tensor:
-    """In bfloat16 on a CPU only where oneDNN is quick backward, too: elsewhere it takes up to 150 times float32's."""
-    quick = part.stride == (1, 1) and part.kernel_size <= (3, 3) and min(images.shape[2:]) >= 3
-    if quick or not torch.is_autocast_enabled("cpu") or not torch.is_grad_enabled():
-        return Depthwise.forward(part, images)
-    with torch.autocast("cpu", enabled=False):
-        return Depthwise.forward(part, images.float())
 
 
 def _by_role(block: nn.Module) -> dict[str, nn.Parameter]:

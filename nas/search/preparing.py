@@ -79,9 +79,9 @@ def _reference(results: Iterable[Sequence[Mapping[str, Any]]]) -> Reference:
         if failed := [result["error"] for result in found if "error" in result]:
             errors.update(failed)
             continue
-        values = {name: value for result in found for name, value in result.get("values", {}).items()}
-        values |= {SHARED: result["worth"] for result in found if "worth" in result}
-        rows.append(values)
+        rows.append({})
+        for result in found:
+            rows[-1] |= result["values"] if "values" in result else {SHARED: result["worth"]}
     if len(rows) < FEWEST:
         why = f"; the first error: {min(errors)}" if errors else "; raise the budget, or take another proxy"
         raise ConfigError(

@@ -18,7 +18,7 @@ from nas.training.data import Batch, ImageData
 from nas.training.distillation import Teacher
 from nas.training.metrics import Metrics, accuracy, wilson
 from nas.training.module import Classifier, Diverged, Recipe
-from nas.training.precision import chosen, depthwise_guarded
+from nas.training.precision import chosen
 
 __all__ = ["Fitted", "Teacher", "accuracy", "fit", "use_one_thread", "wilson"]
 
@@ -76,8 +76,7 @@ def fit(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        with depthwise_guarded(net):
-            trainer.fit(module, train_dataloaders=data.train_dataloader())
+        trainer.fit(module, train_dataloaders=data.train_dataloader())
     if not all(tensor.isfinite().all() for tensor in net.state_dict().values()):
         raise Diverged("the weights are not finite after the last epoch; lower the learning rate")
     losses = module.losses
