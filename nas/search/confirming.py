@@ -1,6 +1,6 @@
 """Confirming: which networks are trained longer, and with how many seeds. All of it by the validation split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,11 +57,17 @@ def train(training: LongTraining, bench: Bench, jobs: Sequence[tuple[Architectur
 
 
 def confirm_candidates(
-    problem: Problem, training: LongTraining, bench: Bench, settings: ConfirmSettings, first_seed: int
+    problem: Problem,
+    training: LongTraining,
+    bench: Bench,
+    settings: ConfirmSettings,
+    first_seed: int,
+    compared: Iterable[Network] = (),
 ) -> dict[str, Network]:
     """The long trainings of the networks that are confirmed, by key; those that failed are left out.
 
-    First `settings.networks` candidates, and up to as many more while the front of these lacks members; then up to
+    First `settings.networks` candidates, and up to as many more while the front of these lacks members; then those of
+    the search's networks that were trained to be `compared` with and have a place on that front; then up to
     `settings.extra` trainings where they tell most (`best_spent`), of these networks or of others.
     """
     complete = {row["key"]: row for row in rows(bench.study) if row["state"] == "complete"}
@@ -83,6 +89,11 @@ def confirm_candidates(
         count = settings.networks if not done else max(1, bench.executor.slots // settings.seeds)
         batch, order = order[:count], order[count:]
         go_on([(key, settings.seeds) for key in batch])
+
+    rivals = {arch.key: records for arch, records in compared if arch.key in complete and arch.key not in done}
+    if joining := [key for key in _front(problem, complete, done | rivals) if key in rivals]:
+        bench.display.stage("confirm references", settings.seeds * len(joining))
+        go_on([(key, settings.seeds) for key in joining])
 
     left = settings.extra
     if left and any(_good(done).values()):
@@ -133,12 +144,19 @@ def _further(
 
 def _members(problem: Problem, complete: Mapping[str, Mapping[str, Any]], done: Mapping[str, Sequence[Record]]) -> int:
     """How many members the front of the networks confirmed so far has."""
+    return len(_front(problem, complete, done))
+
+
+def _front(
+    problem: Problem, complete: Mapping[str, Mapping[str, Any]], done: Mapping[str, Sequence[Record]]
+) -> list[str]:
+    """The keys of the trained networks that no other beats on the validation split."""
+    good = {key: records for key, records in _good(done).items() if records}
     points = [
         problem.values({**complete[key], "accuracy": np.mean([record["val"] for record in records]), "worth": None})
-        for key, records in _good(done).items()
-        if records
+        for key, records in good.items()
     ]
-    return len(nondominated(points, problem.directions))
+    return [list(good)[index] for index in nondominated(points, problem.directions)]
 
 
 def _cheap(row: Mapping[str, Any]) -> float:

@@ -75,7 +75,8 @@ def run(
         )
         display.message(f"search: {ended}")
         compared = _train_references(trainings, bench, networks, references.seeds)
-        chosen = confirm_candidates(problem, trainings.long, bench, confirm, trainings.first_seed)
+        candidates = (problem, trainings.long, bench, confirm, trainings.first_seed, compared.values())
+        chosen = confirm_candidates(*candidates)
         display.stage("test", sum(len(records) for _, records in (*compared.values(), *chosen.values())))
         curves, judged = judge(trainings.reference, bench, compared), judge(trainings.long, bench, chosen)
         written = {key: chosen[key] for key in judged}
