@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -758,13 +758,21 @@ class FakeTraining:
 
 
 def confirming(
-    study: Study, training: FakeTraining, *, slots: int = 1, wanted: Problem | None = None, **changes: int
+    study: Study,
+    training: FakeTraining,
+    *,
+    slots: int = 1,
+    wanted: Problem | None = None,
+    compared: Iterable[Any] = (),
+    **changes: int,
 ) -> dict[str, Any]:
     """`confirm_candidates` of `study`; 4 networks with 2 seeds if not told otherwise."""
     settings = SimpleNamespace(**{"networks": 4, "members": 1, "seeds": 2, "extra": 0} | changes)
     executor = SimpleNamespace(slots=slots, submit=InlineExecutor().submit)
     bench = Bench(study, executor, Silent())  # type: ignore[arg-type]
-    return confirm_candidates(wanted or problem(), training, bench, settings, first_seed=7)  # type: ignore[arg-type]
+    return confirm_candidates(  # type: ignore[arg-type]
+        wanted or problem(), training, bench, settings, first_seed=7, compared=compared
+    )
 
 
 def test_confirmation_trains_each_network_once_per_seed() -> None:
@@ -781,6 +789,27 @@ def test_confirmation_trains_each_network_once_per_seed() -> None:
     more = confirming(study, again, seeds=3)  # a third seed leaves the other two as they are
     assert again.asked == [(key, 9) for key in first]
     assert {key: records[:2] for key, (_, records) in more.items()} == {k: r for k, (_, r) in first.items()}
+
+
+def test_networks_trained_to_compare_with_are_confirmed_where_they_are_on_the_front() -> None:
+    study = in_memory(problem())
+    found = go(problem(), study, trials=20)
+    first = confirming(study, FakeTraining(), networks=2)
+    others = [row for row in found if row["key"] not in first]
+    cheap, dear = (pick(others, key=lambda row: row["latency_ms"])["key"] for pick in (min, max))
+    networks = {
+        key: decode(problem().space, study.trials[row["number"]].params) for row in found if (key := row["key"])
+    }
+    stranger = reference("mobilenet_v1_w0.25_r32", 1, 10)
+
+    def trained(arch: Architecture, val: float) -> tuple[Architecture, list[dict[str, Any]]]:
+        return arch, [{"val": val, "seed": 7}]
+
+    training = FakeTraining()
+    compared = [trained(networks[cheap], 0.999), trained(networks[dear], 0.001), trained(stranger, 1.0)]
+    chosen = confirming(study, training, networks=2, compared=compared)
+    assert list(chosen) == [*first, cheap]  # neither what is beaten nor what the search does not know
+    assert training.asked == [(cheap, 7), (cheap, 8)]
 
 
 def test_confirmation_takes_the_front_first_and_goes_on_while_members_are_missing() -> None:
