@@ -81,6 +81,7 @@ def fit(
         raise Diverged("the weights are not finite after the last epoch; lower the learning rate")
     losses = module.losses
     seconds = time.perf_counter() - started
+    net.to(trainer.strategy.root_device)  # Lightning takes it off the GPU in the end, where it is judged next
     return Fitted(net.eval(), seconds, len(losses.values), losses.epochs(), tuple(module.judged))
 
 
