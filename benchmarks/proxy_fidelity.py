@@ -180,13 +180,13 @@ def supernet(
     """
     defaults = yaml.safe_load((data_dir("conf") / "proxy" / "supernet.yaml").read_text(encoding="utf-8"))
     chosen = {field.name: defaults[field.name] for field in fields(SharedRecipe) if field.name in defaults}
-    recipe = SharedRecipe(**{**chosen, "epochs": None, "minutes": minutes})
+    recipe = SharedRecipe(**{**chosen, "epochs": None, "minutes": minutes, "precision": "bf16"})
     space, pictures, scale = load_space("nas_bench_macro"), cifar10(cache, pixels), Scale(pixels, PIXELS)
     seconds = train_supernet(
         *(space, pictures, recipe, scale, seed, checkpoint),
         progress=lambda at: print(f"supernet {at.share:.1%}, loss {at.loss:.3f}", end="\r", file=sys.stderr),
     )
-    shared = SharedWeights(space, pictures, checkpoint, scale, defaults["calibration"])
+    shared = SharedWeights(space, pictures, checkpoint, scale, defaults["calibration"], precision="bf16")
     free = TrainingFree(pictures, tuple(joined), scale, seed)
     rows = [{**free(arch).values, SHARED: ranking(shared(arch))} for arch in population()]
     both = SharedRanked(shared, free, Reference.of(_columns(rows)))

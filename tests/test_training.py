@@ -340,6 +340,25 @@ def test_a_schedule_rises_to_its_peak_and_ends_at_nothing(name: str) -> None:
     assert rate(7) == rate(6)  # asked for once more when the training is over
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_one_cycle_moves_momentum_against_the_rate(
+    few: Pictures, optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, list[float]] = {"one_cycle": [], "cosine": []}
+
+    def record(self: Classifier, *_: Any) -> None:
+        group = self.trainer.optimizers[0].param_groups[0]
+        seen[self.recipe.schedule].append(group["momentum"] if optimizer == "sgd" else group["betas"][0])
+
+    monkeypatch.setattr(Classifier, "on_train_batch_end", record)
+    for schedule in seen:
+        fit(SMALL, few.at(PIXELS, 16, 0), Recipe(4, 16, 0.02, 0.8, schedule=schedule, optimizer=optimizer), 0)
+    assert set(seen["cosine"]) == {0.8}
+    cycle = seen["one_cycle"]
+    assert (min(cycle), max(cycle)) == (pytest.approx(0.75, abs=0.005), pytest.approx(0.85, abs=0.005))
+    assert np.argmin(cycle) == pytest.approx(RISE * len(cycle), abs=1)
+
+
 def test_one_cycle_is_torchs_and_cosine_that_of_its_paper() -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
     torchs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=10_001, pct_start=RISE)
@@ -387,23 +406,12 @@ def test_labels_may_be_shares_of_classes() -> None:
 # --- precision ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("cuda", "mps", "bf16", "expected"),
-    [
-        (None, False, True, "bf16-mixed"),
-        (None, False, False, "32-true"),
-        (None, True, True, "32-true"),
-        (True, False, False, "bf16-mixed"),
-        (False, False, True, "32-true"),
-    ],
-)
-def test_auto_is_bf16_where_the_device_computes_in_it(
-    cuda: bool | None, mps: bool, bf16: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("cuda", "expected"), [(None, "32-true"), (True, "bf16-mixed"), (False, "32-true")])
+def test_auto_is_bf16_on_gpus_that_compute_in_it(
+    cuda: bool | None, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision.torch.cuda, "is_available", lambda: cuda is not None)
     monkeypatch.setattr(precision.torch.cuda, "is_bf16_supported", lambda including_emulation: cuda)
-    monkeypatch.setattr(precision.torch.backends.mps, "is_available", lambda: mps)
-    monkeypatch.setattr(precision.torch.cpu, "_is_avx512_bf16_supported", lambda: bf16)
     assert chosen("auto") == expected
     assert (chosen("fp32"), chosen("bf16")) == ("32-true", "bf16-mixed")
 

@@ -16,7 +16,7 @@ from nas.training.distillation import Teacher, divergence
 from nas.training.losses import Diverged, Losses
 from nas.training.metrics import Metrics, judge
 from nas.training.recipe import Distillation, Recipe
-from nas.training.schedules import rates
+from nas.training.schedules import SWING, rates
 
 __all__ = ["Classifier", "Distillation", "Diverged", "Recipe"]
 
@@ -54,6 +54,16 @@ class Classifier(pl.LightningModule):
         for teacher in self._teachers:
             if isinstance(teacher, nn.Module):
                 teacher.to(self.device).eval()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """One cycle moves momentum against the rate, by `SWING` around the recipe's: high rates need less of it."""
+        if self.recipe.schedule == "one_cycle" and self.recipe.momentum > SWING:
+            for group in self.trainer.optimizers[0].param_groups:
+                momentum = self.recipe.momentum + SWING * (1 - 2 * group["lr"] / group["initial_lr"])
+                if "momentum" in group:
+                    group["momentum"] = momentum
+                else:
+                    group["betas"] = (momentum, group["betas"][1])
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """The loss of one batch.

@@ -35,7 +35,8 @@ class Recipe:
 
     `learning_rate` is the peak for a batch of 64 and scales with the batch size. Weight decay leaves out batch norm
     and biases. `ema` is the decay of the moving average of weights that is returned, `clip` the largest norm of the
-    gradient; none leaves them out. `momentum` is AdamW's first beta.
+    gradient; none leaves them out. `momentum` is AdamW's first beta, and the middle
+    of what one_cycle moves it by against the rate, 0.05 each way.
     """
 
     epochs: int

@@ -8,6 +8,7 @@ Schedule = Callable[[float], float]
 RISE = 0.3  # of the one cycle
 WARM_UP = 0.05  # before the cosine
 CYCLES = 4
+SWING = 0.05  # of momentum, up and down, in the one cycle
 _START = 1 / 25  # of the one cycle
 
 
