@@ -113,7 +113,7 @@ def parse(config: DictConfig, settings: type[Settings]) -> Settings:
     values = {_field(key): value for key, value in container.items()}
     _reject_unknown("", values, settings)
     for field, hint in typing.get_type_hints(settings).items():
-        if (chosen := _alternative(hint, values.get(field))) is not hint:
+        if (chosen := _alternative(_key(field), hint, values.get(field))) is not hint:
             values[field] = _validated(f"{_key(field)}.", values[field], chosen)
     return _validated("", values, settings)
 
@@ -129,14 +129,15 @@ def _validated(where: str, values: Any, settings: type[Settings]) -> Settings:
         raise ConfigError(f"{where}{inside}: {problem}, got {first['input']!r}") from None
 
 
-def _alternative(hint: Any, value: Any) -> Any:
-    """Of a union of dataclasses the one with the `name` that `value` gives; anything else as it is."""
-    if isinstance(hint, types.UnionType) and isinstance(value, Mapping):
-        for option in typing.get_args(hint):
-            named = typing.get_type_hints(option).get("name") if dataclasses.is_dataclass(option) else None
-            if value.get("name") in typing.get_args(named):
-                return option
-    return hint
+def _alternative(field: str, hint: Any, value: Any) -> Any:
+    """Of a union of dataclasses the one with the `name` that `value` gives; any other type as it is."""
+    if not isinstance(hint, types.UnionType) or not isinstance(value, Mapping):
+        return hint
+    named = [option for option in typing.get_args(hint) if dataclasses.is_dataclass(option)]
+    options = {name: option for option in named for name in typing.get_args(typing.get_type_hints(option)["name"])}
+    if options and value.get("name") not in options:
+        raise ConfigError(f"unknown {field} {value.get('name')!r}; known: {names(options)}")
+    return options.get(value.get("name"), hint)
 
 
 def _field(key: str) -> str:
@@ -182,7 +183,7 @@ def _reject_unknown(where: str, values: Mapping[str, Any], settings: Any) -> Non
             raise ConfigError(
                 f"unknown setting {where + key!r}; known: {names(where + _key(known) for known in hints)}"
             )
-        inner = _alternative(hints[key], value)
+        inner = _alternative(_key(key), hints[key], value)
         if dataclasses.is_dataclass(inner) and isinstance(value, Mapping):
             _reject_unknown(f"{where}{key}.", value, inner)
 

@@ -35,6 +35,7 @@ from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
+from nas.training.confirm import hexadecimal
 from nas.training.proxies import Evaluation
 
 PIXEL4 = load_profile("pixel4")
@@ -123,7 +124,10 @@ def test_a_precision_that_is_never_measured_is_refused() -> None:
 
 
 def confirmed(key: str) -> dict[str, Any]:
-    return {"test": [0.5], "test_images": 100, "resolution": 32, "onnx": f"{key}.onnx"}
+    judged = {"test": [0.5], "test_images": 100, "val": [0.5], "val_images": 100, "resolution": 32}
+    trainings = [{"val": 0.5, "seed": 1, "right": hexadecimal(np.arange(100) < 50)}]
+    int8 = {"onnx_int8": None, "onnx_int8_bytes": None, "accuracy_int8": None, "failed": "not tried"}
+    return {**judged, "trainings": trainings, "onnx": f"{key}.onnx", "onnx_bytes": 1000, **int8}
 
 
 class Told:
@@ -200,14 +204,14 @@ def test_without_measuring_everything_stays_predicted() -> None:
 
 def test_a_target_out_of_reach_costs_nothing_but_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study, _, keys = searched()
+    networks = {keys[0]: decode(TINY, study.trials[0].params)}
 
     def unreachable(*_: Any) -> Any:
         raise NasError("pi@10.0.0.7: no route to host")
 
     on_target = OnTarget(PIXEL4, Target())
     told = Told()
-    results = {keys[0]: confirmed(keys[0]), keys[1]: {"error": "failed"}}
-    arguments = (PROBLEM, study, results, {}, on_target, tmp_path, told)
+    arguments = (networks, on_target, tmp_path, told)
     monkeypatch.setattr(target, "device", unreachable)
     assert _measure(*arguments) == {}  # type: ignore[arg-type]
     assert told.messages == [

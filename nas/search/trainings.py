@@ -61,7 +61,7 @@ class Data:
 
 def rung_names(settings: SearchSettings) -> tuple[str, ...]:
     """The rungs of the search: those asked for, or the proxy alone."""
-    return settings.rungs or (settings.proxy.name,)
+    return (settings.proxy.name,) if settings.rungs is None else settings.rungs
 
 
 def decoded(settings: SearchSettings, problem: Problem, folder: Path) -> Data:
