@@ -45,6 +45,7 @@ from nas.search.front import hypervolume, hypervolume_history, nondominated, ran
 from nas.search.loop import ALL_FAILED, SearchFailed, evaluate_once, search
 from nas.search.problem import OBJECTIVES, Problem, reference_point
 from nas.search.publishing import judge, publish
+from nas.search.random_search import drawn_without_model
 from nas.search.result import write_trials
 from nas.search.rungs import Ladder, Rung
 from nas.search.sampler import SAMPLERS, STUCK, DistinctSampler, decode, distributions, make_sampler
@@ -1162,3 +1163,11 @@ def test_a_proxy_that_ranks_no_better_than_macs_is_warned_of(n: int, cheap: int,
     if fidelity["warning"]:
         assert "the cheap accuracies ranked no better than counting MACs (Kendall tau" in fidelity["warning"]
         assert "over 12 networks" in fidelity["warning"]
+
+
+def test_a_trial_interrupted_while_it_was_drawn_says_nothing_of_random_search() -> None:
+    study = in_memory(problem())
+    go(problem(), study, trials=5)
+    before = drawn_without_model(problem(), study)
+    study.ask().set_user_attr("drawn", "random")
+    assert drawn_without_model(problem(), study) == before

@@ -34,7 +34,8 @@ def drawn_without_model(problem: Problem, study: Study) -> tuple[str, list[list[
     `random`, or `start` where a sampler spread them over the cost.
     """
     chosen = [t for t in study.get_trials(deepcopy=False) if t.user_attrs.get("drawn") in ("random", "start")]
-    chosen = [trial for trial in chosen if row(trial)["state"] == "complete"]
+    # One that was interrupted while it was drawn has no candidate.
+    chosen = [trial for trial in chosen if "candidate" in trial.user_attrs and row(trial)["state"] == "complete"]
     drawn = {trial.user_attrs["drawn"] for trial in chosen}
     return "start" if "start" in drawn else "random", [problem.values(row(trial)) for trial in chosen]
 
