@@ -208,10 +208,10 @@ def test_public_names_are_the_documented_ones() -> None:
 
 
 def examples(text: str) -> Iterator[tuple[str, str | None]]:
-    """(command, its output if a block follows) of every `python -m nas.…` line of a page."""
-    pattern = r"^ {4}(python -m nas\.[^\n]*)\n(?:\n```text\n(.*?)```)?"
+    """(command, its output if a block follows) of every `python -m nas.…` of a page, continued lines joined."""
+    pattern = r"^ {4}(python -m nas\.(?:[^\n]*\\\n)*[^\n]*)\n(?:\n```text\n(.*?)```)?"
     for match in re.finditer(pattern, text, re.MULTILINE | re.DOTALL):
-        yield match[1], match[2]
+        yield match[1].replace("\\\n", " "), match[2]
 
 
 COMMANDS = [(where(page), command) for page in PAGES for command, _ in examples(page.read_text(encoding="utf-8"))]
