@@ -39,7 +39,7 @@ from nas.spaces.references import load_architecture
 from nas.training.data import Batch, ImageData, normalise
 from nas.training.fit import fit, use_one_thread
 from nas.training.images import Images, Split
-from nas.training.module import Recipe
+from nas.training.recipe import Recipe
 
 ARCH, CLASSES, SHIFT = "mobilenet_v2_r32", 10, 4
 RATIOS = (

@@ -28,10 +28,11 @@ from nas.spaces.load import load_space
 from nas.training import confirm, proxies
 from nas.training.confirm import Export, LongTraining, bits, hexadecimal
 from nas.training.data import normalise
-from nas.training.fit import use_one_thread, wilson
+from nas.training.fit import use_one_thread
 from nas.training.images import open_saved
-from nas.training.module import Recipe
+from nas.training.metrics import wilson
 from nas.training.proxies import Pictures, Scale
+from nas.training.recipe import Recipe
 from nas.training.sources import DataSettings, prepare
 
 SPACE = load_space("tiny").with_data(1, 10)

@@ -17,8 +17,8 @@ from nas.search.rungs import accuracies, check_rungs, contents
 from nas.search.settings import SearchSettings
 from nas.search.study import load_journal
 from nas.spaces.architecture import Architecture
-from nas.training.module import Recipe
 from nas.training.proxies import Evaluation, Pictures, Prior, Scale, ShortTraining, corrected
+from nas.training.recipe import Recipe
 from nas.training.scores import Reference, TrainingFree
 from nas.training.scores.ranked import SHARED, Ranked, SharedRanked
 from nas.training.sources import DataSettings, prepare

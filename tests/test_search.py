@@ -57,7 +57,7 @@ from nas.spaces.load import load_space
 from nas.spaces.references import reference
 from nas.spaces.space import SearchSpace
 from nas.training.confirm import Exported, Judged, Trained, hexadecimal
-from nas.training.module import Diverged
+from nas.training.losses import Diverged
 from nas.training.proxies import Evaluation
 
 NEVER_OVER = ("pareto",)

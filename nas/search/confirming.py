@@ -13,7 +13,7 @@ from nas.search.display import Display
 from nas.search.executors import Executor
 from nas.search.front import nondominated, spread
 from nas.search.loop import evaluate_once
-from nas.search.problem import OBJECTIVES, Problem
+from nas.search.problem import OBJECTIVES, Problem, ranked_by
 from nas.search.settings import ConfirmSettings
 from nas.search.space import decode
 from nas.search.study import rows
@@ -85,7 +85,7 @@ def confirm_candidates(
             done.setdefault(key, []).extend(next(results) for _ in range(count))
 
     bench.display.stage("confirm", settings.seeds * min(settings.networks, len(order)))
-    while order and (not done or _members(problem, complete, done) < settings.members):
+    while order and (not done or len(_front(problem, complete, done)) < settings.members):
         count = settings.networks if not done else max(1, bench.executor.slots // settings.seeds)
         batch, order = order[:count], order[count:]
         go_on([(key, settings.seeds) for key in batch])
@@ -128,7 +128,7 @@ def _further(
     others = [key for key in complete if key not in done] if left >= seeds else []
     images = next(iter(good.values()))[0]["images"]
     weighed = [
-        Weighed(_cheap(complete[key]), _costs(problem, complete[key]), right(good.get(key, []), images))
+        Weighed(ranked_by(complete[key]), _costs(problem, complete[key]), right(good.get(key, []), images))
         for key in (*good, *others)
     ]
     chosen: list[tuple[str, int]] = []
@@ -142,11 +142,6 @@ def _further(
     return chosen
 
 
-def _members(problem: Problem, complete: Mapping[str, Mapping[str, Any]], done: Mapping[str, Sequence[Record]]) -> int:
-    """How many members the front of the networks confirmed so far has."""
-    return len(_front(problem, complete, done))
-
-
 def _front(
     problem: Problem, complete: Mapping[str, Mapping[str, Any]], done: Mapping[str, Sequence[Record]]
 ) -> list[str]:
@@ -157,11 +152,6 @@ def _front(
         for key, records in good.items()
     ]
     return [list(good)[index] for index in nondominated(points, problem.directions)]
-
-
-def _cheap(row: Mapping[str, Any]) -> float:
-    """What the search ranked the network by."""
-    return float(row["accuracy"] if row.get("worth") is None else row["worth"])
 
 
 def _costs(problem: Problem, row: Mapping[str, Any]) -> tuple[float, ...]:

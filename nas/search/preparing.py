@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,7 +111,7 @@ def trained(problem: Problem, shared: SharedWeights, recipe: SharedRecipe, seed:
         recipe,
         shared.scale,
         seed,
-        Path(shared.checkpoint),
+        shared.checkpoint,
         budget=problem.budget if problem.budget.limits else None,
         costs=problem.costs,
         progress=progress,

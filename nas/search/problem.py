@@ -102,9 +102,9 @@ class Problem:
 
     def values(self, measures: Mapping[str, Any]) -> list[float]:
         """The objective values among `measures` (which hold `accuracy` too, and may hold its `worth`), in order."""
-        worth = measures.get("worth")
-        accuracy = measures["accuracy"] if worth is None else worth
-        return [float(accuracy if name == "accuracy" else measures[OBJECTIVES[name]]) for name in self.objectives]
+        return [
+            float(ranked_by(measures) if name == "accuracy" else measures[OBJECTIVES[name]]) for name in self.objectives
+        ]
 
     @property
     def costs(self) -> Costs:
@@ -154,6 +154,12 @@ class Problem:
         require_possible(self.space, self.budget, self.costs, self.profile.precision)
         if len(self.budget.limits) > 1 or self.budget.latency_ms is not None:  # met by none, for all that is certain
             self.draw(rng, 1)
+
+
+def ranked_by(measures: Mapping[str, Any]) -> float:
+    """What a network is ranked by: its `worth`, or its accuracy where it has none."""
+    worth = measures.get("worth")
+    return float(measures["accuracy"] if worth is None else worth)
 
 
 @lru_cache(maxsize=16)

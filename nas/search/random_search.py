@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from optuna.study import Study
+from optuna.trial import TrialState
 
 from nas.search.front import losses_to_reference
 from nas.search.problem import Problem
@@ -33,9 +34,8 @@ def drawn_without_model(problem: Problem, study: Study) -> tuple[str, list[list[
 
     `random`, or `start` where a sampler spread them over the cost.
     """
-    chosen = [t for t in study.get_trials(deepcopy=False) if t.user_attrs.get("drawn") in ("random", "start")]
-    # One that was interrupted while it was drawn has no candidate.
-    chosen = [trial for trial in chosen if "candidate" in trial.user_attrs and row(trial)["state"] == "complete"]
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    chosen = [trial for trial in complete if trial.user_attrs.get("drawn") in ("random", "start")]
     drawn = {trial.user_attrs["drawn"] for trial in chosen}
     return "start" if "start" in drawn else "random", [problem.values(row(trial)) for trial in chosen]
 

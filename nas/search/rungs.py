@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, Trial
 
 from nas.errors import ConfigError
 from nas.resources import names
-from nas.search.problem import OBJECTIVES, Problem
+from nas.search.problem import OBJECTIVES, Problem, ranked_by
 from nas.search.study import Record, reached
 from nas.spaces.architecture import Architecture
 from nas.training.proxies import Evaluation
@@ -34,7 +34,7 @@ BINS = 4
 
 def accuracies(records: Sequence[Record]) -> Sequence[float]:
     """The worth of trainings' records: their `worth`, or their accuracy."""
-    return [record["accuracy"] if record.get("worth") is None else record["worth"] for record in records]
+    return [ranked_by(record) for record in records]
 
 
 def joined_scores(records: Sequence[Record]) -> Sequence[float]:

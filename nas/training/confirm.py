@@ -23,11 +23,11 @@ from nas.nets.quantize import quantize
 from nas.resources import replace_file
 from nas.spaces.architecture import Architecture
 from nas.training.data import Batch, ImageData
-from nas.training.fit import fit, wilson
-from nas.training.images import Split
-from nas.training.module import Recipe
+from nas.training.fit import fit
+from nas.training.images import stratified
+from nas.training.metrics import wilson
 from nas.training.proxies import Pictures, Scale
-from nas.training.splits import choose
+from nas.training.recipe import Recipe
 
 Start = Callable[[Architecture], Mapping[str, Tensor]]
 """The state dict of `build(arch)` that its training starts from; pickles, and its repr tells it from others."""
@@ -188,10 +188,7 @@ class Export:
 
     def _calibration(self, data: ImageData) -> NDArray[np.float32]:
         """Training images, stratified, as the network sees them; the same for every network of a resolution."""
-        train = data.images.train
-        count = max(self.calibration, len(data.images.classes))
-        chosen = choose(np.asarray(train.labels), count, np.random.default_rng(0))
-        few = Split(np.asarray(train.pixels[chosen]), np.asarray(train.labels[chosen]))
+        few = stratified(data.images.train, max(self.calibration, len(data.images.classes)))
         pictures = ImageData(
             replace(data.images, val=few), batch_size=data.batch_size, resolution=data.resolution, seed=data.seed
         )

@@ -122,11 +122,7 @@ class ImageData(pl.LightningDataModule):
         return DataLoader(batches, sampler=order, batch_size=None, generator=torch.Generator())
 
     def _normalised(self, pixels: Tensor) -> Tensor:
-        scaled = normalise(pixels, self.mean, self.std)
-        if scaled.shape[-1] == self.resolution:
-            return scaled
-        size = (self.resolution, self.resolution)
-        return F.interpolate(scaled, size, mode="bilinear", align_corners=False, antialias=True)
+        return resize(normalise(pixels, self.mean, self.std), self.resolution)
 
     def preprocessing(self) -> dict[str, Any]:
         """What has to be done to an image before the network sees it, as plain JSON values.
@@ -145,6 +141,13 @@ class ImageData(pl.LightningDataModule):
             "std": list(self.std),
             "classes": list(self.images.classes),
         }
+
+
+def resize(images: Tensor, pixels: int) -> Tensor:
+    """Square images N x C x R x R at `pixels`: bilinear, antialiased when reducing."""
+    if images.shape[-1] == pixels:
+        return images
+    return F.interpolate(images, (pixels, pixels), mode="bilinear", align_corners=False, antialias=True)
 
 
 def normalise(pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:

@@ -16,11 +16,11 @@ from nas.nets.teacher import open_teacher
 from nas.spaces.architecture import Architecture
 from nas.training.data import Batch, ImageData
 from nas.training.distillation import Teacher
-from nas.training.metrics import Metrics, accuracy, wilson
-from nas.training.module import Classifier, Diverged, Recipe
+from nas.training.losses import Diverged
+from nas.training.metrics import Metrics
+from nas.training.module import Classifier
 from nas.training.precision import chosen
-
-__all__ = ["Fitted", "Teacher", "accuracy", "fit", "use_one_thread", "wilson"]
+from nas.training.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)

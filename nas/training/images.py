@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import DataError, RunError
+from nas.training.splits import choose
 
 SPLITS = ("train", "val", "test")
 _SCHEMA = 1
@@ -31,6 +32,12 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def stratified(split: Split, count: int) -> Split:
+    """At most `count` images of `split`, always the same, with the class shares kept; at least one of every class."""
+    chosen = choose(np.asarray(split.labels), count, np.random.default_rng(0))
+    return Split(np.asarray(split.pixels[chosen]), np.asarray(split.labels[chosen]))
 
 
 @dataclass(frozen=True, slots=True)

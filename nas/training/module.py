@@ -1,7 +1,7 @@
 """One training: a Lightning module whose recipe is plain data."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
 
@@ -13,12 +13,10 @@ from torch import Tensor, nn
 from nas.training.averaging import MovingAverage
 from nas.training.data import Batch
 from nas.training.distillation import Teacher, divergence
-from nas.training.losses import Diverged, Losses
+from nas.training.losses import Losses
 from nas.training.metrics import Metrics, judge
-from nas.training.recipe import Distillation, Recipe
+from nas.training.recipe import Recipe, decay_groups
 from nas.training.schedules import SWING, rates
-
-__all__ = ["Classifier", "Distillation", "Diverged", "Recipe"]
 
 
 class Classifier(pl.LightningModule):
@@ -116,10 +114,7 @@ class Classifier(pl.LightningModule):
         """The optimizer and its schedule, stepped after every batch."""
         recipe = self.recipe
         rate = recipe.learning_rate * recipe.batch_size / 64
-        groups = [
-            {"params": list(_weights(self.net, decayed=True)), "weight_decay": recipe.weight_decay},
-            {"params": list(_weights(self.net, decayed=False)), "weight_decay": 0.0},
-        ]
+        groups = decay_groups(self.net, recipe.weight_decay)
         # Fused: one pass over the weights, less than half the time on a CPU.
         optimizer: torch.optim.Optimizer
         if recipe.optimizer == "sgd":
@@ -130,8 +125,3 @@ class Classifier(pl.LightningModule):
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rates(recipe.schedule, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def _weights(net: nn.Module, *, decayed: bool) -> Iterator[nn.Parameter]:
-    """Parameters with (matrices and kernels) or without (vectors) weight decay."""
-    return (parameter for parameter in net.parameters() if (parameter.ndim > 1) == decayed)

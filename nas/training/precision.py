@@ -20,3 +20,8 @@ def chosen(precision: str) -> Literal["32-true", "bf16-mixed"]:
 
 def _gpu_has_bf16() -> bool:
     return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """What computes on `device` as `precision` says, where no Lightning does it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=chosen(precision) == "bf16-mixed")

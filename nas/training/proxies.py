@@ -11,16 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 from statistics import NormalDist
 
-import numpy as np
 import torch
 
 from nas.spaces.architecture import Architecture
 from nas.training.data import ImageData
 from nas.training.fit import fit
-from nas.training.images import Images, Split, open_saved
+from nas.training.images import Images, open_saved, stratified
 from nas.training.metrics import judge, wilson
 from nas.training.recipe import Recipe
-from nas.training.splits import choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +96,7 @@ def _opened(folder: Path, limit: int | None) -> Images:
     images = open_saved(folder)
     if limit is None or limit >= len(images.train):
         return images
-    labels = np.asarray(images.train.labels)
-    chosen = choose(labels, max(limit, len(images.classes)), np.random.default_rng(0))
-    return replace(images, train=Split(images.train.pixels[chosen], labels[chosen]))
+    return replace(images, train=stratified(images.train, max(limit, len(images.classes))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 from nas.errors import ConfigError
 from nas.resources import names
@@ -70,3 +73,11 @@ class Recipe:
         for name, values in known.items():
             if getattr(self, name) not in values:
                 raise ConfigError(f"unknown {name} {getattr(self, name)!r}; known: {names(values)}")
+
+
+def decay_groups(net: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """An optimizer's parameter groups: matrices and kernels with weight decay, vectors (batch norm, biases) without."""
+    return [
+        {"params": [p for p in net.parameters() if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+    ]

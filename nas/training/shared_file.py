@@ -25,6 +25,8 @@ def facts(space: SearchSpace, pictures: Pictures, scale: Scale) -> Facts:
         "images": f"{len(images.train)} of {len(images.classes)} classes, mean {images.mean}",
         "flip": pictures.flip,
         "shift": pictures.shift,
+        "mixup": pictures.mixup,
+        "randaugment": pictures.randaugment,
         "pixels": asdict(scale),
     }
 

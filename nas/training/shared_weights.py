@@ -17,7 +17,7 @@ from nas.spaces.space import SearchSpace
 from nas.training import shared_file
 from nas.training.data import ImageData
 from nas.training.metrics import Metrics, judge, wilson
-from nas.training.precision import chosen
+from nas.training.precision import autocast
 from nas.training.proxies import Evaluation, Pictures, Scale
 
 
@@ -56,7 +56,7 @@ class SharedWeights:
     def judged(self, arch: Architecture) -> Metrics:
         """All that the validation split tells; raises as a call does."""
         net = self.subnet(arch)
-        with self._autocast(net):
+        with autocast(self.precision, next(net.parameters()).device):
             return judge(net, self._data(arch).val_dataloader())
 
     def subnet(self, arch: Architecture) -> nn.Module:
@@ -65,7 +65,7 @@ class SharedWeights:
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         device = next(net.parameters()).device
         batches = islice(self._data(arch).train_dataloader(), self.calibration)
-        with self._autocast(net):
+        with autocast(self.precision, device):
             recalibrate(net, (images.to(device, memory_format=torch.channels_last) for images, _ in batches))
         return net.eval()
 
@@ -75,10 +75,6 @@ class SharedWeights:
 
     def _data(self, arch: Architecture) -> ImageData:
         return self.pictures.at(self.scale(arch), self.batch_size, seed=0)
-
-    def _autocast(self, net: nn.Module) -> torch.autocast:
-        device = next(net.parameters()).device.type
-        return torch.autocast(device, torch.bfloat16, enabled=chosen(self.precision) == "bf16-mixed")
 
 
 @dataclass(frozen=True, slots=True)

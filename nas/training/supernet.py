@@ -27,11 +27,12 @@ from nas.spaces.additive import Costs
 from nas.spaces.budget import Budget
 from nas.spaces.space import SearchSpace
 from nas.training import shared_file
-from nas.training.data import ImageData
+from nas.training.data import ImageData, resize
 from nas.training.drawn import Drawn
 from nas.training.losses import Diverged
-from nas.training.precision import chosen
+from nas.training.precision import autocast, chosen
 from nas.training.proxies import Pictures, Scale
+from nas.training.recipe import decay_groups
 from nas.training.schedules import cosine
 
 
@@ -146,7 +147,6 @@ class _Training:
         self.net: Supernet = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _optimizer(net, recipe)
         self.ends = drawn.ends() if recipe.sandwich else ()
-        self.low = chosen(recipe.precision) == "bf16-mixed"
         self.pixels = min(scale.pixels, scale.largest)
         self.per_epoch = len(self._data(0).train_dataloader())
         self.step, self.seconds = 0, 0.0
@@ -202,7 +202,7 @@ class _Training:
         archs = [*self.ends, *(self.drawn[first + number] for number in range(self.recipe.networks))]
         losses, taught = [], None
         for arch in archs:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
+            with autocast(self.recipe.precision, self.device):
                 logits = self.net(resized(images, self.scale(arch)), arch).float()
             losses.append(self._loss(logits, labels, taught) / len(archs))
             losses[-1].backward()  # type: ignore[no-untyped-call]
@@ -225,14 +225,9 @@ class _Training:
 
 def resized(images: Tensor, pixels: int) -> Tensor:
     """Images N x C x R x R at `pixels`, channels last."""
-    if images.shape[-1] != pixels:
-        images = F.interpolate(images, (pixels, pixels), mode="bilinear", align_corners=False, antialias=True)
-    return images.contiguous(memory_format=torch.channels_last)
+    return resize(images, pixels).contiguous(memory_format=torch.channels_last)
 
 
 def _optimizer(net: nn.Module, recipe: SharedRecipe) -> torch.optim.SGD:
-    groups = [
-        {"params": [p for p in net.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    groups = decay_groups(net, recipe.weight_decay)
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
