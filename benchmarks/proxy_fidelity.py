@@ -18,11 +18,11 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
 
 from benchmarks.fidelity_table import Network, table
@@ -32,6 +32,7 @@ from nas.errors import DataError, NasError
 from nas.resources import data_dir
 from nas.spaces.architecture import Architecture
 from nas.spaces.load import load_space
+from nas.training.device import ACCELERATORS, device_of
 from nas.training.fit import use_one_thread
 from nas.training.proxies import Evaluator, Pictures, Scale, ShortTraining, corrected
 from nas.training.recipe import Recipe
@@ -44,6 +45,8 @@ from nas.training.supernet import SharedRecipe, train_supernet
 PIXELS = 32
 POPULATION = 64
 """Networks that those of interest are compared with, where each needs a figure of its own."""
+Images = Callable[[int], Pictures]
+"""The images of CIFAR-10 at so many pixels."""
 MEASUREMENTS = ("scores", "short", "supernet")
 
 
@@ -104,7 +107,7 @@ def read(path: Path, measurements: Iterable[Measurement]) -> dict[str, dict[str,
     return found
 
 
-def cifar10(cache: Path, pixels: int) -> Pictures:
+def cifar10(cache: Path, pixels: int, accelerator: str = "auto") -> Pictures:
     """The images of the data folder, unpacked and decoded once below `cache`."""
     folder = cache / "cifar10"
     if not folder.exists():
@@ -115,29 +118,30 @@ def cifar10(cache: Path, pixels: int) -> Pictures:
     settings = DataSettings("cifar10", path=str(next(folder.rglob("train")).parent), flip=True, shift=2)
     decoded = cache / f"images-{pixels}"
     prepare(settings, 0, pixels, decoded)
-    return Pictures(decoded, settings.flip, settings.shift)
+    return Pictures(decoded, settings.flip, settings.shift, accelerator=accelerator)
 
 
-def scores(cache: Path, pixels: int, seed: int, device: str) -> Measurement:
+def scores(images: Images, pixels: int, seed: int) -> Measurement:
     """Every training-free score, of the default number of images."""
-    evaluator = TrainingFree(cifar10(cache, pixels), tuple(SCORES), Scale(pixels, PIXELS), seed, device=device)
+    evaluator = TrainingFree(images(pixels), tuple(SCORES), Scale(pixels, PIXELS), seed)
 
     def call(arch: Architecture) -> dict[str, float]:
         found = evaluator(arch)
         return {**found.values, **{f"{name}_seconds": seconds for name, seconds in found.seconds.items()}}
 
+    device = evaluator.pictures.device.type
     settings = {"pixels": pixels, "images": evaluator.images, "scores": list(SCORES), "seed": seed, "device": device}
     return Measurement("scores", settings, call)
 
 
-def short(cache: Path, joined: Sequence[str], score_pixels: int, seed: int) -> Measurement:
+def short(images: Images, joined: Sequence[str], score_pixels: int, seed: int) -> Measurement:
     """`proxy=short` with the defaults of its file: the accuracy, and what its correction by scores makes of it."""
     defaults = yaml.safe_load((data_dir("conf") / "proxy" / "short.yaml").read_text(encoding="utf-8"))
     recipe = Recipe(**{field.name: defaults[field.name] for field in fields(Recipe) if field.name in defaults})
     pixels = min(defaults["resolution"], PIXELS)
-    pictures = replace(cifar10(cache, pixels), limit=defaults["images"])
+    pictures = replace(images(pixels), limit=defaults["images"])
     evaluator = ShortTraining(pictures, recipe, Scale(pixels, PIXELS), seed)
-    prior = ranked(TrainingFree(cifar10(cache, score_pixels), tuple(joined), Scale(score_pixels, PIXELS), seed))
+    prior = ranked(TrainingFree(images(score_pixels), tuple(joined), Scale(score_pixels, PIXELS), seed))
 
     def call(arch: Architecture) -> dict[str, float]:
         accuracy, seconds = timed(evaluator, arch)
@@ -172,7 +176,7 @@ def timed(evaluator: Evaluator, arch: Architecture) -> tuple[float, float]:
 
 
 def supernet(
-    cache: Path, checkpoint: Path, pixels: int, joined: Sequence[str], minutes: float, seed: int
+    images: Images, checkpoint: Path, pixels: int, joined: Sequence[str], minutes: float, seed: int
 ) -> tuple[Measurement, float]:
     """`proxy=supernet` with the defaults of its file, but trained for `minutes`; and the seconds that took in all.
 
@@ -181,7 +185,7 @@ def supernet(
     defaults = yaml.safe_load((data_dir("conf") / "proxy" / "supernet.yaml").read_text(encoding="utf-8"))
     chosen = {field.name: defaults[field.name] for field in fields(SharedRecipe) if field.name in defaults}
     recipe = SharedRecipe(**{**chosen, "epochs": None, "minutes": minutes, "precision": "bf16"})
-    space, pictures, scale = load_space("nas_bench_macro"), cifar10(cache, pixels), Scale(pixels, PIXELS)
+    space, pictures, scale = load_space("nas_bench_macro"), images(pixels), Scale(pixels, PIXELS)
     seconds = train_supernet(
         *(space, pictures, recipe, scale, seed, checkpoint),
         progress=lambda at: print(f"supernet {at.share:.1%}, loss {at.loss:.3f}", end="\r", file=sys.stderr),
@@ -216,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--joined", nargs="+", default=["naswot", "naswot_layers", "entropy"], choices=SCORES)
     parser.add_argument("--fitted", type=int, default=10, help="trained networks that the surrogate is fitted to")
     parser.add_argument("--draws", type=int, default=100, help="of those")
-    parser.add_argument("--device", default="auto", help="of the scores; trainings take a GPU where there is one")
+    parser.add_argument("--accelerator", default="auto", choices=ACCELERATORS, help="auto: a GPU where there is one")
     parser.add_argument("--supernet", type=Path, default=Path("build/benchmarks/supernet.pt"), help="its checkpoint")
     parser.add_argument("--supernet-minutes", type=float, default=10.0, help="of training, where it is not finished")
     parser.add_argument("--results", type=Path, default=Path("build/benchmarks/proxy_fidelity.jsonl"))
@@ -226,19 +230,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     networks = draw(options.networks, options.seed)
     for folder in (options.cache, options.results.parent, options.supernet.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    gpu = options.device == "auto" and torch.cuda.is_available()
-    device = ("cuda" if gpu else "cpu") if options.device == "auto" else options.device
+    images = partial(cifar10, options.cache, accelerator=options.accelerator)
     measurements, spent = [], {}
     if "scores" in options.measure:
-        measurements.append(scores(options.cache, options.pixels, options.training_seed, device))
+        measurements.append(scores(images, options.pixels, options.training_seed))
     if "short" in options.measure:
-        measurements.append(short(options.cache, options.joined, options.pixels, options.training_seed))
+        measurements.append(short(images, options.joined, options.pixels, options.training_seed))
     if "supernet" in options.measure:
-        where = (options.cache, options.supernet, options.pixels, options.joined)
+        where = (images, options.supernet, options.pixels, options.joined)
         measurement, spent["supernet"] = supernet(*where, options.supernet_minutes, options.training_seed)
         measurements.append(measurement)
     for measurement in measurements:
         measure(networks, measurement, options.results)
+    device = device_of(options.accelerator).type
     print(f"{len(networks)} networks drawn with seed {options.seed}; one thread, {device}; {machine()}; {versions()}\n")
     records = read(options.results, measurements)
     print(table(networks, records, options.joined, options.draws, options.fitted, spent))

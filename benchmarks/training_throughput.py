@@ -37,6 +37,7 @@ from nas.nets.build import build
 from nas.spaces.architecture import Architecture
 from nas.spaces.references import load_architecture
 from nas.training.data import Batch, ImageData, normalise
+from nas.training.device import device_of
 from nas.training.fit import fit, use_one_thread
 from nas.training.images import Images, Split
 from nas.training.recipe import Recipe
@@ -108,7 +109,8 @@ def random_images(count: int, size: int = 32) -> Images:
 def train_plainly(arch: Architecture, loader: DataLoader[Batch], recipe: Recipe) -> None:
     """One epoch of the plain loop."""
     options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = pl.Trainer(max_epochs=recipe.epochs, accelerator="auto", devices=1, enable_model_summary=False, **options)
+    device = device_of().type
+    trainer = pl.Trainer(max_epochs=recipe.epochs, accelerator=device, devices=1, enable_model_summary=False, **options)
     trainer.fit(PlainModule(build(arch), recipe), loader)
 
 
@@ -117,8 +119,7 @@ def rows(count: int, batch_size: int) -> dict[str, Callable[[], object]]:
     arch = replace(load_architecture(ARCH), classes=CLASSES)
     recipe = Recipe(epochs=1, batch_size=batch_size, learning_rate=0.01)
     images = random_images(count)
-    device = "cuda" if torch.cuda.is_available() else None
-    options = {"batch_size": batch_size, "flip": True, "shift": SHIFT, "device": device}
+    options = {"batch_size": batch_size, "flip": True, "shift": SHIFT}
     ours, memory = ImageData(images, **options), InMemory(images, **options)
     each = PlainDataset(images.train, images.mean, images.std)
     plain = DataLoader(each, batch_size=batch_size, shuffle=True, drop_last=True)

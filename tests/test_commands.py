@@ -331,6 +331,7 @@ stages:
 WRONG: dict[str, tuple[str, list[str], str]] = {
     "hardware": ("search", ["hardware=pixel5"], r"unknown hardware.* 'pixel5'; known: .*pixel4"),
     "device": ("search", ["device=phone"], r"device: .*'auto', 'none', 'host', 'ssh' or 'adb', got 'phone'"),
+    "accelerator": ("search", ["accelerator=tpu"], r"accelerator: .*'auto', 'cpu' or 'gpu', got 'tpu'"),
     "device without host": ("search", ["device=ssh"], r"device=ssh needs host=…"),
     "host without device": ("search", ["reach.host=pi"], r"host goes with device=ssh, not with device=host"),
     "configuration": ("search", ["hardware=pixel4:9huge"], r"9huge.*1large_fp32"),

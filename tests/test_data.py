@@ -816,11 +816,11 @@ def test_batches_come_on_the_device_and_are_those_of_the_cpu() -> None:
         pytest.skip("no GPU")
     images = random_images()
 
-    def epoch(device: str | None) -> Batch:
+    def epoch(device: str) -> Batch:
         data = ImageData(images, batch_size=8, resolution=9, flip=True, shift=2, mixup=0.4, device=device)
         return batches_of(data.train_dataloader())
 
-    for cpu, gpu in zip(epoch(None), epoch("cuda"), strict=True):
+    for cpu, gpu in zip(epoch("cpu"), epoch("cuda"), strict=True):
         assert gpu.is_cuda
         torch.testing.assert_close(gpu.cpu(), cpu, atol=1e-5, rtol=1e-5)
 

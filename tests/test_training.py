@@ -33,6 +33,7 @@ from nas.spaces.cost import cost
 from nas.spaces.load import load_space
 from nas.training import losses, precision, proxies
 from nas.training.averaging import MovingAverage
+from nas.training.device import device_of
 from nas.training.distillation import divergence
 from nas.training.fit import fit, use_one_thread
 from nas.training.losses import Diverged, Losses
@@ -412,8 +413,21 @@ def test_auto_is_bf16_on_gpus_that_compute_in_it(
 ) -> None:
     monkeypatch.setattr(precision.torch.cuda, "is_available", lambda: cuda is not None)
     monkeypatch.setattr(precision.torch.cuda, "is_bf16_supported", lambda including_emulation: cuda)
-    assert chosen("auto") == expected
-    assert (chosen("fp32"), chosen("bf16")) == ("32-true", "bf16-mixed")
+    used = device_of("auto")
+    assert (used.type, chosen("auto", used)) == ("cpu" if cuda is None else "cuda", expected)
+    assert (chosen("fp32", used), chosen("bf16", used)) == ("32-true", "bf16-mixed")
+    assert chosen("auto", device_of("cpu")) == "32-true"
+
+
+def test_an_accelerator_is_a_device_or_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [device_of(name).type for name in ("auto", "gpu", "cpu")] == ["cuda", "cuda", "cpu"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert [device_of(name).type for name in ("auto", "cpu")] == ["cpu", "cpu"]
+    with pytest.raises(ConfigError, match=r"^accelerator=gpu: torch finds no NVIDIA GPU here; use accelerator=auto or"):
+        device_of("gpu")
+    with pytest.raises(ConfigError, match=r"^unknown accelerator 'tpu'; known: auto, cpu, gpu$"):
+        device_of("tpu")
 
 
 def test_depthwise_convolutions_without_a_quick_bf16_kernel_stay_fp32() -> None:

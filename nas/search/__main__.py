@@ -33,6 +33,7 @@ from nas.search.target import OnTarget, is_here
 from nas.search.trainings import RUNGS, decoded, make_trainings, rung_names
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
+from nas.training.device import device_of
 from nas.training.images import Images, imbalance
 from nas.training.scores import SCORES
 from nas.training.sources import describe
@@ -59,6 +60,7 @@ def _problem(settings: SearchSettings) -> Problem:
         _known("score", name, SCORES)
     _known("executor", settings.executor.name, EXECUTORS)
     check_tracker(str(settings.tracker.get("name")), str(settings.tracker.get("mode", "offline")))
+    device_of(settings.accelerator)
     about = describe(settings.data)
     if settings.training.teacher is not None:
         OnnxTeacher(settings.training.teacher).require(about.channels, len(about.classes))

@@ -211,6 +211,7 @@ class SearchSettings:
     patience_gain: Share
     seed: Annotated[int, Ge(0)]
     workers: Positive | None
+    accelerator: Literal["auto", "cpu", "gpu"]
     storage: str | None
     device: Literal["auto", "none", "host", "ssh", "adb"]
     reach: ReachSettings

@@ -76,7 +76,7 @@ def decoded(settings: SearchSettings, problem: Problem, folder: Path) -> Data:
     def pictures(pixels: int) -> Pictures:
         data, place = settings.data, folder.resolve() / "images" / str(pixels)
         prepare(data, settings.seed, pixels, place)
-        return Pictures(place, data.flip, data.shift, data.mixup, data.randaugment)
+        return Pictures(place, data.flip, data.shift, data.mixup, data.randaugment, accelerator=settings.accelerator)
 
     small_pixels = min(settings.proxy.resolution, largest)
     small = pictures(small_pixels)

@@ -100,7 +100,7 @@ class LongTraining:
             self(arch, seed)
         net = build(arch)
         net.load_state_dict(torch.load(path, weights_only=True))
-        return net.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        return net.eval().to(self.pictures.device)
 
     def test(self, arch: Architecture, seed: int) -> Judged:
         """Judge a training on the test split."""

@@ -19,6 +19,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 
 from nas.errors import ConfigError
 from nas.training import augment as augmentations
+from nas.training.device import device_of
 from nas.training.images import Images, Split
 
 Batch = tuple[Tensor, Tensor]
@@ -52,7 +53,8 @@ class ImageData(pl.LightningDataModule):
 
     The same `seed` gives the same batches, epoch by epoch, from every call of `train_dataloader`.
     `mean` and `std` are those of the train split as stored, per channel, on the scale 0..1. `mixup` is its
-    alpha, `randaugment` its number of operations and their magnitude. Batches come on `device`, the CPU by default.
+    alpha, `randaugment` its number of operations and their magnitude. Batches come on `device`, by default a GPU
+    where there is one.
 
     Raises:
         ConfigError: batches of fewer than two images (batch norm), another value out of range, or no kornia.
@@ -85,7 +87,7 @@ class ImageData(pl.LightningDataModule):
         self.flip = flip
         self.shift = shift
         self.mixup = mixup
-        self.device = torch.device("cpu" if device is None else device)
+        self.device = device_of() if device is None else torch.device(device)
         self._randaugment = augmentations.randaugment(*randaugment) if randaugment else None
         self.mean = images.mean
         self.std = images.std

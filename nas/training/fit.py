@@ -48,7 +48,7 @@ def fit(
     teacher: Teacher | None = None,
     val: Iterable[Batch] | None = None,
 ) -> Fitted:
-    """Train `arch` on the training split of `data`; equal seeds give equal networks.
+    """Train `arch` on the training split of `data`, on its device; equal seeds give equal networks.
 
     `initial`, a state dict of `build(arch)`, is where it starts; none starts from scratch. `teacher` is learnt from
     as `recipe.distillation` says, whose file is the teacher where none is given; a module is put into evaluation
@@ -67,9 +67,9 @@ def fit(
         module = Classifier(net, recipe, teacher or _teacher(recipe, arch), val)
         trainer = pl.Trainer(
             max_epochs=recipe.epochs,
-            accelerator="auto",
+            accelerator=data.device.type,
             devices=1,
-            precision=chosen(recipe.precision),
+            precision=chosen(recipe.precision, data.device),
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -81,7 +81,7 @@ def fit(
         raise Diverged("the weights are not finite after the last epoch; lower the learning rate")
     losses = module.losses
     seconds = time.perf_counter() - started
-    net.to(trainer.strategy.root_device)  # Lightning takes it off the GPU in the end, where it is judged next
+    net.to(data.device)  # Lightning takes it off the GPU in the end, where it is judged next
     return Fitted(net.eval(), seconds, len(losses.values), losses.epochs(), tuple(module.judged))
 
 

@@ -12,16 +12,13 @@ import torch
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
-def chosen(precision: str) -> Literal["32-true", "bf16-mixed"]:
-    """Lightning's name of `precision`; auto is bf16 on GPUs that compute in it."""
-    bf16 = precision == "bf16" or (precision == "auto" and _gpu_has_bf16())
+def chosen(precision: str, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
+    """Lightning's name of `precision` on `device`; auto is bf16 on GPUs that compute in it."""
+    auto = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    bf16 = precision == "bf16" or (precision == "auto" and auto)
     return "bf16-mixed" if bf16 else "32-true"
-
-
-def _gpu_has_bf16() -> bool:
-    return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
     """What computes on `device` as `precision` says, where no Lightning does it."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=chosen(precision) == "bf16-mixed")
+    return torch.autocast(device.type, torch.bfloat16, enabled=chosen(precision, device) == "bf16-mixed")

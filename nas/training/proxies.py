@@ -15,6 +15,7 @@ import torch
 
 from nas.spaces.architecture import Architecture
 from nas.training.data import ImageData
+from nas.training.device import device_of
 from nas.training.fit import fit
 from nas.training.images import Images, open_saved, stratified
 from nas.training.metrics import judge, wilson
@@ -61,7 +62,8 @@ class Scale:
 class Pictures:
     """Where the decoded images are, and how a training sees them: all, or so many of the training split, stratified.
 
-    Batches are made on the GPU where there is one. `flip`, `shift`, `mixup` and `randaugment` are those of `ImageData`.
+    All that sees them computes on the device that `accelerator` names. `flip`, `shift`, `mixup` and `randaugment` are
+    those of `ImageData`.
     """
 
     folder: Path
@@ -70,6 +72,12 @@ class Pictures:
     mixup: float = 0.0
     randaugment: tuple[int, int] | None = None
     limit: int | None = None
+    accelerator: str = "auto"
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are made, and networks trained and judged."""
+        return device_of(self.accelerator)
 
     @property
     def images(self) -> Images:
@@ -87,7 +95,7 @@ class Pictures:
             shift=self.shift,
             mixup=self.mixup,
             randaugment=self.randaugment,
-            device="cuda" if torch.cuda.is_available() else None,
+            device=self.device,
         )
 
 

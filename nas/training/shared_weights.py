@@ -102,4 +102,4 @@ def _opened(space: SearchSpace, pictures: Pictures, checkpoint: Path, scale: Sca
     with torch.device("meta"):
         net = Supernet(space, tuple(content["made_from"]["apart"]))
     net.load_state_dict(content["weights"], assign=True)
-    return net.cuda() if torch.cuda.is_available() else net
+    return net.to(pictures.device)

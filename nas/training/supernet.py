@@ -115,7 +115,12 @@ def train_supernet(
     """
     drawn = Drawn(space, seed, even=recipe.drawn == "macs", budget=budget, costs=costs)
     made_from = shared_file.facts(space, pictures, scale) | asdict(recipe)
-    made_from |= {"apart": recipe.apart, "precision": chosen(recipe.precision), "seed": seed, "budget": str(budget)}
+    made_from |= {
+        "precision": chosen(recipe.precision, pictures.device),
+        "apart": recipe.apart,
+        "seed": seed,
+        "budget": str(budget),
+    }
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = Supernet(space, recipe.apart)
@@ -143,7 +148,7 @@ class _Training:
         self, net: Supernet, drawn: Drawn, pictures: Pictures, recipe: SharedRecipe, scale: Scale, seed: int
     ) -> None:
         self.drawn, self.pictures, self.recipe, self.scale, self.seed = drawn, pictures, recipe, scale, seed
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = pictures.device
         self.net: Supernet = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _optimizer(net, recipe)
         self.ends = drawn.ends() if recipe.sandwich else ()
@@ -169,7 +174,7 @@ class _Training:
         for images, labels in self._batches():
             if self._share() >= 1:
                 return
-            loss = self._train(images.to(self.device), labels.to(self.device))
+            loss = self._train(images, labels)
             self.step += 1
             self.seconds = time.perf_counter() - begun
             yield Progress(self._share(), self.step, self.seconds, loss)

@@ -58,7 +58,7 @@ class TrainingFree:
     """The named `scores` of a network whose weights are drawn by `seed`.
 
     All networks see the same `images` training images, or all there are, drawn by the same seed. They are scored on
-    `device` as torch names it; weights and noise are drawn on the CPU, so that a seed means the same on every device.
+    the device of `pictures`; weights and noise are drawn on the CPU, so that a seed means the same on every device.
     """
 
     pictures: Pictures
@@ -66,7 +66,6 @@ class TrainingFree:
     scale: Scale
     seed: int
     images: int = 64
-    device: str = "cpu"
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.scores if name not in SCORES]
@@ -95,8 +94,10 @@ class TrainingFree:
 
     def subject(self, arch: Architecture) -> Subject:
         """What the scores of `arch` are given; torch's own random state stays as it was."""
-        resolution, device = self.scale(arch), torch.device(self.device)
-        data = ImageData(self.pictures.images, batch_size=self.images, resolution=resolution, seed=self.seed)
+        device, resolution = self.pictures.device, self.scale(arch)
+        data = ImageData(
+            self.pictures.images, batch_size=self.images, resolution=resolution, seed=self.seed, device=device
+        )
         if len(data.images.train) < LEAST_IMAGES:
             raise DataError(f"scores need at least {LEAST_IMAGES} training images, got {len(data.images.train)}")
         images, labels = next(iter(data.train_dataloader()))
@@ -104,8 +105,8 @@ class TrainingFree:
             torch.manual_seed(self.seed)
             net = build(arch).train()
         net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        images = images.to(device, memory_format=torch.channels_last)
-        return Subject(net, images, labels.to(device), self.seed, arch)
+        images = images.to(memory_format=torch.channels_last)
+        return Subject(net, images, labels, self.seed, arch)
 
 
 def combine(table: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
