@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,29 @@ def test_a_search_by_a_supernet(
     assert search(monkeypatch, tmp_path, "proxy=supernet", "proxy.epochs=2", "proxy.calibration=2") == 0
     assert weights.stat().st_mtime_ns == written
     assert finished(tmp_path)[0]["front"] == front["front"]
+
+
+def test_the_supernets_largest_network_may_teach_the_long_trainings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    teacher = "training.distillation.teacher=supernet"
+    assert search(monkeypatch, tmp_path, "proxy=score", teacher) == 2
+    assert f"{teacher} needs proxy=supernet, got proxy=score; or give an ONNX file" in capsys.readouterr().err
+    arguments = ("proxy=supernet", "proxy.epochs=1", "proxy.joined=false", "trials=3")
+
+    def trained() -> dict[str, dict[str, Any]]:
+        attributes = load_journal(tmp_path / "run").user_attrs
+        return {name: record for name, record in attributes.items() if name.startswith("trained:")}
+
+    assert search(monkeypatch, tmp_path, *arguments, teacher) == 0
+    taught = trained()
+    shutil.rmtree(tmp_path / "run")
+    assert search(monkeypatch, tmp_path, *arguments) == 0
+    plain = trained()
+    assert not taught.keys() & plain.keys()  # of another digest
+    same = {name.split(":")[2] for name in taught} & {name.split(":")[2] for name in plain}
+    results = [{n.split(":")[2]: r["right"] for n, r in records.items()} for records in (taught, plain)]
+    assert any(results[0][key] != results[1][key] for key in same)
 
 
 def test_a_proxy_is_told_its_own_settings_only(

@@ -19,13 +19,14 @@ from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
+from nas.training.data import resize
 from nas.training.drawn import Drawn, balanced
 from nas.training.fit import use_one_thread
 from nas.training.metrics import judge
 from nas.training.proxies import Pictures, Scale
-from nas.training.shared_weights import SharedWeights
+from nas.training.shared_weights import SharedWeights, TaughtByShared
 from nas.training.sources import DataSettings, prepare
-from nas.training.supernet import Progress, SharedRecipe, train_supernet
+from nas.training.supernet import Progress, SharedRecipe, largest, train_supernet
 
 OPTIONS = {
     "resolution": [16, 32],
@@ -345,6 +346,20 @@ def test_a_start_is_the_network_that_was_judged(shared: SharedWeights) -> None:
     assert metrics.accuracy == shared(arch).accuracy
     assert metrics.loss == pytest.approx(shared.judged(arch).loss, rel=1e-4)
     assert math.isfinite(metrics.loss)
+
+
+def test_the_largest_network_teaches_at_the_pixels_it_was_trained_at(shared: SharedWeights) -> None:
+    most = largest(SPACE, RECIPE, 0)
+    assert all(cost(arch).macs <= cost(most).macs for arch in networks(SPACE, 50))
+    teacher = pickle.loads(pickle.dumps(TaughtByShared(shared, most, "so many epochs")))
+    images = torch.randn(4, 1, 16, 16)
+    with torch.no_grad():
+        expected = shared.subnet(most)(images)
+        torch.testing.assert_close(teacher(images), expected)
+        doubled = images.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        assert teacher(doubled).shape == expected.shape
+        torch.testing.assert_close(teacher(doubled), teacher(resize(doubled, 16)))
+    assert repr(teacher) == f"TaughtByShared({most.notation}, so many epochs)"
 
 
 def test_unfinished_or_other_weights_are_not_judged(tmp_path: Path, shared: SharedWeights, pictures: Pictures) -> None:

@@ -112,7 +112,11 @@ def trained(problem: Problem, shared: SharedWeights, recipe: SharedRecipe, seed:
         shared.scale,
         seed,
         shared.checkpoint,
-        budget=problem.budget if problem.budget.limits else None,
-        costs=problem.costs,
+        **restricted(problem),
         progress=progress,
     )
+
+
+def restricted(problem: Problem) -> dict[str, Any]:
+    """The networks that a supernet is trained on, as `train_supernet` takes them."""
+    return {"budget": problem.budget if problem.budget.limits else None, "costs": problem.costs}

@@ -11,6 +11,9 @@ from nas.training.recipe import Distillation, Recipe
 from nas.training.sources import DataSettings
 from nas.training.supernet import SharedRecipe
 
+SUPERNET = "supernet"
+"""The teacher that is the largest network of the shared weights."""
+
 Positive = Annotated[int, Ge(1)]
 Share = Annotated[float, Gt(0), Lt(1)]
 
@@ -125,7 +128,7 @@ class LongSettings:
 
 @dataclass(frozen=True, slots=True)
 class DistillationSettings:
-    """What trainings learn from the ONNX file `teacher`, if there is one."""
+    """What trainings learn from a `teacher`: an ONNX file, or long ones from the largest network of the supernet."""
 
     teacher: str | None
     alpha: Annotated[float, Gt(0), Le(1)]
@@ -149,9 +152,9 @@ class TrainingSettings:
 
     @property
     def teacher(self) -> Path | None:
-        """The teacher's file, absolute, so that every worker process finds it."""
+        """The teacher's file, if it is one; absolute, so that every worker process finds it."""
         path = self.distillation.teacher
-        return None if path is None else Path(path).expanduser().resolve()
+        return None if path in (None, SUPERNET) else Path(path).expanduser().resolve()
 
     def recipe(self, epochs: int, batch_size: int, learning_rate: float) -> Recipe:
         """The recipe of one of the trainings."""
@@ -225,6 +228,11 @@ class SearchSettings:
     tracker: dict[str, str | int | float | None]
 
     def __post_init__(self) -> None:
+        if self.training.distillation.teacher == SUPERNET and self.proxy.name != "supernet":
+            raise ConfigError(
+                f"training.distillation.teacher=supernet needs proxy=supernet, got proxy={self.proxy.name}; "
+                "or give an ONNX file"
+            )
         most = 2 * self.confirm.networks
         if self.confirm.members > most:
             raise ConfigError(

@@ -7,16 +7,17 @@ from optuna.study import Study
 
 from nas.search.display import Display
 from nas.search.executors import Executor
-from nas.search.preparing import ranked, shared_ranked, trained
+from nas.search.preparing import ranked, restricted, shared_ranked, trained
 from nas.search.problem import Problem
 from nas.search.rungs import Ladder, Rung, joined_scores
-from nas.search.settings import SearchSettings, ShortSettings, SupernetSettings
+from nas.search.settings import SUPERNET, SearchSettings, ShortSettings, SupernetSettings
 from nas.training.confirm import Export, LongTraining
 from nas.training.images import Images
 from nas.training.proxies import Evaluator, Pictures, Prior, Scale, ShortTraining
 from nas.training.scores import TrainingFree
-from nas.training.shared_weights import FromShared, SharedWeights
+from nas.training.shared_weights import FromShared, SharedWeights, TaughtByShared
 from nas.training.sources import prepare
+from nas.training.supernet import largest
 
 RUNGS = {"short": ("score", "short", "long"), "supernet": ("score", "supernet"), "score": ("score",)}
 """The rungs that each proxy offers, from cheap to dear."""
@@ -97,7 +98,7 @@ def make_trainings(
     display: Display,
 ) -> Trainings:
     """The trainings of a run, after whatever its proxy needs beforehand: a supernet, or the scores of a population."""
-    proxy, names, start = settings.proxy, rung_names(settings), None
+    proxy, names, start, teacher = settings.proxy, rung_names(settings), None, None
     free = TrainingFree(data.small, settings.score.names, data.proxy_scale, settings.seed, settings.score.images)
     rungs = {"score": Rung("score", free, joined_scores)}
     if isinstance(proxy, ShortSettings):
@@ -125,11 +126,14 @@ def make_trainings(
             )
         rungs["supernet"] = Rung("supernet", evaluator)
         start = FromShared(shared, training) if proxy.start else None
+        if settings.training.distillation.teacher == SUPERNET:
+            most = largest(problem.space, shared_recipe, settings.seed, **restricted(problem))
+            teacher = TaughtByShared(shared, most, training)
     else:
         free_ranked = ranked(problem, free, settings.score.population, study, executor, display)
         rungs["score"] = Rung("score", free_ranked)
     ladder = Ladder(tuple(rungs[name] for name in names), settings.keep)
     confirm = settings.confirm
     longer = settings.training.recipe(confirm.epochs, confirm.batch_size, confirm.learning_rate)
-    long_training = LongTraining(data.large, longer, data.long_scale, folder.resolve() / "weights", start)
+    long_training = LongTraining(data.large, longer, data.long_scale, folder.resolve() / "weights", start, teacher)
     return Trainings(ladder, Export(long_training, folder.resolve() / "models", confirm.calibration), settings.seed + 1)

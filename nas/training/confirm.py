@@ -23,6 +23,7 @@ from nas.nets.quantize import quantize
 from nas.resources import replace_file
 from nas.spaces.architecture import Architecture
 from nas.training.data import Batch, ImageData
+from nas.training.distillation import Teacher
 from nas.training.fit import fit
 from nas.training.images import stratified
 from nas.training.metrics import wilson
@@ -60,18 +61,24 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class LongTraining:
-    """Trains a network with a seed, from scratch or from what `start` gives; the weights go to `folder`."""
+    """Trains a network with a seed, from scratch or from what `start` gives; the weights go to `folder`.
+
+    It learns from the `teacher` too, where there is one, which pickles and tells itself from others by its repr.
+    """
 
     pictures: Pictures
     recipe: Recipe
     scale: Scale
     folder: Path
     start: Start | None = None
+    teacher: Teacher | None = None
 
     @property
     def digest(self) -> str:
         """Changes with everything that changes the result of a training, wherever the run folder is."""
-        return hashlib.blake2b(repr((self.recipe, self.scale, self.start)).encode(), digest_size=4).hexdigest()
+        return hashlib.blake2b(
+            repr((self.recipe, self.scale, self.start, self.teacher)).encode(), digest_size=4
+        ).hexdigest()
 
     def data(self, arch: Architecture, seed: int) -> ImageData:
         """The images as `arch` is trained and judged on them."""
@@ -84,7 +91,8 @@ class LongTraining:
             Diverged: the loss stopped being finite.
         """
         data = self.data(arch, seed)
-        fitted = fit(arch, data, self.recipe, seed, initial=self.start(arch) if self.start else None)
+        initial = self.start(arch) if self.start else None
+        fitted = fit(arch, data, self.recipe, seed, initial=initial, teacher=self.teacher)
         found = right(_torch(fitted.net), data.val_dataloader())
         content = io.BytesIO()
         torch.save({name: tensor.cpu() for name, tensor in fitted.net.state_dict().items()}, content)

@@ -15,7 +15,7 @@ from nas.nets.supernet import Supernet, recalibrate
 from nas.spaces.architecture import Architecture
 from nas.spaces.space import SearchSpace
 from nas.training import shared_file
-from nas.training.data import ImageData
+from nas.training.data import ImageData, resize
 from nas.training.metrics import Metrics, judge, wilson
 from nas.training.precision import autocast
 from nas.training.proxies import Evaluation, Pictures, Scale
@@ -91,6 +91,33 @@ class FromShared:
     def __repr__(self) -> str:
         """The same wherever the file of the shared weights lies."""
         return f"FromShared({self.training})"
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtByShared:
+    """A teacher: the logits of `arch` with its slice of the shared weights, which `training` tells from others."""
+
+    shared: SharedWeights
+    arch: Architecture
+    training: str
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Normalised images, N x C x R x R, to logits by the pixels `arch` was trained at.
+
+        Raises as `SharedWeights` does.
+        """
+        logits: Tensor = _teacher(self.shared, self.arch)(resize(images, self.shared.scale(self.arch)))
+        return logits
+
+    def __repr__(self) -> str:
+        """The same wherever the file of the shared weights lies."""
+        return f"TaughtByShared({self.arch.notation}, {self.training})"
+
+
+@lru_cache(maxsize=1)
+def _teacher(shared: SharedWeights, arch: Architecture) -> nn.Module:
+    """The subnet, made once in each process."""
+    return shared.subnet(arch)
 
 
 @lru_cache(maxsize=2)

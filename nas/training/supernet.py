@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from nas.errors import ConfigError
 from nas.nets.supernet import Supernet
 from nas.spaces.additive import Costs
+from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from nas.spaces.space import SearchSpace
 from nas.training import shared_file
@@ -139,6 +140,17 @@ def train_supernet(
             saved = time.perf_counter()
     shared_file.write(path, made_from, training.state(finished=True))
     return training.seconds
+
+
+def largest(
+    space: SearchSpace, recipe: SharedRecipe, seed: int, *, budget: Budget | None = None, costs: Costs | None = None
+) -> Architecture:
+    """The network of the most MACs among those that `train_supernet` trains with the same arguments.
+
+    Raises:
+        BudgetError: no network meets the budget.
+    """
+    return Drawn(space, seed, even=recipe.drawn == "macs", budget=budget, costs=costs).ends()[0]
 
 
 class _Training:
