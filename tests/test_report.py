@@ -443,7 +443,7 @@ def shown(*, terminal: bool) -> tuple[Console, io.StringIO]:
 def play(console: Console) -> None:
     ok, failed, rejected = sample_trials(1, 1, 1)
     with Progress(console) as progress:
-        progress.start(4, 2, "search")
+        progress.stage("search", 4, 2)
         progress.trial(ok, front_size=1, hypervolume=0.25, best=0.9)
         progress.trial(rejected, front_size=1, hypervolume=0.25, best=0.9)
         progress.trial(failed, front_size=1, hypervolume=0.25, best=None)
@@ -491,7 +491,7 @@ def test_the_display_counts_what_was_stopped(terminal: bool, monkeypatch: pytest
     monkeypatch.setenv("TERM", "xterm")
     console, text = shown(terminal=terminal)
     with Progress(console) as progress:
-        progress.start(3)
+        progress.stage("search", 3)
         for row in sample_trials(1, 0, 0, stopped=2):
             progress.trial(row, front_size=1, hypervolume=0.25, best=0.9)
     assert "stopped 2" in text.getvalue()
@@ -508,7 +508,7 @@ def test_silent_has_every_method_of_the_display() -> None:
 
     assert public(Silent) == public(Progress)
     with Silent() as silent:
-        silent.start(1)
+        silent.stage("search", 1)
         silent.trial({}, front_size=0, hypervolume=0.0, best=None)
 
 

@@ -42,7 +42,8 @@ from nas.search.confirming import Bench, confirm_candidates
 from nas.search.executors import Executor, InlineExecutor, LocalExecutor, WorkerDied
 from nas.search.fidelity import fidelity_warnings, proxy_fidelity, rank_fidelity
 from nas.search.front import hypervolume, hypervolume_history, nondominated, ranks, spread
-from nas.search.loop import ALL_FAILED, SearchFailed, evaluate_once, search
+from nas.search.loop import ALL_FAILED, SearchFailed, search
+from nas.search.once import evaluate_once
 from nas.search.problem import OBJECTIVES, Problem, reference_point
 from nas.search.publishing import judge, publish
 from nas.search.random_search import drawn_without_model
@@ -717,7 +718,15 @@ class Squared:
 
 def test_jobs_beside_the_trials_are_done_once(tmp_path: Path) -> None:
     asked: list[int] = []
-    done: list[None] = []
+
+    class Counted(Silent):
+        told: list[tuple[Any, ...]]
+
+        def stage(self, *what: Any) -> None:
+            self.told = [what]
+
+        def advance(self) -> None:
+            self.told.append(())
 
     def square(value: int) -> Squared:
         asked.append(value)
@@ -727,12 +736,16 @@ def test_jobs_beside_the_trials_are_done_once(tmp_path: Path) -> None:
 
     study = open_study(tmp_path, None, ["maximize"], {})
     jobs = {"job:2": (square, 2), "job:-1": (square, -1)}
-    results = evaluate_once(study, InlineExecutor(), jobs, lambda: done.append(None))
+    display = Counted()
+    results = evaluate_once(study, InlineExecutor(), jobs, display, "squares")
+    assert display.told == [("squares", 2), (), ()]
     assert results == {"job:2": {"value": 4}, "job:-1": {"error": "ValueError: below zero"}}
-    again = evaluate_once(load_journal(tmp_path), InlineExecutor(), {**jobs, "job:3": (square, 3)}, lambda: None)
+    again = evaluate_once(load_journal(tmp_path), InlineExecutor(), {**jobs, "job:3": (square, 3)}, display, "more")
+    assert display.told == [("more", 1), ()]
+    assert evaluate_once(load_journal(tmp_path), InlineExecutor(), jobs, display, "none") == results
+    assert display.told == [("more", 1), ()]
     assert again == {**results, "job:3": {"value": 9}}
     assert asked == [2, -1, 3]
-    assert len(done) == 2
 
 
 @dataclass
@@ -922,7 +935,9 @@ def test_the_best_seed_is_exported_and_only_what_is_lost_again(tmp_path: Path) -
     weights = tmp_path / "weights"
     export = FakeExport(tmp_path, SimpleNamespace(digest="r", folder=weights))
     said: list[str] = []
-    bench = Bench(study, InlineExecutor(), SimpleNamespace(advance=lambda: None, message=said.append))  # type: ignore[arg-type]
+    display = Silent()
+    display.message = said.append  # type: ignore[method-assign]
+    bench = Bench(study, InlineExecutor(), display)
 
     def published(networks: dict[str, Any]) -> dict[str, Any]:
         weights.mkdir(exist_ok=True)

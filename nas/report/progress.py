@@ -42,16 +42,16 @@ class Progress:
     ) -> None:
         self.stop()
 
-    def start(self, total: int, done: int = 0, stage: str = "search") -> None:
-        """Begin; `done` of the `total` trials were finished by an earlier run of the same folder."""
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        """Begin a stage of `total` steps, each reported by `advance`; an earlier run of the folder did `done`."""
         if self._is_live and self._live is None:
             self._live = Live(console=self._console, get_renderable=self._render, refresh_per_second=4)
             self._live.start()
-        self._begin(stage, total, done)
-
-    def stage(self, name: str, total: int) -> None:
-        """Begin another stage of `total` steps, each reported by `advance`."""
-        self._begin(name, total, 0)
+        self._total, self._done = total, done
+        self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(escape(name), total=total, completed=done)
+        if not self._is_live:
+            self._print(f"{name}: {done} of {total} done" if done else f"{name}: {total} to do")
 
     def trial(self, row: Mapping[str, Any], *, front_size: int, hypervolume: float, best: float | None) -> None:
         """Report a finished trial, a row of `trials.csv`; a rejected one is counted but not a step."""
@@ -83,13 +83,6 @@ class Progress:
             self._live.stop()
             self._live = None
 
-    def _begin(self, stage: str, total: int, done: int) -> None:
-        self._total, self._done = total, done
-        self._bars.remove_task(self._task)
-        self._task = self._bars.add_task(escape(stage), total=total, completed=done)
-        if not self._is_live:
-            self._print(f"{stage}: {done} of {total} done" if done else f"{stage}: {total} to do")
-
     def _render(self) -> Group:
         facts = self._facts + _count("rejected by the budget", self._rejected)
         return Group(self._bars, Text(facts.strip(), style="dim"))
@@ -107,10 +100,7 @@ class Silent:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def start(self, total: int, done: int = 0, stage: str = "search") -> None:
-        """Nothing."""
-
-    def stage(self, name: str, total: int) -> None:
+    def stage(self, name: str, total: int, done: int = 0) -> None:
         """Nothing."""
 
     def trial(self, row: Mapping[str, Any], *, front_size: int, hypervolume: float, best: float | None) -> None:

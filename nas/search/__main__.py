@@ -134,8 +134,7 @@ class _Tracked:
     """The display, with every trial passed on to the tracker too."""
 
     def __init__(self, display: Progress, tracker: Guarded) -> None:
-        self.start, self.stage = display.start, display.stage
-        self.advance, self.message = display.advance, display.message
+        self.stage, self.advance, self.message = display.stage, display.advance, display.message
         self._display, self._tracker = display, tracker
 
     def trial(self, row: dict[str, Any], *, front_size: int, hypervolume: float, best: float) -> None:

@@ -12,7 +12,7 @@ from nas.search.allowance import Weighed, best_spent
 from nas.search.display import Display
 from nas.search.executors import Executor
 from nas.search.front import nondominated, spread
-from nas.search.loop import evaluate_once
+from nas.search.once import evaluate_once
 from nas.search.problem import OBJECTIVES, Problem, ranked_by
 from nas.search.settings import ConfirmSettings
 from nas.search.space import decode
@@ -35,9 +35,11 @@ class Bench:
     executor: Executor
     display: Display
 
-    def once(self, jobs: Mapping[str, tuple[Any, ...]], executor: Executor | None = None) -> dict[str, dict[str, Any]]:
+    def once(
+        self, stage: str, jobs: Mapping[str, tuple[Any, ...]], executor: Executor | None = None
+    ) -> dict[str, dict[str, Any]]:
         """The results of `jobs` by name, as `evaluate_once` gives them."""
-        return evaluate_once(self.study, executor or self.executor, jobs, self.display.advance)
+        return evaluate_once(self.study, executor or self.executor, jobs, self.display, stage)
 
     def succeeded(self, what: str, *results: Mapping[str, Any]) -> bool:
         """Whether no result is an error; of one that is, the user is told."""
@@ -47,10 +49,10 @@ class Bench:
         return not errors
 
 
-def train(training: LongTraining, bench: Bench, jobs: Sequence[tuple[Architecture, int]]) -> list[Record]:
+def train(training: LongTraining, bench: Bench, stage: str, jobs: Sequence[tuple[Architecture, int]]) -> list[Record]:
     """The records of trainings, each of a network and a seed, in their order; what was trained before is not again."""
     names = [f"trained:{training.digest}:{arch.key}:{seed}" for arch, seed in jobs]
-    results = bench.once({name: (training, *job) for name, job in zip(names, jobs, strict=True)})
+    results = bench.once(stage, {name: (training, *job) for name, job in zip(names, jobs, strict=True)})
     for name, (arch, seed) in zip(names, jobs, strict=True):
         bench.succeeded(f"training {arch.key} with seed {seed}", results[name])
     return [results[name] for name in names]
@@ -77,29 +79,25 @@ def confirm_candidates(
     order = [keys[i] for i in spread(points, problem.directions, 2 * settings.networks)] if points else []
     done: dict[str, list[Record]] = {}
 
-    def go_on(batch: Sequence[tuple[str, int]]) -> None:
+    def go_on(stage: str, batch: Sequence[tuple[str, int]]) -> None:
         """Further trainings of networks by key, so many of each, with the seeds that follow."""
         jobs = [(networks[key], first_seed + len(done.get(key, [])) + n) for key, count in batch for n in range(count)]
-        results = iter(train(training, bench, jobs))
+        results = iter(train(training, bench, stage, jobs))
         for key, count in batch:
             done.setdefault(key, []).extend(next(results) for _ in range(count))
 
-    bench.display.stage("confirm", settings.seeds * min(settings.networks, len(order)))
     while order and (not done or len(_front(problem, complete, done)) < settings.members):
         count = settings.networks if not done else max(1, bench.executor.slots // settings.seeds)
         batch, order = order[:count], order[count:]
-        go_on([(key, settings.seeds) for key in batch])
+        go_on("confirm", [(key, settings.seeds) for key in batch])
 
     rivals = {arch.key: records for arch, records in compared if arch.key in complete and arch.key not in done}
     if joining := [key for key in _front(problem, complete, done | rivals) if key in rivals]:
-        bench.display.stage("confirm references", settings.seeds * len(joining))
-        go_on([(key, settings.seeds) for key in joining])
+        go_on("confirm references", [(key, settings.seeds) for key in joining])
 
     left = settings.extra
-    if left and any(_good(done).values()):
-        bench.display.stage("further seeds", left)
     while left and (batch := _further(problem, complete, done, settings.seeds, bench.executor.slots, left)):
-        go_on(batch)
+        go_on("further seeds", batch)
         left -= sum(count for _, count in batch)
     if left and done:
         used = settings.extra - left

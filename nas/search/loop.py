@@ -1,9 +1,8 @@
 """The search itself: ask for a network, check the budget, send it up the rungs, tell; nothing is repeated."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import asdict
 from typing import Any, Protocol
 
 from optuna.samplers import BaseSampler
@@ -176,26 +175,3 @@ def _notify(problem: Problem, study: Study, number: int, reference: Mapping[str,
         hypervolume=hypervolume(points, problem.objectives, reference),
         best=max((r["accuracy"] for r in complete), default=0.0),
     )
-
-
-def evaluate_once(
-    study: Study, executor: Executor, jobs: Mapping[str, tuple[Any, ...]], on_done: Callable[[], None]
-) -> dict[str, dict[str, Any]]:
-    """Results of evaluations that are not trials: `jobs` maps a name to (function, *arguments).
-
-    Each result (a dataclass) is kept in the study's user attributes under its name, so that a resumed run
-    does not repeat it. A job that fails gives {"error": reason}.
-    """
-    results = {name: study.user_attrs[name] for name in jobs if name in study.user_attrs}
-    waiting = [name for name in jobs if name not in results]
-    running: dict[Future[Any], str] = {}
-    while waiting or running:
-        while waiting and len(running) < executor.slots:
-            name = waiting.pop(0)
-            running[executor.submit(*jobs[name])] = name
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            name, error = running.pop(future), future.exception()
-            results[name] = asdict(future.result()) if error is None else {"error": f"{type(error).__name__}: {error}"}
-            study.set_user_attr(name, results[name])
-            on_done()
-    return results

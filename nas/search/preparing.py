@@ -10,7 +10,7 @@ from optuna.study import Study
 from nas.errors import ConfigError
 from nas.search.display import Display
 from nas.search.executors import Executor
-from nas.search.loop import evaluate_once
+from nas.search.once import evaluate_once
 from nas.search.problem import Problem
 from nas.spaces.architecture import Architecture
 from nas.training.fit import use_one_thread
@@ -19,6 +19,8 @@ from nas.training.scores.ranked import SHARED, Ranked, SharedRanked
 from nas.training.scores.reference import FEWEST, Reference
 from nas.training.shared_weights import SharedWeights
 from nas.training.supernet import Progress, SharedRecipe, train_supernet
+
+STAGE = "scores of the space"
 
 
 def ranked(
@@ -30,8 +32,7 @@ def ranked(
         ConfigError: fewer than `FEWEST` networks of the budget can be scored.
     """
     networks = _drawn(problem, population, scores.seed)
-    display.start(len(networks), stage="scores of the space")
-    results = evaluate_once(study, executor, _scored(scores, networks), display.advance)
+    results = evaluate_once(study, executor, _scored(scores, networks), display, STAGE)
     return Ranked(scores, _reference([(result,) for result in results.values()]))
 
 
@@ -51,11 +52,10 @@ def shared_ranked(
         ConfigError: fewer than `FEWEST` networks of the budget can be scored.
     """
     networks = _drawn(problem, population, scores.seed)
-    display.start(2 * len(networks), stage="scores of the space")
     digest = _digest(training, shared.calibration, shared.batch_size)
     judged = {f"shared:{digest}:{arch.key}": (shared, arch) for arch in networks}
     scored = _scored(scores, networks)
-    results = evaluate_once(study, executor, judged | scored, display.advance)
+    results = evaluate_once(study, executor, judged | scored, display, STAGE)
     pairs = [(results[one], results[other]) for one, other in zip(scored, judged, strict=True)]
     return SharedRanked(shared, scores, _reference(pairs))
 
@@ -96,11 +96,13 @@ def _digest(*values: object) -> str:
 def trained(problem: Problem, shared: SharedWeights, recipe: SharedRecipe, seed: int, display: Display) -> float:
     """Train the supernet of `shared`, or go on with it, in this process; returns the seconds of training in all."""
     use_one_thread()
-    shown = 0
-    display.start(100, stage="supernet, percent")
+    shown: int | None = None
 
     def progress(done: Progress) -> None:
         nonlocal shown
+        if shown is None:
+            shown = int(100 * done.share)
+            display.stage("supernet, percent", 100, shown)
         while shown < int(100 * done.share):
             shown += 1
             display.advance()

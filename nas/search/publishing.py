@@ -21,7 +21,7 @@ def judge(training: LongTraining, bench: Bench, networks: Mapping[str, Network])
         for name, (arch, records) in networks.items()
         for record in records
     }
-    found = bench.once({job: (training.test, networks[name][0], seed) for (name, seed), job in names.items()})
+    found = bench.once("test", {job: (training.test, networks[name][0], seed) for (name, seed), job in names.items()})
     told = {}
     for name, (_, records) in networks.items():
         results = [found[names[name, record["seed"]]] for record in records]
@@ -53,7 +53,7 @@ def publish(
         while (known := bench.study.user_attrs.get(name)) and "digests" in known and not export.is_whole(known):
             name += ":again"
         names[key], jobs[name] = name, (export, arch, seed, metadata(arch))
-    found = bench.once(jobs)
+    found = bench.once("export", jobs)
     files = {key: found[name] for key, name in names.items() if bench.succeeded(f"exporting {key}", found[name])}
     for key, result in files.items():
         if result["failed"]:
@@ -65,5 +65,5 @@ def publish(
 def time_files(export: Export, bench: Bench, files: Mapping[str, tuple[str, int]]) -> dict[str, dict[str, Any]]:
     """Milliseconds on this machine of each file at its pixels, one file after the other, one thread."""
     jobs = {f"timed:{name}": (time_model, export.folder / file, pixels) for name, (file, pixels) in files.items()}
-    found = bench.once(jobs, InlineExecutor())
+    found = bench.once("timing", jobs, InlineExecutor())
     return {name: found[f"timed:{name}"] for name in files if "error" not in found[f"timed:{name}"]}

@@ -56,7 +56,7 @@ def run(
     origin = reference_point(problem, chance=1 / classes)
     (folder / "models").mkdir(exist_ok=True)
     done = sum(row["state"] in ("complete", "stopped", "failed") for row in rows(study))
-    display.start(trials, min(done, trials))
+    display.stage("search", trials, min(done, trials))
     bench = Bench(study, executor, display)
     networks = _reference_networks(problem, references.widths)
     try:
@@ -77,10 +77,8 @@ def run(
         compared = _train_references(trainings, bench, networks, references.seeds)
         candidates = (problem, trainings.long, bench, confirm, trainings.first_seed, compared.values())
         chosen = confirm_candidates(*candidates)
-        display.stage("test", sum(len(records) for _, records in (*compared.values(), *chosen.values())))
         curves, judged = judge(trainings.reference, bench, compared), judge(trainings.long, bench, chosen)
         written = {key: chosen[key] for key in judged}
-        display.stage("export", len(written))
         files = publish(trainings.export, bench, written, lambda arch: _metadata(problem, arch))
     finally:
         write_trials(study, folder)
@@ -123,10 +121,8 @@ def _train_references(
     trainings: Trainings, bench: Bench, networks: Mapping[str, Architecture], seeds: int
 ) -> dict[str, Network]:
     """The reference networks by name, trained as long as the confirmed ones; one that failed is left out."""
-    if networks:
-        bench.display.stage("references", len(networks) * seeds)
     jobs = [(arch, trainings.first_seed + n) for arch in networks.values() for n in range(seeds)]
-    records = iter(train(trainings.reference, bench, jobs))
+    records = iter(train(trainings.reference, bench, "references", jobs))
     found = {name: (arch, [next(records) for _ in range(seeds)]) for name, arch in networks.items()}
     return {name: network for name, network in found.items() if not any("error" in record for record in network[1])}
 
@@ -166,7 +162,6 @@ def _time(
         for key, result in confirmed.items()
         if result["onnx_int8"]
     }
-    bench.display.stage("timing", len(files))
     return time_files(export, bench, files)
 
 
