@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ import numpy as np
 import onnxruntime
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from optuna.trial import TrialState
 
 from nas.commandline import _run_folder, command
@@ -44,16 +43,6 @@ COMMANDS: dict[str, tuple[Any, Callable[..., None]]] = {
     "predict": (PredictSettings, predict),
     "validate": (ValidateSettings, validate),
 }
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty working folder, and no Hydra left over from another call."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # `command` sets it; the fixture takes it back
-    GlobalHydra.instance().clear()
-    yield tmp_path
-    GlobalHydra.instance().clear()
 
 
 def call(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> int:

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,32 +27,16 @@ from nas.spaces.load import load_space
 from nas.training import confirm, proxies
 from nas.training.confirm import Export, LongTraining, bits, hexadecimal
 from nas.training.data import normalise
-from nas.training.fit import use_one_thread
 from nas.training.images import open_saved
 from nas.training.metrics import wilson
 from nas.training.proxies import Pictures, Scale
 from nas.training.recipe import Recipe
-from nas.training.sources import DataSettings, prepare
 
 SPACE = load_space("tiny").with_data(1, 10)
 SMALL = SPACE.architecture([0] * len(SPACE.variables))
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PIXELS = 16
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    use_one_thread()
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
-    """700 digits at 16 pixels: 420 to train on, 140 to judge on, 140 for the end."""
-    folder = tmp_path_factory.mktemp("digits") / "images"
-    prepare(DataSettings("digits", limit=700, val_fraction=0.2, test_fraction=0.2), 0, PIXELS, folder)
-    return Pictures(folder, flip=False, shift=1)
 
 
 @pytest.fixture

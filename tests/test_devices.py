@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from hydra.core.global_hydra import GlobalHydra
-from test_record import PLAN, call, check_measured_once, here, rows_of, wait_for
+from test_record import PLAN, call, check_measured_once, rows_of, wait_for
 
 from nas.errors import ConfigError, NasError
 from nas.latency import relay
@@ -25,8 +25,6 @@ from nas.latency.bundle import write_bundle
 from nas.latency.devices import Target, device
 from nas.latency.profile import load_profile
 from nas.latency.remote import place, reconciled
-
-__all__ = ["here"]
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 QUICK = ("search_space=tiny", "minutes=0.02")

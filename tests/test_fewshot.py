@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hydra.core.global_hydra import GlobalHydra
-from test_record import call, here
+from test_record import call
 
 from nas.errors import ProfileError
 from nas.latency.features import network_counts
@@ -20,8 +20,6 @@ from nas.latency.profile import HardwareProfile, Measurement, known_labels, know
 from nas.latency.validation import leave_one_out, spearman
 from nas.spaces.architecture import Architecture
 from nas.spaces.references import reference
-
-__all__ = ["here"]
 
 PIXEL4 = load_profile("pixel4")
 NAMES = [

@@ -9,7 +9,7 @@ import sys
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,6 @@ import onnx
 import onnxruntime
 import pytest
 import yaml
-from hydra.core.global_hydra import GlobalHydra
 from onnx import numpy_helper, shape_inference
 
 from nas.commandline import command
@@ -446,16 +445,6 @@ def test_wrong_results_are_named(edit: Callable[[list[dict[str, Any]]], Any], me
 
 
 # The command
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty working folder, and no Hydra left over from another call."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    GlobalHydra.instance().clear()
-    yield tmp_path
-    GlobalHydra.instance().clear()
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

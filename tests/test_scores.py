@@ -3,7 +3,6 @@
 import copy
 import math
 import pickle
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
@@ -19,7 +18,6 @@ from nas.errors import ConfigError, DataError
 from nas.nets.build import build
 from nas.spaces.architecture import Architecture, Block
 from nas.spaces.counts import graph_counts
-from nas.training.fit import use_one_thread
 from nas.training.proxies import Pictures, Scale
 from nas.training.scores import (
     SCORES,
@@ -37,18 +35,12 @@ from nas.training.scores.zen import CHANGE, IMAGES, zen
 from nas.training.scores.zico import zico
 from nas.training.sources import DataSettings, Images, prepare
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PIXELS = 16
 ALL = tuple(SCORES)
 SMALL = Architecture.from_notation("16x1 conv3/2-8 fc10")
 LARGE = Architecture.from_notation("16x1 conv3/2-16 mb3e6-16 mb5e6/2-32 mb3e6-32 conv1-64 fc10")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    use_one_thread()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -21,12 +21,13 @@ from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
 from nas.training.data import resize
 from nas.training.drawn import Drawn, balanced
-from nas.training.fit import use_one_thread
 from nas.training.metrics import judge
 from nas.training.proxies import Pictures, Scale
 from nas.training.shared_weights import SharedWeights, TaughtByShared
 from nas.training.sources import DataSettings, prepare
 from nas.training.supernet import Progress, SharedRecipe, largest, train_supernet
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 OPTIONS = {
     "resolution": [16, 32],
@@ -48,11 +49,6 @@ OPTIONS = {
     ],
     "head": {"op": "conv", "kernel": 1, "out_channels": 64, "depth": [0, 1], "scaled": False},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> None:
-    use_one_thread()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import copy
 import itertools
 import math
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,7 +34,7 @@ from nas.training import losses, precision, proxies
 from nas.training.averaging import MovingAverage
 from nas.training.device import device_of
 from nas.training.distillation import divergence
-from nas.training.fit import fit, use_one_thread
+from nas.training.fit import fit
 from nas.training.losses import Diverged, Losses
 from nas.training.metrics import accuracy, judge, wilson
 from nas.training.module import Classifier
@@ -47,25 +46,10 @@ from nas.training.sources import DataSettings, Images, open_saved, prepare
 
 SPACE = load_space("tiny").with_data(1, 10)
 SMALL = SPACE.architecture([0] * len(SPACE.variables))
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PIXELS = 16
 RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.2)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """As in a worker process; two threads in each of two test processes would wait for each other."""
-    before = torch.get_num_threads()
-    use_one_thread()
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
-    """700 digits at 16 pixels: 420 to train on, 140 to judge on, 140 for the end."""
-    folder = tmp_path_factory.mktemp("digits") / "images"
-    prepare(DataSettings("digits", limit=700, val_fraction=0.2, test_fraction=0.2), 0, PIXELS, folder)
-    return Pictures(folder, flip=False, shift=1)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
 from nas.commandline import command
@@ -41,14 +40,10 @@ TINY = load_space("tiny")
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working folder with a copy of pixel4, and no Hydra left over from another call."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    shutil.copytree(known_profiles()["pixel4"], tmp_path / "phone", ignore=shutil.ignore_patterns("validation.*"))
-    GlobalHydra.instance().clear()
-    yield tmp_path
-    GlobalHydra.instance().clear()
+def here(here: Path) -> Path:
+    """The same with a copy of pixel4 in it."""
+    shutil.copytree(known_profiles()["pixel4"], here / "phone", ignore=shutil.ignore_patterns("validation.*"))
+    return here
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
