@@ -10,7 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.search.membership import DRAWS, Flags, Floats, counting_covariance, draw_accuracies, on_front, seed_variance
+from nas.search.membership import (
+    DRAWS,
+    Flags,
+    Floats,
+    counting_covariance,
+    draw_accuracies,
+    on_front,
+    seed_spread,
+    slope,
+)
 
 OPEN = 0.05
 """Membership is settled where the chance to be wrong about it is smaller."""
@@ -36,20 +45,25 @@ def best_spent(trained: Sequence[Weighed], waiting: Sequence[Weighed], seeds: in
     """
     right = [network.right for network in trained]
     counting = np.diag(counting_covariance(right))
-    pooled = seed_variance([flags.mean(axis=1) for flags in right])
-    between = float(counting.mean()) if pooled is None else pooled  # one seed each says nothing of their spread
+    images = right[0].shape[1]
+    variance, freedom = seed_spread([flags.mean(axis=1) for flags in right], images)
+
+    def between(shares: Floats) -> Floats:
+        """The variance between seeds at these accuracies; one seed each says nothing of it."""
+        return variance * slope(shares, images) ** 2 if freedom else np.full_like(shares, counting.mean())
+
+    reached = np.array([flags.mean() for flags in right])
     done = np.array([len(flags) for flags in right])
-    removed = [_share(between / done - between / (done + 1), between / done + counting)]
+    spread = between(reached)
+    removed = [_share(spread / done - spread / (done + 1), spread / done + counting)]
     draws = [draw_accuracies(right)]
     if len(trained) < LEAST:
         waiting = []
     if waiting:
         cheap = np.array([network.cheap for network in trained])
-        means, variances = _predicted(
-            cheap, np.array([flags.mean() for flags in right]), np.array([network.cheap for network in waiting])
-        )
+        means, variances = _predicted(cheap, reached, np.array([network.cheap for network in waiting]))
         draws.append(np.random.default_rng(1).normal(means, np.sqrt(variances), (DRAWS, len(waiting))))
-        removed.append(_share(variances, variances + between / seeds + float(counting.mean())) / seeds)
+        removed.append(_share(variances, variances + between(means.clip(0, 1)) / seeds + counting.mean()) / seeds)
     costs = np.array([network.costs for network in (*trained, *waiting)])
     p = on_front(np.hstack(draws), costs, rivals=len(trained))
     wrong = np.minimum(p, 1 - p)

@@ -1,9 +1,10 @@
 """What long trainings say of a network's accuracy, and how surely it is on the front.
 
-The posterior over accuracies is normal. Its mean is that over the seeds. Its variance is that of the seeds over their
-number, pooled over the networks since two or three seeds say little of one network's spread, plus that of counting on
-finitely many images. All networks are judged on the same images and fail on the same hard ones, so the counting errors
-have the covariance of the images. Costs are taken as they are given.
+The mean is that over the seeds. Its variance is that of the seeds over their number, plus that of counting on finitely
+many images. Two or three seeds say little of one network's spread, so it is pooled over the networks, as that of the
+logits: accuracies near 0 and 1 spread less. How little even all seeds say of it, Student's t accounts for. All
+networks are judged on the same images and fail on the same hard ones, so the counting errors have the covariance of
+the images. Costs are taken as they are given.
 """
 
 import math
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special, stats
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -19,23 +21,37 @@ DRAWS = 4000
 """Draws from the posterior: a probability of 1/2 is known to 0.008."""
 
 
-def seed_variance(shares: Sequence[Sequence[float]]) -> float | None:
-    """Variance of accuracies between seeds, pooled over networks; None if none has two seeds."""
-    known = [np.asarray(each) for each in shares if len(each) > 1]
+def seed_spread(shares: Sequence[Sequence[float]], images: int) -> tuple[float, int]:
+    """Variance between seeds of the logits of accuracies, pooled over networks, and its degrees of freedom.
+
+    `shares` are each network's accuracies, one a seed, counted on `images`. (0, 0) if no network has two seeds.
+    """
+    known = [special.logit(_inside(each, images)) for each in shares if len(each) > 1]
     freedom = sum(len(each) - 1 for each in known)
-    return float(sum(((each - each.mean()) ** 2).sum() for each in known)) / freedom if known else None
+    return (float(sum(((each - each.mean()) ** 2).sum() for each in known)) / freedom, freedom) if known else (0.0, 0)
+
+
+def slope(shares: npt.ArrayLike, images: int) -> Floats:
+    """How much accuracies, counted on `images`, change with their logits: p (1 - p)."""
+    p = _inside(shares, images)
+    return p * (1 - p)
 
 
 def accuracy_intervals(shares: Sequence[Sequence[float]], images: int) -> list[dict[str, float]]:
     """Each network's mean accuracy over its seeds, counted on `images`, with its 95 % interval.
 
-    Where no network has two seeds the interval is that of counting alone.
+    A t interval of the logit, its degrees of freedom by Welch and Satterthwaite (doi:10.2307/3002019). Where no
+    network has two seeds it is that of counting alone.
     """
-    pooled, found = seed_variance(shares) or 0.0, []
+    variance, freedom = seed_spread(shares, images)
+    found = []
     for each in shares:
         mean = float(np.mean(each))
-        half = 1.96 * math.sqrt(pooled / len(each) + mean * (1 - mean) / images)
-        found.append({"value": mean, "low": max(0.0, mean - half), "high": min(1.0, mean + half)})
+        seeds, counting = variance / len(each), 1 / (images * float(slope(mean, images)))
+        known = freedom * (1 + counting / seeds) ** 2 if seeds else math.inf
+        half = float(stats.t.ppf(0.975, known)) * math.sqrt(seeds + counting)
+        low, high = special.expit(special.logit(_inside(mean, images)) + np.array([-half, half]))
+        found.append({"value": mean, "low": min(mean, float(low)), "high": max(mean, float(high))})
     return found
 
 
@@ -51,12 +67,16 @@ def counting_covariance(right: Sequence[Flags]) -> Floats:
 
 def draw_accuracies(right: Sequence[Flags], seed: int = 0) -> Floats:
     """Draws (`DRAWS`, n) from the posterior over the accuracies of n networks; `right` as above."""
-    means = [flags.mean() for flags in right]
-    pooled = seed_variance([flags.mean(axis=1) for flags in right]) or 0.0
-    least = 1e-12  # breaks ties
-    covariance = counting_covariance(right) + np.diag([pooled / len(flags) + least for flags in right])
-    draws: Floats = np.random.default_rng(seed).multivariate_normal(means, covariance, DRAWS, method="eigh")
-    return draws
+    images, rng = right[0].shape[1], np.random.default_rng(seed)
+    means = np.array([flags.mean() for flags in right])
+    least = 1e-12 * np.eye(len(right))  # breaks ties
+    draws: Floats = rng.multivariate_normal(means, counting_covariance(right) + least, DRAWS, method="eigh")
+    variance, freedom = seed_spread([flags.mean(axis=1) for flags in right], images)
+    if not freedom:
+        return draws
+    deviations = slope(means, images) * np.sqrt([variance / len(flags) for flags in right])
+    factors = np.sqrt(freedom / rng.chisquare(freedom, (DRAWS, 1)))  # the variance itself is known by a few seeds only
+    return draws + rng.standard_normal(draws.shape) * factors * deviations
 
 
 def on_front(accuracies: Floats, costs: Floats, rivals: int | None = None) -> Floats:
@@ -76,3 +96,8 @@ def on_front(accuracies: Floats, costs: Floats, rivals: int | None = None) -> Fl
 def probabilities(right: Sequence[Flags], costs: Floats) -> list[float]:
     """The probability of each network to be on the front of all of them."""
     return [float(share) for share in on_front(draw_accuracies(right), costs)] if right else []
+
+
+def _inside(shares: npt.ArrayLike, images: int) -> Floats:
+    """Shares of `images`, moved off 0 and 1 by half an image."""
+    return (np.asarray(shares, dtype=np.float64) * images + 0.5) / (images + 1)
