@@ -38,6 +38,7 @@ FREE = (
     "patience",
     "patience_gain",
     "workers",
+    "accelerator",
     "storage",
     "confirm",
     "executor",

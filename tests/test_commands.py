@@ -548,7 +548,7 @@ def test_what_makes_results_comparable_changes_the_run_folder(change: str, here:
 @pytest.mark.parametrize(
     "change",
     [
-        *("trials=99", "workers=7", "time_limit=5", "confirm.epochs=3", "tracker=wandb"),
+        *("trials=99", "workers=7", "accelerator=cpu", "time_limit=5", "confirm.epochs=3", "tracker=wandb"),
         *("storage=sqlite:///x.db", "executor=local", "budget=300M", "patience=9", "patience_gain=0.1"),
     ],
 )
