@@ -1115,7 +1115,7 @@ def test_local_executor_runs_elsewhere_and_survives_its_workers(one_worker: Loca
     assert child.pid == second
     child.kill()  # while it has nothing to do
     child.join(60)
-    assert wait_for(lambda: one_worker._idle[0]._broken)
+    assert wait_for(lambda: one_worker._idle[0][1]._broken)
     sleeping = one_worker.submit(time.sleep, 1000)
     assert len(multiprocessing.active_children()) == 1
     one_worker.close()

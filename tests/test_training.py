@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+import os
 import pickle
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,7 +33,7 @@ from nas.spaces.cost import cost
 from nas.spaces.load import load_space
 from nas.training import losses, precision, proxies
 from nas.training.averaging import MovingAverage
-from nas.training.device import device_of
+from nas.training.device import device_of, use_one_gpu
 from nas.training.distillation import divergence
 from nas.training.fit import fit
 from nas.training.losses import Diverged, Losses
@@ -412,6 +413,28 @@ def test_an_accelerator_is_a_device_or_one_line(monkeypatch: pytest.MonkeyPatch)
         device_of("gpu")
     with pytest.raises(ConfigError, match=r"^unknown accelerator 'tpu'; known: auto, cpu, gpu$"):
         device_of("tpu")
+
+
+@pytest.mark.parametrize(
+    ("count", "before", "expected"),
+    [
+        *((2, None, ["0", "1", "0"]), (2, "4,GPU-8e2", ["4", "GPU-8e2", "4"])),
+        *((1, None, [None] * 3), (1, "3", ["3"] * 3), (0, "", [""] * 3)),
+    ],
+)
+def test_several_gpus_are_dealt_out(
+    count: int, before: str | None, expected: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    found = []
+    for number in range(3):
+        if before is None:
+            monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        else:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", before)
+        use_one_gpu(number)
+        found.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
+    assert found == expected
 
 
 def test_depthwise_convolutions_without_a_quick_bf16_kernel_stay_fp32() -> None:

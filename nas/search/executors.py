@@ -49,20 +49,20 @@ class InlineExecutor:
 
 
 class LocalExecutor:
-    """`workers` processes of one thread each, started when first needed."""
+    """`workers` processes of one thread each, started when first needed; several GPUs are dealt out among them."""
 
     def __init__(self, workers: int) -> None:
         self.slots = workers
-        self._idle = [_pool() for _ in range(workers)]
+        self._idle = [(number, _pool(number)) for number in range(workers)]
         self._busy: dict[Future[Any], ProcessPoolExecutor] = {}
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         """Start `function(*args)` in a free worker; all of it must pickle."""
-        pool = self._idle.pop()
+        number, pool = self._idle.pop()
         try:
             inner = pool.submit(function, *args)
         except BrokenProcessPool:  # its worker died while it had nothing to do
-            pool = _pool()
+            pool = _pool(number)
             inner = pool.submit(function, *args)
         outer: Future[Any] = Future()
         self._busy[outer] = pool
@@ -70,7 +70,7 @@ class LocalExecutor:
         def finished(done: Future[Any]) -> None:
             error = done.exception()
             broken = isinstance(error, BrokenProcessPool)
-            self._idle.append(_pool() if broken else self._busy[outer])
+            self._idle.append((number, _pool(number) if broken else pool))
             del self._busy[outer]
             if broken:
                 outer.set_exception(WorkerDied("the worker process died (killed, or out of memory)"))
@@ -88,21 +88,24 @@ class LocalExecutor:
             for process in list((pool._processes or {}).values()):  # public only from Python 3.14 on
                 process.kill()
             pool.shutdown()
-        for pool in self._idle:
+        for _, pool in self._idle:
             pool.shutdown()
 
 
-def _pool() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_start_worker)
+def _pool(number: int) -> ProcessPoolExecutor:
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, spawn, initializer=_start_worker, initargs=(number,))
 
 
-def _start_worker() -> None:
-    """One thread, deaf to Ctrl-C (the parent decides), and gone when the parent is."""
+def _start_worker(number: int) -> None:
+    """One thread and one GPU at most, deaf to Ctrl-C (the parent decides), and gone when the parent is."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    from nas.training.device import use_one_gpu
     from nas.training.fit import use_one_thread
 
     use_one_thread()
+    use_one_gpu(number)
 
 
 def _die_with_parent() -> None:

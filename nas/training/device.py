@@ -1,5 +1,7 @@
 """Where networks are trained and judged: one NVIDIA GPU of the process, or the CPU."""
 
+import os
+
 import torch
 
 from nas.errors import ConfigError
@@ -20,3 +22,12 @@ def device_of(accelerator: str = "auto") -> torch.device:
     if accelerator == "gpu" and not found:
         raise ConfigError("accelerator=gpu: torch finds no NVIDIA GPU here; use accelerator=auto or cpu")
     return torch.device("cuda" if found and accelerator != "cpu" else "cpu")
+
+
+def use_one_gpu(number: int) -> None:
+    """Leave this process GPU `number` of those it may use, counted round; call it before torch has touched any."""
+    count = torch.cuda.device_count()
+    if count > 1:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        known = visible.split(",") if visible else [str(index) for index in range(count)]
+        os.environ["CUDA_VISIBLE_DEVICES"] = known[number % count]
