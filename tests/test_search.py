@@ -2,14 +2,10 @@
 
 import json
 import math
-import multiprocessing
-import operator
-import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,7 +17,6 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +34,7 @@ from nas.report.progress import Silent
 from nas.resources import data_dir
 from nas.search import loop
 from nas.search.confirming import Bench, confirm_candidates
-from nas.search.executors import Executor, InlineExecutor, LocalExecutor, WorkerDied
+from nas.search.executors import Executor, InlineExecutor
 from nas.search.fidelity import fidelity_warnings, proxy_fidelity, rank_fidelity
 from nas.search.front import hypervolume, hypervolume_history, nondominated, ranks, spread
 from nas.search.loop import ALL_FAILED, SearchFailed, search
@@ -1064,63 +1059,6 @@ def test_rows_and_trials_csv(tmp_path: Path) -> None:
     assert lines[0] == ",".join(COLUMNS)
     assert len(lines) == 1 + len(found)
     assert not list(tmp_path.glob(".*"))
-
-
-# --- executors ------------------------------------------------------------------------------------
-
-
-def wait_for(condition: Callable[[], Any]) -> bool:
-    """Whether `condition` comes true; the limit is a safety net."""
-    give_up = time.monotonic() + 120
-    while not condition():
-        if time.monotonic() > give_up:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def outcome(future: Future[Any]) -> Any:
-    return future.result(timeout=120)
-
-
-@pytest.fixture
-def one_worker() -> Iterator[LocalExecutor]:
-    executor = LocalExecutor(1)
-    yield executor
-    executor.close()
-
-
-def test_inline_executor_keeps_errors_in_the_future() -> None:
-    executor = InlineExecutor()
-    assert executor.submit(os.getpid).result() == os.getpid()
-    assert isinstance(executor.submit(operator.truediv, 1, 0).exception(), ZeroDivisionError)
-    with pytest.raises(KeyboardInterrupt):
-        executor.submit(signal.raise_signal, signal.SIGINT)
-    executor.close()
-
-
-def test_local_executor_runs_elsewhere_and_survives_its_workers(one_worker: LocalExecutor) -> None:
-    first = outcome(one_worker.submit(os.getpid))
-    assert first != os.getpid()
-    assert outcome(one_worker.submit(torch.get_num_threads)) == 1
-    assert outcome(one_worker.submit(signal.getsignal, signal.SIGINT)) == signal.SIG_IGN
-    with pytest.raises(ZeroDivisionError):
-        outcome(one_worker.submit(operator.truediv, 1, 0))
-    assert outcome(one_worker.submit(os.getpid)) == first
-    with pytest.raises(WorkerDied, match="killed, or out of memory"):
-        outcome(one_worker.submit(signal.raise_signal, signal.SIGKILL))
-    second = outcome(one_worker.submit(os.getpid))
-    assert second not in (first, os.getpid())
-    (child,) = multiprocessing.active_children()
-    assert child.pid == second
-    child.kill()  # while it has nothing to do
-    child.join(60)
-    assert wait_for(lambda: one_worker._idle[0][1]._broken)
-    sleeping = one_worker.submit(time.sleep, 1000)
-    assert len(multiprocessing.active_children()) == 1
-    one_worker.close()
-    assert not multiprocessing.active_children()
-    assert isinstance(sleeping.exception(timeout=60), WorkerDied)
 
 
 # --- how well the cheap ranked the dear -----------------------------------------------------------
