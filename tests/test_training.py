@@ -34,7 +34,7 @@ from nas.training.averaging import MovingAverage
 from nas.training.distillation import divergence
 from nas.training.fit import fit
 from nas.training.losses import Diverged, Losses
-from nas.training.metrics import accuracy, judge, wilson
+from nas.training.metrics import judge, wilson
 from nas.training.module import Classifier
 from nas.training.proxies import Pictures, Scale, ShortTraining
 from nas.training.recipe import Distillation, Recipe
@@ -79,10 +79,10 @@ def weights(net: nn.Module) -> torch.Tensor:
 
 def test_two_epochs_learn_digits(pictures: Pictures) -> None:
     data = pictures.at(PIXELS, RECIPE.batch_size, 0)
-    untrained = accuracy(build(SMALL), data.val_dataloader())
+    untrained = judge(build(SMALL), data.val_dataloader()).accuracy
     fitted = fit(SMALL, data, RECIPE, seed=0)
     assert untrained < 0.25
-    assert accuracy(fitted.net, data.val_dataloader()) > 0.5
+    assert judge(fitted.net, data.val_dataloader()).accuracy > 0.5
     assert fitted.seconds > 0
     assert not fitted.net.training
 
@@ -540,7 +540,7 @@ def test_accuracy_counts_every_image() -> None:
     labels = torch.tensor([1, 1, 0, 2, 1, 1, 1])
     batches = [(torch.zeros(4, 1, 2, 2), labels[:4]), (torch.zeros(3, 1, 2, 2), labels[4:])]
     net = Constant().train()
-    assert accuracy(net, batches) == 5 / 7
+    assert judge(net, batches).accuracy == 5 / 7
     assert not net.training
 
 
@@ -636,7 +636,7 @@ def test_short_training_never_sees_the_test_split(few: Pictures, monkeypatch: py
     recipe, scale = Recipe(epochs=1, batch_size=16, learning_rate=0.2), Scale(PIXELS, 32)
     evaluation = ShortTraining(few, recipe, scale, seed=3)(SMALL)
     data = few.at(PIXELS, 16, 3)
-    share = accuracy(fit(SMALL, data, recipe, 3).net, data.val_dataloader())
+    share = judge(fit(SMALL, data, recipe, 3).net, data.val_dataloader()).accuracy
     assert evaluation.accuracy == share
     assert (evaluation.low, evaluation.high) == wilson(share, len(images.val))
     assert (evaluation.how, evaluation.seeds, evaluation.resolution) == ("short", 1, PIXELS)

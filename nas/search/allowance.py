@@ -75,10 +75,10 @@ def best_spent(trained: Sequence[Weighed], waiting: Sequence[Weighed], seeds: in
 def _predicted(x: Floats, y: Floats, at: Floats) -> tuple[Floats, Floats]:
     """Mean and variance of y at `at`, by the least squares line through (x, y); a level one where x is constant."""
     centred, spread = x - x.mean(), float(((x - x.mean()) ** 2).sum())
-    slope = float(centred @ y) / spread if spread > 0 else 0.0
-    residual = float(((y - y.mean() - slope * centred) ** 2).sum()) / (len(x) - 2)
+    rise = float(centred @ y) / spread if spread > 0 else 0.0
+    residual = float(((y - y.mean() - rise * centred) ** 2).sum()) / (len(x) - 2)
     distance = (at - x.mean()) ** 2 / spread if spread > 0 else np.zeros_like(at)
-    return y.mean() + slope * (at - x.mean()), residual * (1 + 1 / len(x) + distance)
+    return y.mean() + rise * (at - x.mean()), residual * (1 + 1 / len(x) + distance)
 
 
 def _share(part: Floats, whole: Floats) -> Floats:

@@ -75,8 +75,7 @@ def run(
         )
         display.message(f"search: {ended}")
         compared = _train_references(trainings, bench, networks, references.seeds)
-        candidates = (problem, trainings.long, bench, confirm, trainings.first_seed, compared.values())
-        chosen = confirm_candidates(*candidates)
+        chosen = confirm_candidates(problem, trainings.long, bench, confirm, trainings.first_seed, compared.values())
         curves, judged = judge(trainings.reference, bench, compared), judge(trainings.long, bench, chosen)
         written = {key: chosen[key] for key in judged}
         files = publish(trainings.export, bench, written, lambda arch: _metadata(problem, arch))

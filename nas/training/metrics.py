@@ -43,11 +43,6 @@ def _sums(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.stack([(logits.argmax(1) == labels).sum(), -own.sum(), (own.exp() - others.exp()).sum()])
 
 
-def accuracy(net: nn.Module, batches: Iterable[Batch]) -> float:
-    """The share of images in `batches` whose largest logit is their label's."""
-    return judge(net, batches).accuracy
-
-
 def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
     """95 % interval of a share of n trials (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)

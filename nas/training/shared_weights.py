@@ -56,17 +56,16 @@ class SharedWeights:
     def judged(self, arch: Architecture) -> Metrics:
         """All that the validation split tells; raises as a call does."""
         net = self.subnet(arch)
-        with autocast(self.precision, next(net.parameters()).device):
+        with autocast(self.precision, self.pictures.device):
             return judge(net, self._data(arch).val_dataloader())
 
     def subnet(self, arch: Architecture) -> nn.Module:
         """`arch` with its weights and the statistics of its batch norms, ready to judge; raises as a call does."""
         net = _opened(self.space, self.pictures, self.checkpoint, self.scale).subnet(arch)
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        device = next(net.parameters()).device
         batches = islice(self._data(arch).train_dataloader(), self.calibration)
-        with autocast(self.precision, device):
-            recalibrate(net, (images.to(device, memory_format=torch.channels_last) for images, _ in batches))
+        with autocast(self.precision, self.pictures.device):
+            recalibrate(net, (images.to(memory_format=torch.channels_last) for images, _ in batches))
         return net.eval()
 
     def start(self, arch: Architecture) -> dict[str, Tensor]:

@@ -114,7 +114,7 @@ def train_supernet(
         BudgetError: no network meets the budget.
         Diverged: the loss stopped being finite.
     """
-    drawn = Drawn(space, seed, even=recipe.drawn == "macs", budget=budget, costs=costs)
+    drawn = _drawn(space, recipe, seed, budget, costs)
     made_from = shared_file.facts(space, pictures, scale) | asdict(recipe)
     made_from |= {
         "precision": chosen(recipe.precision, pictures.device),
@@ -150,7 +150,11 @@ def largest(
     Raises:
         BudgetError: no network meets the budget.
     """
-    return Drawn(space, seed, even=recipe.drawn == "macs", budget=budget, costs=costs).ends()[0]
+    return _drawn(space, recipe, seed, budget, costs).ends()[0]
+
+
+def _drawn(space: SearchSpace, recipe: SharedRecipe, seed: int, budget: Budget | None, costs: Costs | None) -> Drawn:
+    return Drawn(space, seed, even=recipe.drawn == "macs", budget=budget, costs=costs)
 
 
 class _Training:
