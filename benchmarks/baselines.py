@@ -20,7 +20,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIIISampler, NSGAIISample
 
 from benchmarks.tables import Array, Problem
 from nas.errors import DataError
-from nas.spaces.counts import graph_features
+from nas.spaces.graph_counts import graph_features
 from nas.spaces.space import Genotypes, SearchSpace
 
 Row = Sequence[int] | Genotypes
@@ -97,9 +97,9 @@ def pareto_sampler(scores: Path | None = None) -> Loop:
     """Ours: costs are known, accuracy is modelled on choices, costs, and the training-free scores if given."""
 
     def loop(problem: Problem, evaluate: Evaluate, seed: int) -> None:
-        from nas.search.pareto import ParetoSampler
-        from nas.search.pool import Rows
-        from nas.search.sampler import distributions
+        from nas.search.pareto.pool import Rows
+        from nas.search.pareto.sampler import ParetoSampler
+        from nas.search.samplers.distinct import distributions
 
         space = problem.space
         counts = [len(variable.values) for variable in space.variables]

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
+from nas.proxies.scores import calibrated, combine
 from nas.search.fidelity import rank_fidelity
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
-from nas.training.scores import calibrated, combine
 
 Array = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.report.run_folder import read_front
+from nas.results.run_folder import read_front
 
 Curve = NDArray[np.float64]
 """Networks by latency: rows (ln ms, accuracy in points)."""

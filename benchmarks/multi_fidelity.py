@@ -20,17 +20,17 @@ from benchmarks.tables import Problem as Table
 from benchmarks.tables import problem as table
 from benchmarks.tables import shares
 from nas.latency.profile import load_profile
-from nas.report.progress import Silent
-from nas.search.executors import InlineExecutor
-from nas.search.informed import informed_sampler
+from nas.problem import Problem
+from nas.proxies.base import Evaluation
+from nas.report.terminal import Silent
+from nas.search.executors.inline import InlineExecutor
 from nas.search.loop import search
-from nas.search.problem import Problem
+from nas.search.record.study import reached
 from nas.search.rungs import Ladder, Rung
-from nas.search.sampler import DistinctSampler
-from nas.search.study import reached
+from nas.search.samplers.distinct import DistinctSampler
+from nas.search.samplers.pareto import informed_sampler
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
-from nas.training.proxies import Evaluation
 
 AT = (10, 15, 25, 40, 55)
 """Total costs, in full trainings, at which the share is shown."""

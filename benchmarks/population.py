@@ -1,4 +1,4 @@
-"""Architectures a second: `nas.score` on arrays, one network at a time, and fvcore counting built modules.
+"""Architectures a second: `nas.costs` on arrays, one network at a time, and fvcore counting built modules.
 
     python -m benchmarks.population
 
@@ -40,9 +40,9 @@ def main() -> None:
     torch.set_num_threads(1)
     space, profile, rng = nas.load_space("separable"), nas.load_profile("pixel4"), np.random.default_rng(0)
     nas.latency(space.architecture(space.sample(rng, 1)[0]), profile)  # fits the predictor
-    filling = seconds(lambda: nas.score(space, space.sample(rng, 1), profile))
+    filling = seconds(lambda: nas.costs(space, space.sample(rng, 1), profile))
     rows = space.sample(rng, MANY)
-    runs = [seconds(lambda: nas.score(space, rows, profile)) / MANY for _ in range(REPEATS)]
+    runs = [seconds(lambda: nas.costs(space, rows, profile)) / MANY for _ in range(REPEATS)]
     array = statistics.median(runs)
 
     def one_by_one() -> None:
@@ -63,9 +63,9 @@ def main() -> None:
     fvcore = seconds(counting) / FEW
     print(f"{space.name}, {profile.label}, numpy {np.__version__}, torch {torch.__version__}, CPU time")
     print(f"first call, which fills the tables: {filling:.2f} s")
-    print(f"nas.score      n={MANY:<9,} {1 / array:>12,.0f} architectures/s, best of {REPEATS}: {1 / min(runs):,.0f}")
+    print(f"nas.costs      n={MANY:<9,} {1 / array:>12,.0f} architectures/s, best of {REPEATS}: {1 / min(runs):,.0f}")
     for name, n, each in (("cost, latency", SOME, scalar), ("fvcore", FEW, fvcore)):
-        print(f"{name:<14} n={n:<9,} {1 / each:>12,.0f} architectures/s; nas.score: {each / array:,.0f} times as many")
+        print(f"{name:<14} n={n:<9,} {1 / each:>12,.0f} architectures/s; nas.costs: {each / array:,.0f} times as many")
 
 
 if __name__ == "__main__":

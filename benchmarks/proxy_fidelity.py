@@ -28,24 +28,27 @@ import yaml
 from benchmarks.fidelity_table import Network, table
 from benchmarks.search_efficiency import machine, versions
 from benchmarks.tables import data_file
+from nas.data.prepare import prepare
+from nas.data.settings import DataSettings
+from nas.data.views import ImageView, TrainingResolution
 from nas.errors import DataError, NasError
+from nas.nets.device import ACCELERATORS, device_of
+from nas.proxies.base import Evaluator
+from nas.proxies.ranked import SHARED, Ranked, SharedRanked, ranking
+from nas.proxies.scores import SCORES, ScorePopulation, TrainingFree
+from nas.proxies.shared_weights import SharedWeights
+from nas.proxies.short import ShortTraining, corrected
 from nas.resources import data_dir
 from nas.spaces.architecture import Architecture
 from nas.spaces.load import load_space
-from nas.training.device import ACCELERATORS, device_of
 from nas.training.fit import use_one_thread
-from nas.training.proxies import Evaluator, Pictures, Scale, ShortTraining, corrected
 from nas.training.recipe import Recipe
-from nas.training.scores import SCORES, Reference, TrainingFree
-from nas.training.scores.ranked import SHARED, Ranked, SharedRanked, ranking
-from nas.training.shared_weights import SharedWeights
-from nas.training.sources import DataSettings, prepare
-from nas.training.supernet import SharedRecipe, train_supernet
+from nas.training.supernet.train import SharedRecipe, train_supernet
 
 PIXELS = 32
 POPULATION = 64
 """Networks that those of interest are compared with, where each needs a figure of its own."""
-Images = Callable[[int], Pictures]
+Images = Callable[[int], ImageView]
 """The images of CIFAR-10 at so many pixels."""
 MEASUREMENTS = ("scores", "short", "supernet")
 
@@ -107,7 +110,7 @@ def read(path: Path, measurements: Iterable[Measurement]) -> dict[str, dict[str,
     return found
 
 
-def cifar10(cache: Path, pixels: int, accelerator: str = "auto") -> Pictures:
+def cifar10(cache: Path, pixels: int, accelerator: str = "auto") -> ImageView:
     """The images of the data folder, unpacked and decoded once below `cache`."""
     folder = cache / "cifar10"
     if not folder.exists():
@@ -118,12 +121,12 @@ def cifar10(cache: Path, pixels: int, accelerator: str = "auto") -> Pictures:
     settings = DataSettings("cifar10", path=str(next(folder.rglob("train")).parent), flip=True, shift=2)
     decoded = cache / f"images-{pixels}"
     prepare(settings, 0, pixels, decoded)
-    return Pictures(decoded, settings.flip, settings.shift, accelerator=accelerator)
+    return ImageView(decoded, settings.flip, settings.shift, accelerator=accelerator)
 
 
 def scores(images: Images, pixels: int, seed: int) -> Measurement:
     """Every training-free score, of the default number of images."""
-    evaluator = TrainingFree(images(pixels), tuple(SCORES), Scale(pixels, PIXELS), seed)
+    evaluator = TrainingFree(images(pixels), tuple(SCORES), TrainingResolution(pixels, PIXELS), seed)
 
     def call(arch: Architecture) -> dict[str, float]:
         found = evaluator(arch)
@@ -140,8 +143,8 @@ def short(images: Images, joined: Sequence[str], score_pixels: int, seed: int) -
     recipe = Recipe(**{field.name: defaults[field.name] for field in fields(Recipe) if field.name in defaults})
     pixels = min(defaults["resolution"], PIXELS)
     pictures = replace(images(pixels), limit=defaults["images"])
-    evaluator = ShortTraining(pictures, recipe, Scale(pixels, PIXELS), seed)
-    prior = ranked(TrainingFree(images(score_pixels), tuple(joined), Scale(score_pixels, PIXELS), seed))
+    evaluator = ShortTraining(pictures, recipe, TrainingResolution(pixels, PIXELS), seed)
+    prior = ranked(TrainingFree(images(score_pixels), tuple(joined), TrainingResolution(score_pixels, PIXELS), seed))
 
     def call(arch: Architecture) -> dict[str, float]:
         accuracy, seconds = timed(evaluator, arch)
@@ -156,7 +159,7 @@ def short(images: Images, joined: Sequence[str], score_pixels: int, seed: int) -
 
 def ranked(scores: TrainingFree) -> Ranked:
     """`scores` against those of `POPULATION` random networks."""
-    return Ranked(scores, Reference.of(_columns([scores(arch).values for arch in population()])))
+    return Ranked(scores, ScorePopulation.of(_columns([scores(arch).values for arch in population()])))
 
 
 def population() -> list[Architecture]:
@@ -185,7 +188,7 @@ def supernet(
     defaults = yaml.safe_load((data_dir("conf") / "proxy" / "supernet.yaml").read_text(encoding="utf-8"))
     chosen = {field.name: defaults[field.name] for field in fields(SharedRecipe) if field.name in defaults}
     recipe = SharedRecipe(**{**chosen, "epochs": None, "minutes": minutes, "precision": "bf16"})
-    space, pictures, scale = load_space("nas_bench_macro"), images(pixels), Scale(pixels, PIXELS)
+    space, pictures, scale = load_space("nas_bench_macro"), images(pixels), TrainingResolution(pixels, PIXELS)
     seconds = train_supernet(
         *(space, pictures, recipe, scale, seed, checkpoint),
         progress=lambda at: print(f"supernet {at.share:.1%}, loss {at.loss:.3f}", end="\r", file=sys.stderr),
@@ -193,7 +196,7 @@ def supernet(
     shared = SharedWeights(space, pictures, checkpoint, scale, defaults["calibration"], precision="bf16")
     free = TrainingFree(pictures, tuple(joined), scale, seed)
     rows = [{**free(arch).values, SHARED: ranking(shared(arch))} for arch in population()]
-    both = SharedRanked(shared, free, Reference.of(_columns(rows)))
+    both = SharedRanked(shared, free, ScorePopulation.of(_columns(rows)))
 
     def call(arch: Architecture) -> dict[str, float]:
         started = time.perf_counter()

@@ -24,13 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
+import nas
 from nas.errors import DataError
-from nas.latency.population import score
 from nas.latency.profile import load_profile
 from nas.resources import names
+from nas.spaces.choices import Stage
 from nas.spaces.load import load_space
 from nas.spaces.space import Genotypes, SearchSpace
-from nas.spaces.stage import Stage
 
 Array = NDArray[np.float64]
 Points = Callable[[Genotypes], Array]
@@ -94,7 +94,7 @@ def data_file(name: str) -> Path:
 def macro() -> Problem:
     """NAS-Bench-Macro (Su et al. 2021, https://arxiv.org/abs/2103.11922): accuracy against MACs."""
     space, accuracies = _nas_bench_macro()
-    costs = score(space, _every(space)).macs.astype(np.float64)
+    costs = nas.costs(space, _every(space)).macs.astype(np.float64)
     note = "Accuracies of NAS-Bench-Macro, a search sees the first training"
     return _table("macro", space, accuracies, costs, 80.0, note)
 
@@ -102,7 +102,7 @@ def macro() -> Problem:
 def on_pixel4() -> Problem:
     """NAS-Bench-Macro's accuracies against the latency the profile `pixel4` predicts."""
     space, accuracies = _nas_bench_macro()
-    costs = score(space, _every(space), load_profile("pixel4")).latency_ms
+    costs = nas.costs(space, _every(space), load_profile("pixel4")).latency_ms
     assert costs is not None  # there is a profile
     note = "The same accuracies, and the milliseconds that the profile `pixel4` predicts"
     return _table("latency", space, accuracies, costs, 80.0, note)
@@ -151,7 +151,7 @@ def synthetic() -> Problem:
     latent = gains + np.einsum("ni,ij,nj->n", 2 * levels - 1, pairs, 2 * levels - 1)
     accuracy = 45 + 30 * (latent - latent.min()) / np.ptp(latent)
     accuracies = accuracy[:, None] + rng.normal(0, 0.25, (len(rows), 2))
-    costs = score(space, rows).macs.astype(np.float64)
+    costs = nas.costs(space, rows).macs.astype(np.float64)
     note = f"A made-up accuracy over the space {space.name}, two noisy trainings"
     return _table("synthetic", space, accuracies, costs, 55.0, note)
 
@@ -228,7 +228,7 @@ def mnasnet_macs(space: SearchSpace, rows: Genotypes) -> Array:
     names_ = [variable.name for variable in space.variables]
     plain = rows.copy()
     plain[:, [name.endswith(".se") for name in names_]] = 0
-    macs = score(space, plain).macs.astype(np.float64)
+    macs = nas.costs(space, plain).macs.astype(np.float64)
     channels = 32
     for index, out in enumerate(MNASNET_CHANNELS):
         depth, expansion, se = (rows[:, names_.index(f"b{index}.{field}")] for field in ("depth", "expansion", "se"))

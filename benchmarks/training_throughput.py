@@ -33,13 +33,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+from nas.data.batches import Batch, ImageData, normalise
+from nas.data.images import Images, Split
 from nas.nets.build import build
+from nas.nets.device import device_of
 from nas.spaces.architecture import Architecture
-from nas.spaces.references import load_architecture
-from nas.training.data import Batch, ImageData, normalise
-from nas.training.device import device_of
+from nas.spaces.baselines import load_architecture
 from nas.training.fit import fit, use_one_thread
-from nas.training.images import Images, Split
 from nas.training.recipe import Recipe
 
 ARCH, CLASSES, SHIFT = "mobilenet_v2_r32", 10, 4

@@ -6,15 +6,15 @@ Importing `nas` loads neither torch nor optuna nor hydra; `nas.nets`, `nas.train
 from importlib import import_module
 from typing import Any
 
-from nas.latency.population import score
+from nas.latency.batch import costs
 from nas.latency.predictor import Latency, latency
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.spaces.architecture import Architecture, Block
+from nas.spaces.baselines import load_architecture
 from nas.spaces.budget import Budget
 from nas.spaces.cost import Cost, cost
+from nas.spaces.costs import CostArrays
 from nas.spaces.load import load_space
-from nas.spaces.references import load_architecture
-from nas.spaces.score import Scores
 from nas.spaces.space import SearchSpace
 
 __all__ = [
@@ -22,16 +22,16 @@ __all__ = [
     "Block",
     "Budget",
     "Cost",
+    "CostArrays",
     "HardwareProfile",
     "Latency",
-    "Scores",
     "SearchSpace",
     "cost",
+    "costs",
     "latency",
     "load_architecture",
     "load_profile",
     "load_space",
-    "score",
 ]
 
 _HEAVY = ("nets", "training", "search")

@@ -7,8 +7,8 @@ from typing import Literal
 from nas.commandline import Invocation, command
 from nas.latency.predictor import Latency, latency
 from nas.latency.profile import HardwareProfile, load_profile
+from nas.spaces.baselines import load_architecture
 from nas.spaces.cost import Cost, cost
-from nas.spaces.references import load_architecture
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from nas.commandline import Invocation, command
 from nas.errors import ConfigError
-from nas.latency.bundle import configuration, locked, plan, write_bundle, zip_bundle
-from nas.latency.devices import Target, device
-from nas.latency.fewshot import few_shot, read_rows, write_few_shot
-from nas.latency.recording import Recording, make_folder, read_results, recorded_profile, write_profile
+from nas.latency.few_shot import few_shot, read_rows, write_few_shot
 from nas.latency.validation import leave_one_out
+from nas.recording.bundle import configuration, locked, plan, write_bundle, zip_bundle
+from nas.recording.devices.reach import Target, device
+from nas.recording.writer import Recording, make_folder, read_results, recorded_profile, write_profile
 from nas.spaces.load import load_space
 
 Precision = Literal["fp32", "int8"]

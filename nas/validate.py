@@ -13,9 +13,9 @@ from rich.table import Table
 from nas.commandline import Invocation, command
 from nas.errors import ConfigError, ProfileError
 from nas.latency.profile import HardwareProfile, Measurement, load_profile, profile_folder, read_profile_yaml
-from nas.latency.remeasuring import Remeasured, discard, measure_again, recorded_facts, remeasuring
 from nas.latency.validation import ErrorTable, Validation, predictable, validate_kept_back, validate_left_out
-from nas.latency.validation_file import (
+from nas.recording.remeasure import Remeasured, discard, measure_again, recorded_facts, remeasuring
+from nas.recording.validation_file import (
     COLUMNS,
     FILE,
     file_content,

@@ -7,9 +7,10 @@ import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 
+from nas.data.prepare import prepare
+from nas.data.settings import DataSettings
+from nas.data.views import ImageView
 from nas.training.fit import use_one_thread
-from nas.training.proxies import Pictures
-from nas.training.sources import DataSettings, prepare
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +23,11 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> ImageView:
     """700 digits at 16 pixels: 420 to train on, 140 to judge on, 140 for the end."""
     folder = tmp_path_factory.mktemp("digits") / "images"
     prepare(DataSettings("digits", limit=700, val_fraction=0.2, test_fraction=0.2), 0, 16, folder)
-    return Pictures(folder, flip=False, shift=1)
+    return ImageView(folder, flip=False, shift=1)
 
 
 @pytest.fixture

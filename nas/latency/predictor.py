@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nas.latency.features import Measured, measured, outside, require_measured
 from nas.latency.linear import fit_linear, left_out_linear
 from nas.latency.profile import HardwareProfile
-from nas.latency.recorded import fit_recorded
+from nas.latency.roofline import fit_recorded
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer, layers
 

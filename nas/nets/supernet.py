@@ -23,8 +23,8 @@ from torch.func import functional_call
 from nas.nets.blocks import block_module
 from nas.nets.build import build
 from nas.spaces.architecture import Architecture, Block
+from nas.spaces.choices import Stage
 from nas.spaces.space import SearchSpace
-from nas.spaces.stage import Stage
 
 _SIZES = ("kernel", "expansion", "out_channels", "se")
 

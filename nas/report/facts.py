@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nas.report.fidelity import warnings
-from nas.report.measures import (
+from nas.report.text import (
     Measure,
     budget_text,
     configuration_text,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nas.report.measures import how_text, number, plural, whole
+from nas.report.text import how_text, number, plural, whole
 
 
 def fidelity(front: Mapping[str, Any]) -> dict[str, Any]:

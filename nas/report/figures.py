@@ -20,7 +20,7 @@ from matplotlib.legend_handler import HandlerErrorbar
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from nas.report.measures import (
+from nas.report.text import (
     COSTS,
     Interval,
     Measure,

@@ -23,7 +23,7 @@ from nas.report.figures import (
     measured_figure,
     svg,
 )
-from nas.report.measures import (
+from nas.report.text import (
     Measure,
     budget_text,
     budget_words,
@@ -39,7 +39,7 @@ from nas.report.measures import (
     ordered,
     percent,
 )
-from nas.report.run_folder import read_front, read_trials, write_text
+from nas.results.run_folder import read_front, read_trials, write_text
 
 
 def write_report(run_folder: str | Path) -> Path:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from nas.latency.profile import HardwareProfile
-from nas.latency.validation_file import COLUMNS, Entry
+from nas.recording.validation_file import COLUMNS, Entry
 from nas.report.figures import BLACK, BLUE, DPI, GREY, ORANGE, VERMILLION
 
 FILE = "validation.png"

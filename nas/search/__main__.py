@@ -10,33 +10,33 @@ from typing import Any
 from rich.console import Console
 
 from nas.commandline import Invocation, command
+from nas.data.images import Images, imbalance
+from nas.data.prepare import describe
 from nas.errors import ConfigError
-from nas.latency.devices import Target
 from nas.latency.profile import load_profile
+from nas.nets.device import device_of
 from nas.nets.teacher import OnnxTeacher
+from nas.problem import Problem
+from nas.proxies.scores import SCORES
+from nas.recording.devices.reach import Target
 from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
-from nas.report.measures import population
-from nas.report.progress import Progress, front_table
-from nas.report.run_folder import read_trials
-from nas.report.tracker import Guarded, check_tracker, make_tracker
+from nas.report.terminal import Progress, front_table
+from nas.report.text import population
+from nas.report.trackers.guard import Guarded, check_tracker, make_tracker
 from nas.resources import names
+from nas.results.run_folder import read_trials
+from nas.search.confirm.target import DeviceTiming, is_here
 from nas.search.executors import EXECUTORS
 from nas.search.patience import Patience
-from nas.search.problem import Problem
+from nas.search.record.study import lock, open_study
 from nas.search.run import run
 from nas.search.rungs import check_rungs
-from nas.search.sampler import SAMPLERS, make_sampler
+from nas.search.samplers.distinct import SAMPLERS, make_sampler
 from nas.search.settings import SearchSettings
-from nas.search.study import lock, open_study
-from nas.search.target import OnTarget, is_here
 from nas.search.trainings import RUNGS, decoded, make_trainings, rung_names
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
-from nas.training.device import device_of
-from nas.training.images import Images, imbalance
-from nas.training.scores import SCORES
-from nas.training.sources import describe
 
 
 def main(settings: SearchSettings, invocation: Invocation) -> None:
@@ -70,13 +70,13 @@ def _problem(settings: SearchSettings) -> Problem:
     return problem
 
 
-def _on_target(settings: SearchSettings, problem: Problem) -> OnTarget | None:
+def _on_target(settings: SearchSettings, problem: Problem) -> DeviceTiming | None:
     """What measures the confirmed networks; None where nothing does."""
     kind = settings.device
     if kind == "auto":
         kind = "host" if is_here(problem.profile) else "none"
     target = Target("host" if kind == "none" else kind, **dataclasses.asdict(settings.reach))
-    return None if kind == "none" else OnTarget(problem.profile, target)
+    return None if kind == "none" else DeviceTiming(problem.profile, target)
 
 
 def _search(settings: SearchSettings, problem: Problem, invocation: Invocation, display: Progress) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from optuna.study import Study
 
+from nas.search.record.study import reached
 from nas.search.rungs import Ladder, at_rung
-from nas.search.study import reached
 
 ENOUGH = 8
 """Of fewer networks a rank correlation says nothing: resampling them does not show its spread."""

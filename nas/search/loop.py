@@ -9,14 +9,14 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from nas.search.executors import Executor
+from nas.problem import Problem
+from nas.search.executors.base import Executor
 from nas.search.front import hypervolume, nondominated
+from nas.search.parameters import decode, distributions, encode
+from nas.search.pareto.pool import Exhausted
 from nas.search.patience import Patience
-from nas.search.pool import Exhausted
-from nas.search.problem import Problem
+from nas.search.record.study import reached, row, rows
 from nas.search.rungs import Ladder, contents
-from nas.search.space import decode, distributions, encode
-from nas.search.study import reached, row, rows
 from nas.spaces.architecture import Architecture
 
 ALL_FAILED = 8

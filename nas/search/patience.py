@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from optuna.study import Study
 
+from nas.problem import Problem
 from nas.search.front import hypervolume
-from nas.search.problem import Problem
-from nas.search.study import row
+from nas.search.record.study import row
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,17 @@ import numpy as np
 from optuna.study import Study
 
 from nas.errors import ConfigError
+from nas.problem import Problem
+from nas.proxies.ranked import SHARED, Ranked, SharedRanked
+from nas.proxies.scores import TrainingFree
+from nas.proxies.scores.population import FEWEST, ScorePopulation
+from nas.proxies.shared_weights import SharedWeights
 from nas.search.display import Display
-from nas.search.executors import Executor
-from nas.search.once import evaluate_once
-from nas.search.problem import Problem
+from nas.search.executors.base import Executor
+from nas.search.record.jobs import evaluate_once
 from nas.spaces.architecture import Architecture
 from nas.training.fit import use_one_thread
-from nas.training.scores import TrainingFree
-from nas.training.scores.ranked import SHARED, Ranked, SharedRanked
-from nas.training.scores.reference import FEWEST, Reference
-from nas.training.shared_weights import SharedWeights
-from nas.training.supernet import Progress, SharedRecipe, train_supernet
+from nas.training.supernet.train import Progress, SharedRecipe, train_supernet
 
 STAGE = "scores of the space"
 
@@ -70,8 +70,8 @@ def _scored(scores: TrainingFree, networks: Sequence[Architecture]) -> dict[str,
     return {f"scored:{digest}:{arch.key}": (scores, arch) for arch in networks}
 
 
-def _reference(results: Iterable[Sequence[Mapping[str, Any]]]) -> Reference:
-    """Of networks of which nothing failed: the values of `Scores`, and what an `Evaluation` ranks by."""
+def _reference(results: Iterable[Sequence[Mapping[str, Any]]]) -> ScorePopulation:
+    """Of networks of which nothing failed: the values of `ScoreValues`, and what an `Evaluation` ranks by."""
     rows: list[dict[str, float]] = []
     errors: set[str] = set()
     for found in results:
@@ -86,7 +86,7 @@ def _reference(results: Iterable[Sequence[Mapping[str, Any]]]) -> Reference:
         raise ConfigError(
             f"training-free scores rank among at least {FEWEST} networks inside the budget, got {len(rows)}{why}"
         )
-    return Reference.of({name: [row[name] for row in rows] for name in rows[0]})
+    return ScorePopulation.of({name: [row[name] for row in rows] for name in rows[0]})
 
 
 def _digest(*values: object) -> str:

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from optuna.study import Study
 from optuna.trial import TrialState
 
+from nas.problem import Problem
 from nas.search.front import losses_to_reference
-from nas.search.problem import Problem
-from nas.search.study import row
+from nas.search.record.study import row
 
 FEWEST, MOST = 4, 200
 """With fewer random networks nothing is said; of more, the first `MOST` are used, to be quick."""

@@ -9,22 +9,22 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 
 from nas.errors import NasError, ProfileError
-from nas.search.confirming import Bench, Network, confirm_candidates, train
+from nas.problem import Problem, reference_point
+from nas.search.compose import compose, entry, judgements, write_front, write_trials
+from nas.search.confirm.candidates import Bench, Network, confirm_candidates, train
+from nas.search.confirm.export import Export
+from nas.search.confirm.files import judge, publish, time_files
+from nas.search.confirm.target import DeviceTiming
 from nas.search.display import Display
-from nas.search.executors import Executor
+from nas.search.executors.base import Executor
 from nas.search.fidelity import fidelity_warnings
 from nas.search.loop import search
 from nas.search.patience import Patience
-from nas.search.problem import Problem, reference_point
-from nas.search.publishing import judge, publish, time_files
-from nas.search.result import compose, entry, judgements, write_front, write_trials
+from nas.search.record.study import rows
 from nas.search.settings import ConfirmSettings, ReferenceSettings
-from nas.search.study import rows
-from nas.search.target import OnTarget
 from nas.search.trainings import Trainings
 from nas.spaces.architecture import Architecture
-from nas.spaces.references import REFERENCES, reference
-from nas.training.confirm import Export
+from nas.spaces.baselines import REFERENCES, reference
 
 
 def run(
@@ -43,7 +43,7 @@ def run(
     about: Mapping[str, Any],
     time_limit: float | None = None,
     patience: Patience | None = None,
-    on_target: OnTarget | None = None,
+    on_target: DeviceTiming | None = None,
 ) -> dict[str, Any]:
     """Do what is left to do of a run, write front.json, trials.csv and models/, and return the front.
 
@@ -165,7 +165,7 @@ def _time(
 
 
 def _measure(
-    networks: Mapping[str, Architecture], on_target: OnTarget | None, folder: Path, display: Display
+    networks: Mapping[str, Architecture], on_target: DeviceTiming | None, folder: Path, display: Display
 ) -> dict[str, dict[str, Any]]:
     """Milliseconds on the target of `networks`, by key or name; none if it is out of reach."""
     if on_target is None:

@@ -19,12 +19,12 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
 from nas.errors import ConfigError
+from nas.problem import OBJECTIVES, Problem, ranked_by
+from nas.proxies.base import Evaluation
+from nas.proxies.scores import ScoreValues, combine
 from nas.resources import names
-from nas.search.problem import OBJECTIVES, Problem, ranked_by
-from nas.search.study import Record, reached
+from nas.search.record.study import Record, reached
 from nas.spaces.architecture import Architecture
-from nas.training.proxies import Evaluation
-from nas.training.scores import Scores, combine
 
 AnyTrial = Trial | FrozenTrial
 
@@ -53,7 +53,7 @@ class Rung:
     """One way to evaluate. `values` gives each record of a population its worth, more is better."""
 
     name: str
-    evaluator: Callable[[Architecture], Evaluation | Scores]
+    evaluator: Callable[[Architecture], Evaluation | ScoreValues]
     values: Callable[[Sequence[Record]], Sequence[float]] = accuracies
 
 
@@ -96,7 +96,7 @@ def goes_on(values: npt.NDArray[np.float64], costs: npt.NDArray[np.float64], kee
     return int(better[peers].sum()) < max(1, round(keep * size))
 
 
-def contents(result: Evaluation | Scores) -> Record:
+def contents(result: Evaluation | ScoreValues) -> Record:
     """What is kept of a result.
 
     Raises:

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from nas.data.settings import DataSettings
 from nas.errors import ConfigError
 from nas.training.recipe import Distillation, Recipe
-from nas.training.sources import DataSettings
-from nas.training.supernet import SharedRecipe
+from nas.training.supernet.train import SharedRecipe
 
 SUPERNET = "supernet"
 """The teacher that is the largest network of the shared weights."""
@@ -48,7 +48,7 @@ class ReferenceSettings:
 class ShortSettings:
     """proxy=short: a short training on so many `images`. `resolution` is in pixels at the space's largest resolution.
 
-    `correction` is how much training-free scores count beside it, as in `nas.training.proxies.Prior`.
+    `correction` is how much training-free scores count beside it, as in `nas.proxies.short.Prior`.
     """
 
     name: Literal["short"]

@@ -5,19 +5,22 @@ from pathlib import Path
 
 from optuna.study import Study
 
+from nas.data.images import Images
+from nas.data.prepare import prepare
+from nas.data.views import ImageView, TrainingResolution
+from nas.problem import Problem
+from nas.proxies.base import Evaluator
+from nas.proxies.scores import TrainingFree
+from nas.proxies.shared_weights import FromShared, SharedWeights, TaughtByShared
+from nas.proxies.short import Prior, ShortTraining
+from nas.search.confirm.export import Export
 from nas.search.display import Display
-from nas.search.executors import Executor
+from nas.search.executors.base import Executor
 from nas.search.preparing import ranked, restricted, shared_ranked, trained
-from nas.search.problem import Problem
 from nas.search.rungs import Ladder, Rung, joined_scores
 from nas.search.settings import SUPERNET, SearchSettings, ShortSettings, SupernetSettings
-from nas.training.confirm import Export, LongTraining
-from nas.training.images import Images
-from nas.training.proxies import Evaluator, Pictures, Prior, Scale, ShortTraining
-from nas.training.scores import TrainingFree
-from nas.training.shared_weights import FromShared, SharedWeights, TaughtByShared
-from nas.training.sources import prepare
-from nas.training.supernet import largest
+from nas.training.long import LongTraining
+from nas.training.supernet.train import largest
 
 RUNGS = {"short": ("score", "short", "long"), "supernet": ("score", "supernet"), "score": ("score",)}
 """The rungs that each proxy offers, from cheap to dear."""
@@ -49,10 +52,10 @@ class Trainings:
 class Data:
     """The images as the proxy sees them, and as long trainings do, each with the pixels that networks train at."""
 
-    small: Pictures
-    proxy_scale: Scale
-    large: Pictures
-    long_scale: Scale
+    small: ImageView
+    proxy_scale: TrainingResolution
+    large: ImageView
+    long_scale: TrainingResolution
 
     @property
     def images(self) -> Images:
@@ -74,10 +77,10 @@ def decoded(settings: SearchSettings, problem: Problem, folder: Path) -> Data:
     """
     largest = max(problem.space.resolution)
 
-    def pictures(pixels: int) -> Pictures:
+    def pictures(pixels: int) -> ImageView:
         data, place = settings.data, folder.resolve() / "images" / str(pixels)
         prepare(data, settings.seed, pixels, place)
-        return Pictures(place, data.flip, data.shift, data.mixup, data.randaugment, accelerator=settings.accelerator)
+        return ImageView(place, data.flip, data.shift, data.mixup, data.randaugment, accelerator=settings.accelerator)
 
     small_pixels = min(settings.proxy.resolution, largest)
     small = pictures(small_pixels)
@@ -85,7 +88,7 @@ def decoded(settings: SearchSettings, problem: Problem, folder: Path) -> Data:
     large = pictures(large_pixels)
     if isinstance(settings.proxy, ShortSettings):
         small = replace(small, limit=settings.proxy.images)
-    return Data(small, Scale(small_pixels, largest), large, Scale(large_pixels, largest))
+    return Data(small, TrainingResolution(small_pixels, largest), large, TrainingResolution(large_pixels, largest))
 
 
 def make_trainings(

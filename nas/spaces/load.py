@@ -23,8 +23,8 @@ import yaml
 from nas.errors import ArchitectureError, SpaceError
 from nas.resources import data_dir, find, names
 from nas.spaces.architecture import OPS, Block
+from nas.spaces.choices import Stage, applies
 from nas.spaces.space import SearchSpace
-from nas.spaces.stage import Stage, applies
 
 _BLOCK_FIELDS = ("op", "kernel", "expansion", "activation", "norm_between", "se")
 _STAGE_KEYS = {*_BLOCK_FIELDS, "out_channels", "depth", "stride", "per_block", "blocks", "scaled"}

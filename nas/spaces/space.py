@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.errors import SpaceError
-from nas.spaces.additive import Costs, limits_of
 from nas.spaces.architecture import Architecture, Block
 from nas.spaces.budget import Budget
-from nas.spaces.counting import Count, count_inside
-from nas.spaces.drawing import draw
-from nas.spaces.places import places
-from nas.spaces.stage import Stage, Variable
+from nas.spaces.choices import Stage, Variable
+from nas.spaces.networks.additive import Costs, limits_of
+from nas.spaces.networks.count import Count, count_inside
+from nas.spaces.networks.draw import draw
+from nas.spaces.networks.places import places
 
 Genotypes = npt.NDArray[np.int64]
 
@@ -70,7 +70,7 @@ class SearchSpace:
         Exact for spaces of up to 50,000 networks and for limits that leave no more; otherwise certain
         bounds (`count_inside` says how). `costs` gives measures beyond MACs, params and weights at
         `precision`, by their name in the budget: `{"latency_ms": AdditiveCost(per_layer, constant)}`, or a
-        `BoundedCost`, of which the bounds are less tight (both in `nas.spaces.additive`).
+        `BoundedCost`, of which the bounds are less tight (both in `nas.spaces.networks.additive`).
 
         Raises:
             BudgetError: the budget limits the latency, and `costs` does not give it.

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from nas.errors import SpaceError
 from nas.spaces.architecture import Architecture, Block
+from nas.spaces.choices import Stage
 from nas.spaces.layers import Layer, layers, out_size
 from nas.spaces.space import SearchSpace
-from nas.spaces.stage import Stage
 
 Ints = NDArray[np.int64]
 Counts = tuple[tuple[int, ...], tuple[int, ...]]

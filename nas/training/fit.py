@@ -11,12 +11,12 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from nas.data.batches import Batch, ImageData
 from nas.nets.build import build
 from nas.nets.teacher import open_teacher
 from nas.spaces.architecture import Architecture
-from nas.training.data import Batch, ImageData
 from nas.training.distillation import Teacher
-from nas.training.losses import Diverged
+from nas.training.divergence import Diverged
 from nas.training.metrics import Metrics
 from nas.training.module import Classifier
 from nas.training.precision import chosen

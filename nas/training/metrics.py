@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nas.training.data import Batch
+from nas.data.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.training.averaging import MovingAverage
-from nas.training.data import Batch
+from nas.data.batches import Batch
 from nas.training.distillation import Teacher, divergence
-from nas.training.losses import Losses
+from nas.training.divergence import LossWatch
+from nas.training.ema import MovingAverage
 from nas.training.metrics import Metrics, judge
 from nas.training.recipe import Recipe, decay_groups
 from nas.training.schedules import SWING, rates
@@ -26,7 +26,7 @@ class Classifier(pl.LightningModule):
     each epoch; when the training ends, `net` holds the average.
     """
 
-    losses: Losses
+    losses: LossWatch
 
     def __init__(
         self, net: nn.Module, recipe: Recipe, teacher: Teacher | None = None, val: Iterable[Batch] | None = None
@@ -46,7 +46,7 @@ class Classifier(pl.LightningModule):
     def on_train_start(self) -> None:
         """The network is on its device now."""
         epochs, per_epoch = int(self.trainer.max_epochs or 1), int(self.trainer.num_training_batches)
-        self.losses = Losses(epochs, per_epoch)
+        self.losses = LossWatch(epochs, per_epoch)
         if self.recipe.ema is not None:
             self._average = MovingAverage(self.net, self.recipe.ema)
         for teacher in self._teachers:

@@ -1,0 +1,1 @@
+"""Images: where they come from, their splits, their decoding, and batches of them."""

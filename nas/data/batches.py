@@ -1,0 +1,159 @@
+"""Images -> normalised training batches, for Lightning.
+
+Batches are float32 N x C x R x R and int64 N; with mixup, training labels are float32 N x classes. A batch
+is gathered by index in one step, in the process that trains: at these sizes loader processes cost more than
+they save. It goes to the device as uint8, and the rest happens there, in this order: RandAugment at the stored
+resolution, normalise, resize, flip and shift at the training resolution, padding with the mean colour (zero
+after normalising), mixup.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
+
+from nas.data import augment as augmentations
+from nas.data.images import Images, Split
+from nas.errors import ConfigError
+from nas.nets.device import device_of
+
+Batch = tuple[Tensor, Tensor]
+
+
+class ImageBatches(Dataset[Batch]):
+    """Batches of a split by lists of indices, on `device`.
+
+    `transform` takes uint8 N x C x R x R and int64 N to what the network sees.
+    """
+
+    def __init__(self, split: Split, device: torch.device, transform: Callable[[Tensor, Tensor], Batch]) -> None:
+        self.split = split
+        self.device = device
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, indices: list[int]) -> Batch:
+        # A list of indices copies, so that the tensors are writable though the split may be a read-only memory map.
+        pixels, labels = self.split.pixels[indices], self.split.labels[indices]
+        return self.transform(*(self._moved(torch.from_numpy(np.asarray(part))) for part in (pixels, labels)))
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
+
+
+class ImageData(pl.LightningDataModule):
+    """The loaders of a data set at one training resolution.
+
+    The same `seed` gives the same batches, epoch by epoch, from every call of `train_dataloader`.
+    `mean` and `std` are those of the train split as stored, per channel, on the scale 0..1. `mixup` is its
+    alpha, `randaugment` its number of operations and their magnitude. Batches come on `device`, by default a GPU
+    where there is one.
+
+    Raises:
+        ConfigError: batches of fewer than two images (batch norm), another value out of range, or no kornia.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        *,
+        batch_size: int,
+        resolution: int | None = None,
+        seed: int = 0,
+        flip: bool = False,
+        shift: int = 0,
+        mixup: float = 0.0,
+        randaugment: tuple[int, int] | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        super().__init__()
+        if batch_size < 2:
+            raise ConfigError(f"batch_size must be at least 2, which batch norm needs, got {batch_size}")
+        if resolution is not None and resolution < 1:
+            raise ConfigError(f"resolution must be at least 1 pixel, got {resolution}")
+        if shift < 0:
+            raise ConfigError(f"shift must be 0 or more pixels, got {shift}")
+        self.images = images
+        self.batch_size = batch_size
+        self.resolution = images.resolution if resolution is None else resolution
+        self.seed = seed
+        self.flip = flip
+        self.shift = shift
+        self.mixup = mixup
+        self.device = device_of() if device is None else torch.device(device)
+        self._randaugment = augmentations.randaugment(*randaugment) if randaugment else None
+        self.mean = images.mean
+        self.std = images.std
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled and augmented. A last batch of one image is dropped: batch norm cannot learn from it."""
+        generator = torch.Generator().manual_seed(self.seed)
+
+        def transform(pixels: Tensor, labels: Tensor) -> Batch:
+            if self._randaugment is not None:
+                pixels = self._randaugment(pixels / 255, generator) * 255
+            batch = augmentations.augment(self._normalised(pixels), self.flip, self.shift, generator)
+            if not self.mixup:
+                return batch, labels
+            return augmentations.mixup(batch, labels, len(self.images.classes), self.mixup, generator)
+
+        batches = ImageBatches(self.images.train, self.device, transform)
+        drop_last = len(batches) % self.batch_size == 1
+        order = BatchSampler(RandomSampler(batches, generator=generator), self.batch_size, drop_last)
+        return DataLoader(batches, sampler=order, batch_size=None, generator=generator)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """In order, as they are."""
+        return self._plain(self.images.val)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """In order, as they are."""
+        return self._plain(self.images.test)
+
+    def _plain(self, split: Split) -> DataLoader[Batch]:
+        batches = ImageBatches(split, self.device, lambda pixels, labels: (self._normalised(pixels), labels))
+        order = BatchSampler(SequentialSampler(batches), self.batch_size, drop_last=False)
+        # A generator of its own, because a loader without one draws from torch's global one.
+        return DataLoader(batches, sampler=order, batch_size=None, generator=torch.Generator())
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        return resize(normalise(pixels, self.mean, self.std), self.resolution)
+
+    def preprocessing(self) -> dict[str, Any]:
+        """What has to be done to an image before the network sees it, as plain JSON values.
+
+        In order: `fit` to `resolution`, convert to `colour`, multiply by `scale`, subtract `mean`, divide by `std`.
+        """
+        return {
+            "resolution": self.resolution,
+            "channels": self.images.channels,
+            "colour": "grey" if self.images.channels == 1 else "RGB",
+            "layout": "NCHW",
+            "fit": "centre crop to a square, resize",
+            "interpolation": "bicubic, antialiased",
+            "scale": 1 / 255,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "classes": list(self.images.classes),
+        }
+
+
+def resize(images: Tensor, pixels: int) -> Tensor:
+    """Square images N x C x R x R at `pixels`: bilinear, antialiased when reducing."""
+    if images.shape[-1] == pixels:
+        return images
+    return F.interpolate(images, (pixels, pixels), mode="bilinear", align_corners=False, antialias=True)
+
+
+def normalise(pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """N x C x R x R of 0..255 -> float32 with mean 0 and deviation 1 per channel; `mean`, `std` on the scale 0..1."""
+    offset = torch.tensor(mean, device=pixels.device).view(1, -1, 1, 1) * 255
+    factor = 1 / (torch.tensor(std, device=pixels.device).view(1, -1, 1, 1) * 255)
+    return pixels.float().sub_(offset).mul_(factor)

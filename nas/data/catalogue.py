@@ -1,0 +1,31 @@
+"""What every source gives: which images there are, with their classes, before any is decoded."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from nas.data.decode import Item
+from nas.data.splits import Indices
+
+Stamp = tuple[str, int, int]
+"""Path, bytes and modification time (ns) of a file."""
+
+ImageReader = Callable[[str, int], Item]
+"""Image i of a split: its file, its bytes, or its pixels as Pillow's."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalogue:
+    """The labelled images of a source, in the splits it has: `train` always.
+
+    `labels` are class indices (int64, N) by split. `open` makes the images readable, from several threads
+    at once. `channels` and `native_resolution` (pixels) are used where the settings say nothing; without the
+    latter, images are measured. `stamps` tell whether the files have changed.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    labels: Mapping[str, Indices]
+    open: Callable[[], ImageReader]
+    stamps: Callable[[], Iterable[Stamp]]
+    channels: int = 3
+    native_resolution: int | None = None

@@ -1,0 +1,56 @@
+"""Which images of a catalogue are train, val and test."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas.data.catalogue import Catalogue
+from nas.data.images import SPLITS
+from nas.data.settings import DataSettings
+from nas.data.splits import Indices, carve, choose
+from nas.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Images of the source's split `origin`, by index (int64, N), and their class indices."""
+
+    origin: str
+    indices: Indices
+    labels: Indices
+
+
+def split_catalogue(catalogue: Catalogue, settings: DataSettings, seed: int) -> dict[str, Part]:
+    """The images of train, val and test after `settings.limit`, with the splits that the source lacks carved.
+
+    Raises:
+        DataError: there are too few images to carve from, or the limit is below the number of classes.
+    """
+    fractions = {"val": settings.val_fraction, "test": settings.test_fraction}
+    parts = {}
+    for name, labels in catalogue.labels.items():
+        limit = settings.limit
+        if limit is not None and name in fractions:
+            limit = max(len(catalogue.classes), round(limit * fractions[name]))
+        chosen = _choose(labels, len(catalogue.classes), limit, seed, name)
+        parts[name] = Part(name, chosen, labels[chosen])
+    missing = [name for name in fractions if name not in parts]
+    pool = parts["train"]
+    carved = carve(pool.labels, [fractions[name] for name in missing], _rng(seed, "train"))
+    for name, some in zip(["train", *missing], carved, strict=True):
+        if not len(some):
+            raise DataError(f"{len(pool.labels)} images in {catalogue.name!r} are too few to carve {name}; add images")
+        parts[name] = Part("train", pool.indices[some], pool.labels[some])
+    return parts
+
+
+def _choose(labels: Indices, classes: int, limit: int | None, seed: int, split: str) -> Indices:
+    if limit is None:
+        return np.arange(len(labels), dtype=np.int64)
+    if limit < classes:
+        raise DataError(f"data.limit={limit} is below the number of classes, {classes}; give at least {3 * classes}")
+    return choose(labels, limit, _rng(seed, split))
+
+
+def _rng(seed: int, split: str) -> np.random.Generator:
+    return np.random.default_rng((seed, SPLITS.index(split)))

@@ -1,0 +1,90 @@
+"""`data=fashion_mnist`: 70,000 grey pictures of clothes, 28 x 28, in the four IDX files of Xiao et al. 2017.
+
+https://arxiv.org/abs/1708.07747. Debian's package dataset-fashion-mnist installs them. IDX: two zero bytes, a
+type (8 is uint8), the number of dimensions, each dimension as a big-endian int32, the values.
+"""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nas.data.catalogue import Catalogue, ImageReader
+from nas.data.folders import stamp
+from nas.data.settings import DataSettings
+from nas.errors import DataError
+
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+NATIVE_RESOLUTION = 32
+PREFIXES = {"train": "train", "test": "t10k"}
+
+
+def fashion_mnist(settings: DataSettings) -> Catalogue:
+    """The official train and test splits.
+
+    Raises:
+        DataError: a file is missing or not what its name says.
+    """
+    folder = Path(settings.path).expanduser() if settings.path else DEBIAN
+    images = {split: find_idx(folder, f"{prefix}-images-idx3-ubyte") for split, prefix in PREFIXES.items()}
+    files = {split: find_idx(folder, f"{prefix}-labels-idx1-ubyte") for split, prefix in PREFIXES.items()}
+    labels = {split: read_idx(file, 1).astype(np.int64) for split, file in files.items()}
+    for split, found in labels.items():
+        if found.size and found.max() >= len(CLASSES):
+            raise DataError(f"{str(files[split])!r} has the label {found.max()}; Fashion-MNIST's are 0 to 9")
+
+    def open_images() -> ImageReader:
+        pixels = {split: read_idx(file, 3) for split, file in images.items()}
+        for split, found in pixels.items():
+            if len(found) != len(labels[split]):
+                raise DataError(f"{str(images[split])!r} holds {len(found)} images for {len(labels[split])} labels")
+        return lambda split, i: Image.fromarray(pixels[split][i])
+
+    return Catalogue(
+        name=str(folder),
+        classes=CLASSES,
+        labels=labels,
+        open=open_images,
+        stamps=lambda: [stamp(file) for file in (*images.values(), *files.values())],
+        channels=1,
+        native_resolution=NATIVE_RESOLUTION,
+    )
+
+
+def find_idx(folder: Path, name: str) -> Path:
+    """The file `name` of `folder`, plain or gzipped.
+
+    Raises:
+        DataError: neither is there.
+    """
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise DataError(
+        f"no {name} or {name}.gz in {str(folder)!r}; apt-get install dataset-fashion-mnist, or give data.path=FOLDER"
+    )
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """The array of an IDX file of bytes.
+
+    Raises:
+        DataError: it is not an IDX file of bytes in so many dimensions, or cut short.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"cannot read {str(path)!r}: {error}") from error
+    start = 4 + 4 * dimensions
+    if len(content) < start or content[:4] != bytes((0, 0, 8, dimensions)):
+        raise DataError(f"{str(path)!r} is no IDX file of bytes in {dimensions} dimensions; get it again")
+    shape = np.frombuffer(content, ">i4", dimensions, 4).tolist()
+    if len(content) - start != np.prod(shape):
+        raise DataError(
+            f"{str(path)!r} should hold {np.prod(shape)} values and has {len(content) - start}; get it again"
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -1,0 +1,1 @@
+"""Files of trained networks, a file each format."""

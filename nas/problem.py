@@ -1,0 +1,178 @@
+"""What a search looks for: a space, a device, a budget and objectives; and what each network costs there."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from nas.errors import ConfigError
+from nas.latency.batch import costs, latency_cost
+from nas.latency.predictor import latency
+from nas.latency.profile import HardwareProfile
+from nas.resources import names
+from nas.spaces.architecture import Architecture
+from nas.spaces.budget import Budget
+from nas.spaces.cost import cost
+from nas.spaces.networks.additive import Costs
+from nas.spaces.networks.count import Count
+from nas.spaces.networks.draw import require_possible
+from nas.spaces.space import Genotypes, SearchSpace
+
+Accept = Callable[[Architecture], bool]
+
+OBJECTIVES = {
+    "accuracy": "accuracy",
+    "latency": "latency_ms",
+    "macs": "macs",
+    "params": "params",
+    "memory": "peak_activation_bytes",
+}
+"""Objectives by name, and the measure each reads. Accuracy is maximised, all others are minimised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A network with everything that is known of it before any training. Latency in ms."""
+
+    architecture: Architecture
+    key: str
+    notation: str
+    macs: int
+    params: int
+    weight_bytes: int
+    peak_activation_bytes: int
+    latency_ms: float
+    latency_low_ms: float
+    latency_high_ms: float
+    in_range: bool
+
+    def measures(self) -> dict[str, Any]:
+        """The figures by name, without the architecture."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "architecture"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A search problem. `objectives` are names of `OBJECTIVES`, accuracy among them, in the study's order."""
+
+    space: SearchSpace
+    profile: HardwareProfile
+    budget: Budget
+    objectives: tuple[str, ...] = ("accuracy", "latency")
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.objectives if name not in OBJECTIVES]:
+            raise ConfigError(f"unknown objective {unknown[0]!r}; known: {names(OBJECTIVES)}")
+        if "accuracy" not in self.objectives:
+            raise ConfigError(f"accuracy must be one of the objectives, got {list(self.objectives)}")
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ConfigError(f"an objective is listed twice in {list(self.objectives)}")
+
+    @property
+    def directions(self) -> list[Literal["maximize", "minimize"]]:
+        """Optuna's directions, in the order of the objectives."""
+        return ["maximize" if name == "accuracy" else "minimize" for name in self.objectives]
+
+    @property
+    def cost_objectives(self) -> tuple[str, ...]:
+        """The objectives other than accuracy."""
+        return tuple(name for name in self.objectives if name != "accuracy")
+
+    def candidate(self, arch: Architecture) -> Candidate:
+        """`arch` with its costs at the profile's precision and its predicted latency."""
+        costs = cost(arch, self.profile.precision)
+        predicted = latency(arch, self.profile)
+        return Candidate(
+            architecture=arch,
+            key=arch.key,
+            notation=arch.notation,
+            **asdict(costs),
+            latency_ms=predicted.ms,
+            latency_low_ms=predicted.low,
+            latency_high_ms=predicted.high,
+            in_range=predicted.in_range,
+        )
+
+    def excess(self, arch: Architecture) -> float:
+        """How far `arch` is from the budget: the largest value / limit, above 1 when over it."""
+        return self.budget.excess(self.candidate(arch).measures())
+
+    def values(self, measures: Mapping[str, Any]) -> list[float]:
+        """The objective values among `measures` (which hold `accuracy` too, and may hold its `worth`), in order."""
+        return [
+            float(ranked_by(measures) if name == "accuracy" else measures[OBJECTIVES[name]]) for name in self.objectives
+        ]
+
+    @property
+    def costs(self) -> Costs:
+        """The predicted latency and its bounds, for counting and drawing networks inside the budget."""
+        return {"latency_ms": latency_cost(self.profile, self.space)}
+
+    def cost_arrays(self, genotypes: Genotypes) -> dict[str, npt.NDArray[Any]]:
+        """What `Candidate.measures` says of one network, but for key and notation, of many: arrays (n,)."""
+        found = costs(self.space, genotypes, self.profile)
+        return {name: getattr(found, name) for name in found.__dataclass_fields__}
+
+    def inside(self, genotypes: Genotypes) -> npt.NDArray[np.bool_]:
+        """Which genotypes, shape (n, variables), are within the budget."""
+        scores, within = self.cost_arrays(genotypes), np.ones(len(genotypes), dtype=bool)
+        for measure, limit in self.budget.limits.items():
+            within &= scores[measure] <= limit
+        return within
+
+    def networks(self) -> tuple[Count, int]:
+        """How many networks of the space are inside the budget, and how many it holds."""
+        inside = self.space.count(self.budget, precision=self.profile.precision, costs=self.costs)
+        return inside, self.space.count().high
+
+    def draw(
+        self, rng: np.random.Generator, n: int, accept: Accept | None = None, spread: str | None = None
+    ) -> Genotypes:
+        """N distinct networks inside the budget, uniform over networks or evenly over the measure `spread`.
+
+        Fewer where no more exist, or where those that `accept` takes are too few to be found.
+
+        Raises:
+            BudgetError: several limits leave so few of so many that drawing did not find them.
+        """
+        return self.space.sample(
+            rng, n, self.budget, spread=spread, precision=self.profile.precision, costs=self.costs, accept=accept
+        )
+
+    def require_feasible(self) -> None:
+        """Check, before anything is trained, that the budget leaves something to find, and that all of it can be timed.
+
+        Raises:
+            BudgetError: even the smallest network of the space is over the budget; its figures are named.
+            ProfileError: the profile holds no measurement of an op or an activation of the space.
+        """
+        rng = np.random.default_rng(0)
+        self.cost_arrays(self.space.sample(rng, 4096))
+        require_possible(self.space, self.budget, self.costs, self.profile.precision)
+        if len(self.budget.limits) > 1 or self.budget.latency_ms is not None:  # met by none, for all that is certain
+            self.draw(rng, 1)
+
+
+def ranked_by(measures: Mapping[str, Any]) -> float:
+    """What a network is ranked by: its `worth`, or its accuracy where it has none."""
+    worth = measures.get("worth")
+    return float(measures["accuracy"] if worth is None else worth)
+
+
+@lru_cache(maxsize=16)
+def reference_point(problem: Problem, chance: float, n: int = 512) -> Mapping[str, float]:
+    """Where hypervolume is counted from: accuracy at `chance`, each cost at its limit in the budget.
+
+    A cost without a limit counts from the largest of `n` networks drawn inside the budget (fixed seed). Made once
+    for equal arguments: not to be changed.
+    """
+    limits = problem.budget.limits
+    measures = {name: OBJECTIVES[name] for name in problem.cost_objectives}
+    reference = {"accuracy": chance} | {name: float(limits[m]) for name, m in measures.items() if m in limits}
+    if free := [name for name in measures if name not in reference]:
+        scores = problem.cost_arrays(problem.draw(np.random.default_rng(0), n, spread="macs"))
+        reference |= {name: float(scores[measures[name]].max()) for name in free}
+    return {name: reference[name] for name in ("accuracy", *measures)}

@@ -1,0 +1,124 @@
+"""The scores of one network, and their combination over many."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+
+from nas.data.batches import ImageData
+from nas.data.views import ImageView, TrainingResolution
+from nas.errors import ConfigError, DataError
+from nas.nets.build import build
+from nas.proxies.scores.counts import depth, macs, params
+from nas.proxies.scores.entropy import entropy
+from nas.proxies.scores.naswot import naswot, naswot_layers
+from nas.proxies.scores.score_input import Score, ScoreInput
+from nas.proxies.scores.synflow import synflow
+from nas.proxies.scores.zen import zen
+from nas.proxies.scores.zico import zico
+from nas.resources import names
+from nas.spaces.architecture import Architecture
+
+SCORES: Mapping[str, Score] = {
+    "naswot": naswot,
+    "naswot_layers": naswot_layers,
+    "entropy": entropy,
+    "synflow": synflow,
+    "zico": zico,
+    "zen": zen,
+    "macs": macs,
+    "params": params,
+    "depth": depth,
+}
+LEAST_IMAGES = 4  # two batches of two, which batch norm needs
+
+
+class Unscorable(RuntimeError):
+    """A score of a network is not finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreValues:
+    """ScoreValues by name, and the wall-clock seconds of each; `build` is making the network and its images.
+
+    ScoreValues that share a forward pass (NASWOT's two and the entropy) leave its time to the first of them.
+    """
+
+    values: Mapping[str, float]
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFree:
+    """The named `scores` of a network whose weights are drawn by `seed`.
+
+    All networks see the same `images` training images, or all there are, drawn by the same seed. They are scored on
+    the device of `pictures`; weights and noise are drawn on the CPU, so that a seed means the same on every device.
+    """
+
+    pictures: ImageView
+    scores: tuple[str, ...]
+    scale: TrainingResolution
+    seed: int
+    images: int = 64
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.scores if name not in SCORES]
+        if unknown:
+            raise ConfigError(f"unknown score {unknown[0]!r}; known: {names(SCORES)}")
+        if self.images < LEAST_IMAGES:
+            raise ConfigError(f"scores need at least {LEAST_IMAGES} images, got {self.images}")
+
+    def __call__(self, arch: Architecture) -> ScoreValues:
+        """Score `arch`.
+
+        Raises:
+            Unscorable: a score is not finite.
+            DataError: there are fewer than `LEAST_IMAGES` training images.
+        """
+        started = time.perf_counter()
+        subject = self.subject(arch)
+        values, seconds = {}, {"build": time.perf_counter() - started}
+        for name in self.scores:
+            started = time.perf_counter()
+            values[name] = SCORES[name](subject)
+            seconds[name] = time.perf_counter() - started
+            if not math.isfinite(values[name]):
+                raise Unscorable(f"the score {name} of {arch.notation} is {values[name]}")
+        return ScoreValues(values, seconds)
+
+    def subject(self, arch: Architecture) -> ScoreInput:
+        """What the scores of `arch` are given; torch's own random state stays as it was."""
+        device, resolution = self.pictures.device, self.scale(arch)
+        data = ImageData(
+            self.pictures.images, batch_size=self.images, resolution=resolution, seed=self.seed, device=device
+        )
+        if len(data.images.train) < LEAST_IMAGES:
+            raise DataError(f"scores need at least {LEAST_IMAGES} training images, got {len(data.images.train)}")
+        images, labels = next(iter(data.train_dataloader()))
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(self.seed)
+            net = build(arch).train()
+        net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        images = images.to(memory_format=torch.channels_last)
+        return ScoreInput(net, images, labels, self.seed, arch)
+
+
+def combine(table: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
+    """One score of several over a population of N: the sum of the logs of rank / N, 0 where all are best.
+
+    Equal values share their mean rank. Lee and Ham 2024 (AZ-NAS), https://arxiv.org/abs/2403.19232: a
+    network far down in one score cannot make up for it by the others.
+
+    Raises:
+        ValueError: no column, columns of different lengths, or a value that is not finite.
+    """
+    columns = np.stack([np.asarray(column, dtype=np.float64) for column in table.values()])
+    if not np.isfinite(columns).all():
+        raise ValueError("scores to combine must be finite")
+    return np.asarray(np.log(rankdata(columns, axis=1) / columns.shape[1]).sum(axis=0), dtype=np.float64)

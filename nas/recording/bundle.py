@@ -1,0 +1,171 @@
+"""What a device is given to measure: a folder, or a zip of it.
+
+It holds `plan.json`, `models/<precision>/<id>.onnx`, and `runner.py` with the files of `measuring/`, which measures
+the models and adds rows to `results.jsonl` (measuring/__init__.py says how).
+"""
+
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from nas.errors import ArchitectureError, NasError, ProfileError, RunError
+from nas.latency.profile import ROLES, HardwareProfile, layer_cells, read_layer
+from nas.recording import runner as measuring
+from nas.recording.design import Planned, burst_seconds, chunks, enough_chunks
+from nas.recording.graph import layer_graph, network_graph
+from nas.recording.runner.figures import Row
+from nas.recording.runner.progress import Progress
+from nas.recording.runner.results import Results
+from nas.resources import names, replace_file
+from nas.spaces.architecture import Architecture
+from nas.spaces.layers import Layer
+from nas.spaces.space import SearchSpace
+
+LAUNCHER = '''\
+"""Measures the models beside this file: python runner.py [FOLDER]. measuring/__init__.py says how."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from measuring.runner import main
+
+main(Path(__file__).resolve().parent)
+'''
+
+_README = """\
+Needs Python 3.9 or newer with numpy and onnxruntime:  python -m pip install numpy onnxruntime
+Run:  python runner.py      (stop it at any instant; the same command goes on from there)
+Bring results.jsonl back:  python -m nas.record hardware={name} import=results.jsonl
+"""
+
+
+def plan(space: SearchSpace, seed: int, minutes: float, configurations: Iterable[Row]) -> Row:
+    """What `runner.py` measures: JSON values. `minutes` are those of each configuration."""
+    sequence = zip(range(enough_chunks(minutes)), chunks(space, seed), strict=False)
+    return {
+        "search_space": space.name,
+        "seed": seed,
+        "minutes": minutes,
+        "burst_s": burst_seconds(minutes),
+        "configurations": list(configurations),
+        "chunks": [[_entry(planned) for planned in chunk] for _, chunk in sequence],
+    }
+
+
+def configuration(threads: int, precision: str, cores: tuple[int, ...] | None = None) -> Row:
+    """One way to run a model; called `1t_fp32`, or `1t_fp32_cores4-7` where the process is kept to some cores."""
+    suffix = "" if cores is None else f"_cores{'-'.join(map(str, cores))}"
+    options = {"cores": None if cores is None else list(cores), "optimization": "all", "spinning": True}
+    return {"name": f"{threads}t_{precision}{suffix}", "threads": threads, "precision": precision, **options}
+
+
+def validated(archs: Iterable[Architecture]) -> list[Row]:
+    """A plan's chunk of whole networks that are kept from any fit."""
+    return [_entry(Planned(arch.key, "validate", arch)) for arch in archs]
+
+
+def recorded_cores(profile: HardwareProfile) -> tuple[int, ...] | None:
+    """The cores that a recorded profile was kept to; None: all."""
+    return None if profile.cores == "all" else tuple(int(core) for core in profile.cores.split(","))
+
+
+def write_bundle(folder: Path, planned: Row) -> None:
+    """Write what `folder` lacks of the bundle of `planned`; of models, those its results leave to be measured.
+
+    Raises:
+        NasError: the results are of another plan.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = open_results(folder, planned).rows if (folder / "results.jsonl").exists() else []
+    (folder / "measuring").mkdir(exist_ok=True)
+    for script in Path(measuring.__file__).parent.glob("*.py"):
+        replace_file(folder / "measuring" / script.name, script.read_bytes())
+    replace_file(folder / "runner.py", LAUNCHER.encode())
+    for way in planned["configurations"]:
+        precision, progress = way["precision"], Progress(planned, way, rows)
+        models = folder / "models" / precision
+        models.mkdir(parents=True, exist_ok=True)
+        left = planned["chunks"] if progress.next_models() else []
+        for entry in (entry for chunk in left for entry in progress.unprofiled(chunk)):
+            path = models / f"{entry['id']}.onnx"
+            if not path.exists():
+                replace_file(path, graph_bytes(planned_model("plan.json", entry), precision))
+    replace_file(folder / "plan.json", json.dumps(planned).encode())
+
+
+def open_results(folder: Path, planned: Row) -> Results:
+    """The results in `folder`, those of `planned`.
+
+    Raises:
+        NasError: they are of another plan, or no results.
+    """
+    try:
+        return Results(folder / "results.jsonl", planned)
+    except ValueError as error:
+        raise NasError(str(error)) from None
+
+
+def graph_bytes(model: Architecture | Layer, precision: str) -> bytes:
+    """The ONNX file of a network or of a layer alone."""
+    graph = network_graph(model, precision) if isinstance(model, Architecture) else layer_graph(model, precision)
+    return bytes(graph.SerializeToString())
+
+
+def _entry(planned: Planned[Architecture] | Planned[Layer]) -> Row:
+    about = {"id": planned.id, "role": planned.role}
+    if isinstance(planned.model, Architecture):
+        return {**about, "kind": "network", "notation": planned.model.notation}
+    return {**about, "kind": "layer", "layer": layer_cells(planned.model)}
+
+
+def planned_model(where: str, entry: Row) -> Architecture | Layer:
+    """The network or layer of a plan's entry."""
+    if entry.get("role") not in ROLES:
+        raise ProfileError(f"{where}: role must be one of {names(ROLES)}, got {entry.get('role')!r}")
+    try:
+        return (
+            Architecture.from_notation(entry["notation"]) if "notation" in entry else read_layer(where, entry["layer"])
+        )
+    except KeyError as error:
+        raise ProfileError(f"{where}: the model {entry} lacks {error}") from None
+    except ArchitectureError as error:
+        raise ProfileError(f"{where}: {error}") from None
+
+
+def zip_bundle(folder: Path, archive: Path, name: str) -> None:
+    """Write the bundle in `folder` as one zip, to be run by hand."""
+    part = archive.with_suffix(".part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("README.txt", _README.format(name=name))
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".onnx", ".py", ".json"):
+                bundle.write(path, path.relative_to(folder))
+    os.replace(part, archive)
+
+
+@contextmanager
+def locked(work: Path, command: str) -> Iterator[None]:
+    """Make the folder `work`, and keep other runs of `command` from measuring in it meanwhile.
+
+    Raises:
+        RunError: it cannot be written, or another run measures in it.
+    """
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot write the folder {work}: {error.strerror}") from None
+    lock = FileLock(work / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(f"another {command} is measuring in {work}; wait for it, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()

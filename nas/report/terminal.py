@@ -1,0 +1,189 @@
+"""What the person at the terminal sees while a search runs, and the table at its end.
+
+`Progress` draws a live display on a terminal and prints one plain line per finished trial anywhere
+else (a log file, a pipe, CI), without control characters. The search calls it as an observer.
+"""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+from nas.report.text import Interval, cost_measure, count_text, how_text, interval, number, ordered, percent
+
+_SPEED_PERIOD = 900.0  # seconds of past trials behind "time left": a trial takes many
+
+
+class Progress:
+    """A live display of the search; use it as a context manager, or call `stop` at the end."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console()
+        self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._bars = _bars(self._console)
+        self._live: Live | None = None
+        self._task = self._bars.add_task("", visible=False)
+        self._total = self._done = self._stopped = self._failed = self._rejected = 0
+        self._facts = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        """Begin a stage of `total` steps, each reported by `advance`; an earlier run of the folder did `done`."""
+        if self._is_live and self._live is None:
+            self._live = Live(console=self._console, get_renderable=self._render, refresh_per_second=4)
+            self._live.start()
+        self._total, self._done = total, done
+        self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(escape(name), total=total, completed=done)
+        if not self._is_live:
+            self._print(f"{name}: {done} of {total} done" if done else f"{name}: {total} to do")
+
+    def trial(self, row: Mapping[str, Any], *, front_size: int, hypervolume: float, best: float | None) -> None:
+        """Report a finished trial, a row of `trials.csv`; a rejected one is counted but not a step."""
+        if row.get("state") == "rejected":
+            self._rejected += 1
+            return
+        self._stopped += row.get("state") == "stopped"
+        self._failed += row.get("state") == "failed"
+        self._facts = _facts(front_size, hypervolume, best, self._stopped, self._failed)
+        self.advance()
+        if not self._is_live:
+            after = f"  front {front_size}  hypervolume {hypervolume:.3f}" + _count("stopped", self._stopped)
+            self._print(f"trial {self._done}/{self._total}  {_trial_text(row)}{after}")
+        elif row.get("state") == "failed":
+            self._print(f"trial {row.get('number')}  {_trial_text(row)}")
+
+    def advance(self) -> None:
+        """Report one finished step of the stage."""
+        self._done += 1
+        self._bars.advance(self._task)
+
+    def message(self, text: str) -> None:
+        """Print one line, above the live display where there is one."""
+        self._print(text)
+
+    def stop(self) -> None:
+        """Leave the display as it is and give the terminal back; calling it again does nothing."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _render(self) -> Group:
+        facts = self._facts + _count("rejected by the budget", self._rejected)
+        return Group(self._bars, Text(facts.strip(), style="dim"))
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class Silent:
+    """An observer that shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        """Nothing."""
+
+    def trial(self, row: Mapping[str, Any], *, front_size: int, hypervolume: float, best: float | None) -> None:
+        """Nothing."""
+
+    def advance(self) -> None:
+        """Nothing."""
+
+    def message(self, text: str) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""
+
+
+def front_table(front: Mapping[str, Any]) -> Table:
+    """The front from cheap to dear, numbered as in the figure and the report; 80 columns hold it."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False, show_edge=False)
+    for name in ("#", "accuracy %", "latency ms", "host ms", "MACs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("network", no_wrap=True)
+    marked = False
+    for index, entry in enumerate(ordered(front["front"], cost_measure(front)), start=1):
+        extrapolated = _is_extrapolated(entry)
+        marked = marked or extrapolated
+        table.add_row(str(index), *_cells(entry, extrapolated), Text(str(entry["key"])))
+    if marked:
+        table.caption = "* extrapolates beyond the measured networks"
+        table.caption_justify = "left"
+    return table
+
+
+def _cells(entry: Mapping[str, Any], extrapolated: bool) -> list[Text]:
+    accuracy, latency, host = (interval(entry, field) for field in ("accuracy", "latency_ms", "host_latency_ms"))
+    return [
+        _with_bounds(accuracy.scaled(100), 1) if accuracy else Text("-"),
+        _with_bounds(latency, 2, "*" * extrapolated) if latency else Text("-"),
+        Text(f"{host.value:.2f}" if host else "-"),
+        Text(count_text(entry.get("macs"))),
+    ]
+
+
+def _with_bounds(found: Interval, digits: int, mark: str = "") -> Text:
+    bounds = f" ({found.low:.{digits}f}-{found.high:.{digits}f})"
+    return Text.assemble((f"{found.value:.{digits}f}{mark}", "bold"), (bounds, "dim"))
+
+
+def _is_extrapolated(entry: Mapping[str, Any]) -> bool:
+    latency = entry.get("latency_ms")
+    return isinstance(latency, Mapping) and latency.get("in_range") is False and latency.get("how") != "measured"
+
+
+def _bars(console: Console) -> Bars:
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("elapsed"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    return Bars(*columns, console=console, speed_estimate_period=_SPEED_PERIOD, expand=True)
+
+
+def _facts(front_size: int, hypervolume: float, best: float | None, stopped: int, failed: int) -> str:
+    best_text = f"  best accuracy {percent(best)} %" if best is not None else ""
+    counts = _count("stopped", stopped) + _count("failed", failed)
+    return f"front {front_size}  hypervolume {hypervolume:.3f}{best_text}{counts}"
+
+
+def _count(name: str, number: int) -> str:
+    return f"  {name} {number}" if number else ""
+
+
+def _trial_text(row: Mapping[str, Any]) -> str:
+    """A trial in one line: what it is worth and what it costs, or why it failed."""
+    if row.get("state") == "failed":
+        return f"failed: {' '.join(str(row.get('error') or 'no reason recorded').split())}"
+    accuracy, how = number(row.get("accuracy")), how_text(row.get("how"))
+    parts = [how if accuracy is None else f"accuracy {percent(accuracy)} % ({how})"]
+    latency, seconds = number(row.get("latency_ms")), number(row.get("seconds"))
+    parts += [f"{latency:.2f} ms"] if latency is not None else []
+    parts += [f"{count_text(row.get('macs'))} MACs"] if number(row.get("macs")) is not None else []
+    parts += [f"in {seconds:.1f} s"] if seconds is not None else []
+    return ("stopped after " if row.get("state") == "stopped" else "") + "  ".join(parts)

@@ -1,0 +1,1 @@
+"""Trackers by name, a file each, behind a guard."""

@@ -1,0 +1,69 @@
+"""The confirmed networks on the target itself, where it can be reached."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.errors import ConfigError
+from nas.latency.profile import HardwareProfile
+from nas.recording.bundle import configuration, recorded_cores, validated, write_bundle
+from nas.recording.design import burst_seconds
+from nas.recording.devices.reach import Target, device
+from nas.recording.graph import PRECISIONS
+from nas.recording.runner.machine import environment
+from nas.recording.writer import SOURCE, device_words, read_results
+from nas.resources import names
+from nas.spaces.architecture import Architecture
+
+_LONG = 60.0  # minutes: all networks are measured, however long that takes
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTiming:
+    """Measures networks on `target`, as the profile says: threads, precision and, on its own device, cores."""
+
+    profile: HardwareProfile
+    target: Target
+
+    def __post_init__(self) -> None:
+        if self.profile.precision not in PRECISIONS:
+            raise ConfigError(
+                f"device={self.target.kind}: networks are measured at {names(PRECISIONS)}, and {self.profile.label} is "
+                f"{self.profile.precision}; use device=none"
+            )
+
+    def __call__(
+        self, networks: Mapping[str, Architecture], folder: Path, report: Callable[[str], None]
+    ) -> dict[str, dict[str, Any]]:
+        """`{"value", "low", "high", "how"}` in ms by name, without those whose bursts never agreed.
+
+        `value` is the median of the bursts' figures, `low` and `high` their range. Rows are kept in `folder`; what
+        was measured is not measured again.
+
+        Raises:
+            NasError: the device cannot be reached or lacks something, or the measuring failed.
+        """
+        cores = recorded_cores(self.profile) if self.profile.source == SOURCE else None
+        way = configuration(self.profile.threads, self.profile.precision, cores)
+        planned = {
+            "search_space": "confirmed networks",
+            "seed": 0,
+            "minutes": _LONG,
+            "burst_s": burst_seconds(_LONG),
+            "configurations": [way],
+            "chunks": [validated(dict.fromkeys(networks.values()))],
+        }
+        write_bundle(folder, planned)
+        device(self.target, f"search-{self.profile.name}")(folder, report)
+        rows = read_results(folder / "results.jsonl")[way["name"]].tables["latency.csv"]
+        ends = {"value": "mean_ms", "low": "low_ms", "high": "high_ms"}
+        found = {row["name"]: {name: float(row[column]) for name, column in ends.items()} for row in rows}
+        return {name: {**found[arch.key], "how": "measured"} for name, arch in networks.items() if arch.key in found}
+
+
+def is_here(profile: HardwareProfile) -> bool:
+    """Whether `profile` was recorded on this host, with the runtime that is installed here."""
+    here = environment()
+    alike = (profile.device, profile.runtime_version) == (device_words(here), here["runtime_version"])
+    return profile.source == SOURCE and alike

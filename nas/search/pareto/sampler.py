@@ -1,0 +1,256 @@
+"""An Optuna sampler for studies where only some objectives have to be measured.
+
+The first trials are spread over the range of the known objectives. Then each unknown objective gets a
+Gaussian process over choices and numbers (`surrogate`), and of tens of thousands of candidates (`pool`) the
+one with the largest expected gain of hypervolume (`acquisition`) is proposed. The front that is to be
+improved is made of predictions at the points evaluated so far, not of what was observed there: among noisy
+observations the best are lucky ones (Letham et al. 2019, https://arxiv.org/abs/1706.07094; Daulton et al.
+2021, https://arxiv.org/abs/2105.08195). Running trials count with their predicted values.
+"""
+
+import zlib
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.search_space import intersection_search_space
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+from scipy.special import ndtr
+from threadpoolctl import threadpool_limits
+
+from nas.errors import ConfigError
+from nas.search.pareto.acquisition import boxes, expected_gain
+from nas.search.pareto.history import History, Partial, signs_of
+from nas.search.pareto.initial import ends, spread, worst
+from nas.search.pareto.pool import Exhausted, Grid, Indices, Rows
+from nas.search.pareto.surrogate import Inputs, fit
+
+Array = npt.NDArray[np.float64]
+Values = Callable[[Rows], npt.ArrayLike]
+Keys = Callable[[Rows], Sequence[Hashable]]
+Draw = Callable[[np.random.Generator, int], "Sequence[Mapping[str, Any]] | Indices"]
+Proposed = Callable[[Study, FrozenTrial, str, float | None], None]
+
+PARENTS = 30
+"""So many of the best points evaluated have offspring in the pool."""
+
+
+class ParetoSampler(BaseSampler):
+    """Proposals by expected hypervolume gain, for any number of objectives in any directions.
+
+    Args:
+        seed: With a trial's number and the study's history it determines the proposal.
+        known_objectives: By index, objectives that follow from the parameters alone; not modelled.
+        features: Numbers that predict the unknown objectives, shape (n, k).
+        feasible: Which points may be proposed, a mask of shape (n,): the budget.
+        key: Points of equal keys are one, and proposed once; without it, each point is its own.
+        draw: Random feasible candidates, for a `feasible` that few points meet.
+        space: The parameters, where they are known beforehand (they are for `study.ask(space)`); without
+            it, those that all finished trials share, and the first trial is uniformly random.
+        partial: Estimates with standard errors for trials that were stopped or run, of what they did so far.
+        reference: Where hypervolume counts from, one value or None per objective. By default, for a known
+            objective the worst of the candidates, for others as far on the other side of the median of the
+            first trials as twice the distance to their best, or else their worst.
+        start: How many trials are spread before the first prediction, besides those that were enqueued.
+        pool: How many candidates are weighed; a space of no more points is weighed whole.
+        random_share: Probability that a proposal is random.
+        proposed: Told of each proposal how it was drawn (`start`, `random` or `model`) and, of `model`, the
+            hypervolume that it is expected to gain, in the product of the objectives' units.
+        repeat: Whether, when every point has been proposed, points are proposed again; else `Exhausted`.
+
+    Callables get parameter dictionaries as `Rows`, whose `indices` serve for array code, and must be pure.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        known_objectives: Mapping[int, Values] | None = None,
+        features: Values | None = None,
+        feasible: Values | None = None,
+        key: Keys | None = None,
+        draw: Draw | None = None,
+        space: Mapping[str, BaseDistribution] | None = None,
+        partial: Partial | None = None,
+        reference: Sequence[float | None] | None = None,
+        start: int = 8,
+        pool: int = 20_000,
+        random_share: float = 0.0,
+        repeat: bool = True,
+        proposed: Proposed | None = None,
+    ) -> None:
+        for name, value, lowest in (("seed", seed, 0), ("start", start, 2), ("pool", pool, 100)):
+            if value < lowest:
+                raise ConfigError(f"{name} must be at least {lowest}, got {value}")
+        if not 0 <= random_share <= 1:
+            raise ConfigError(f"random_share must be from 0 to 1, got {random_share}")
+        self._seed, self._start, self._pool = seed, start, pool
+        self._random_share, self._repeat, self._proposed = random_share, repeat, proposed
+        self._known = dict(known_objectives or {})
+        self._features, self._feasible, self._key, self._draw = features, feasible, key, draw
+        self._space = None if space is None else dict(space)
+        self._partial, self._reference = partial, reference
+        self._whole: dict[str, Indices] = {}
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The space given, or the parameters that all finished trials share."""
+        return intersection_search_space(study.get_trials(deepcopy=False)) if self._space is None else self._space
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """A uniform draw, for a parameter that not all finished trials have."""
+        rng = np.random.default_rng((self._seed, trial.number, zlib.crc32(param_name.encode())))
+        grid = Grid({param_name: param_distribution})
+        return grid.params(grid.sample(rng, 1)[0])[param_name]
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The candidate of the largest expected gain that no trial of the study has.
+
+        Raises:
+            ConfigError: a callable gave a wrong shape, or no candidate is feasible.
+            Exhausted: every point has been proposed, and `repeat` is off.
+        """
+        if not search_space:
+            return {}
+        with threadpool_limits(limits=1, user_api="blas"):  # for small matrices waiting threads cost 50 times as much
+            return self._proposal(study, trial, Grid(search_space))
+
+    def _proposal(self, study: Study, trial: FrozenTrial, grid: Grid) -> dict[str, Any]:
+        rng = np.random.default_rng((self._seed, trial.number))
+        history, signs = History.of(study, trial, grid, self._partial), signs_of(study)
+        self._check(len(signs))
+        begun = int((~history.enqueued).sum())
+        starting = begun < self._start or history.finished.sum() < 2
+        pool = self._candidates(grid, rng, history.points[:0] if starting else history.best(PARENTS))
+        gains = None
+        if starting:
+            costs = list(self._costs(grid, pool).values())
+            how, order = "start", spread(grid, rng, pool, costs, history.points, begun)
+        elif rng.random() < self._random_share:
+            how, order = "random", rng.permutation(len(pool))
+        else:
+            gains = self._gains(grid, pool, history, signs)
+            how, order = "model", np.argsort(-gains, kind="stable")
+        chosen = order[self._first_new(grid, pool[order], history)]
+        if self._proposed:
+            self._proposed(study, trial, how, None if gains is None else float(gains[chosen]))
+        return grid.params(pool[chosen])
+
+    def _first_new(self, grid: Grid, ranked: Indices, history: History) -> int:
+        """The index of the first of `ranked` that no trial has."""
+        seen = set(self._keys(grid, history.points))
+        for begin in range(0, len(ranked), 32):
+            for index, key in enumerate(self._keys(grid, ranked[begin : begin + 32]), begin):
+                if key not in seen:
+                    return index
+        if not self._repeat:
+            raise Exhausted(f"all of {len(ranked)} candidates have been proposed")
+        return 0
+
+    def _candidates(self, grid: Grid, rng: np.random.Generator, parents: Indices) -> Indices:
+        """All feasible points of a small space, one of each key; else half drawn, half offspring.
+
+        Without parents, generations of offspring move towards the ends of the known objectives.
+        """
+        if grid.size <= self._pool:
+            return self._all(grid)
+        half = self._pool // 2
+        drawn = grid.sample(rng, half) if self._draw is None else grid.rows(self._draw(rng, half))
+        parts = [self._allowed(grid, drawn)]
+        for _ in range(1 if len(parents) else 4):
+            origin = parents if len(parents) else ends(parts[-1], self._costs(grid, parts[-1]).values())
+            if len(origin):
+                children = grid.offspring(rng, origin, half if len(parents) else half // 4)
+                parts.append(self._allowed(grid, children))
+        pool = np.concatenate(parts)
+        if not len(pool):
+            raise ConfigError(f"none of {half} random points is feasible; give draw=, which draws feasible ones")
+        return pool
+
+    def _all(self, grid: Grid) -> Indices:
+        name = repr(grid.space)
+        if name not in self._whole:
+            points = self._allowed(grid, grid.every())
+            if not len(points):
+                raise ConfigError(f"none of the {grid.size} points is feasible")
+            first = {key: index for index, key in reversed(list(enumerate(self._keys(grid, points))))}
+            self._whole[name] = points[sorted(first.values())]
+        return self._whole[name]
+
+    def _gains(self, grid: Grid, pool: Indices, history: History, signs: Array) -> Array:
+        """Expected gain of hypervolume of each candidate, times its probability to meet the constraints."""
+        points, n = np.concatenate([history.points, pool]), len(history.points)
+        costs = self._costs(grid, points)
+        inputs = self._inputs(grid, points, costs, n)
+        done, pending = np.flatnonzero(history.finished), np.flatnonzero(history.pending)
+        told = np.flatnonzero(history.informative)
+        mean, deviation = np.zeros((2, len(points), len(signs)))
+        reference = np.zeros(len(signs))
+        for objective, sign in enumerate(signs):
+            if objective in costs:
+                mean[:, objective] = sign * costs[objective]
+                reference[objective] = mean[:, objective].max()
+            else:
+                model = fit(inputs[told], history.losses[told, objective], history.errors[told, objective])
+                mean[:, objective], deviation[:, objective] = model.believing(inputs[pending]).predict(inputs)
+                reference[objective] = worst(history.losses[done, objective], self._start)
+        for objective, value in enumerate(self._reference or ()):
+            reference[objective] = reference[objective] if value is None else value * signs[objective]
+        feasible = history.violations <= 0
+        front = mean[:n][(history.finished & feasible) | history.pending]
+        gains = expected_gain(mean[n:], deviation[n:], *boxes(front, reference))
+        if not feasible[done].all():
+            violation, doubt = (
+                fit(inputs[done], history.violations[done]).believing(inputs[pending]).predict(inputs[n:])
+            )
+            gains *= ndtr(-violation / doubt)
+        return gains
+
+    def _inputs(self, grid: Grid, points: Indices, costs: Mapping[int, Array], n: int) -> Inputs:
+        """What the models see, with numbers of mean 0 and variance 1 over the first n points.
+
+        Numbers are the features and the known objectives, as logarithms where those are positive.
+        """
+        columns = [np.log(values) if values.min() > 0 else values for values in costs.values()]
+        numbers = np.column_stack([np.zeros((len(points), 0)), *columns])
+        if self._features is not None:
+            features = np.asarray(self._features(Rows(grid, points)), dtype=np.float64)
+            if features.ndim != 2 or len(features) != len(points) or not np.isfinite(features).all():
+                raise ConfigError(f"features must be finite and of shape ({len(points)}, k), got {features.shape}")
+            numbers = np.column_stack([features, numbers])
+        deviation = numbers[:n].std(axis=0) * np.sqrt(max(numbers.shape[1], 1))
+        numbers = (numbers - numbers[:n].mean(axis=0)) / np.where(deviation > 0, deviation, np.inf)
+        return Inputs(numbers, grid.design(points, [grid.level_costs(points[n:], column[n:]) for column in columns]))
+
+    def _costs(self, grid: Grid, points: Indices) -> dict[int, Array]:
+        """The known objectives at `points`, each of shape (n,)."""
+        costs = {i: np.asarray(f(Rows(grid, points)), dtype=np.float64) for i, f in sorted(self._known.items())}
+        for objective, values in costs.items():
+            if values.shape != (len(points),) or not np.isfinite(values).all():
+                raise ConfigError(
+                    f"known objective {objective} must be finite and of shape ({len(points)},), got {values.shape}"
+                )
+        return costs
+
+    def _allowed(self, grid: Grid, points: Indices) -> Indices:
+        if self._feasible is None:
+            return points
+        return np.compress(np.asarray(self._feasible(Rows(grid, points)), dtype=bool), points, axis=0)
+
+    def _keys(self, grid: Grid, points: Indices) -> Sequence[Hashable]:
+        return [row.tobytes() for row in points] if self._key is None else self._key(Rows(grid, points))
+
+    def _check(self, objectives: int) -> None:
+        if wrong := [index for index in self._known if not 0 <= index < objectives]:
+            raise ConfigError(
+                f"known objective {wrong[0]} is not one of the study's {objectives}, 0 to {objectives - 1}"
+            )
+        if self._reference is not None and len(self._reference) != objectives:
+            raise ConfigError(f"reference needs one value for each of {objectives} objectives, got {self._reference}")

@@ -1,0 +1,1 @@
+"""The Optuna study of a run, which is its only record."""

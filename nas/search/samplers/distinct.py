@@ -1,0 +1,160 @@
+"""Samplers made fit for networks: without repeats, and repeatable after any crash."""
+
+from collections.abc import Callable, Mapping
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.errors import BudgetError, ConfigError
+from nas.problem import Problem
+from nas.resources import names
+from nas.search.parameters import decode, distributions, encode
+from nas.search.pareto.pool import Exhausted
+from nas.search.record.study import note
+from nas.search.samplers.pareto import informed_sampler
+
+SamplerMaker = Callable[[int], BaseSampler]
+
+SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
+    "pareto": lambda problem, seed, start, pool: informed_sampler(problem, seed, start, pool),
+    "tpe": lambda problem, seed, startup: TPESampler(seed=seed, multivariate=True, n_startup_trials=startup),
+    "nsga2": lambda problem, seed, population: NSGAIISampler(seed=seed, population_size=population),
+    "random": lambda problem, seed: RandomSampler(seed=seed),
+}
+"""Samplers by name; each takes the problem, a seed and its own options (conf/sampler)."""
+
+STATELESS = ("pareto",)
+"""Samplers that keep nothing in mind from one proposal to the next, and so are made once."""
+
+STUCK = 20
+"""After so many rejections in a row, a proposal is drawn inside the budget instead."""
+
+
+class DistinctSampler(BaseSampler):
+    """Proposals of a base sampler, never a network that the study holds already.
+
+    Stateless: the base sampler is made anew for every draw, seeded by `seed`, the trial's number and the
+    attempt (unless it is stateless itself), so a proposal depends on those and the study's history alone,
+    and a resumed study goes on as an unbroken one would. When the base sampler keeps proposing known
+    networks, or the last `STUCK` proposals were all rejected, the proposal is drawn inside the budget.
+    Each proposal's trial notes how it was `drawn`: a base sampler that proposes no parameters together has
+    no model (yet), and its draws are `random`.
+    """
+
+    def __init__(self, problem: Problem, make: SamplerMaker, seed: int) -> None:
+        self._problem = problem
+        self._make = make
+        self._seed = seed
+        self._distributions = distributions(problem.space)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The whole space: every parameter is drawn together."""
+        return self._distributions
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Parameters of a network that no trial of the study has; none for a trial that was enqueued with all.
+
+        Raises:
+            Exhausted: there is no such network left, or none can be found.
+        """
+        if trial.system_attrs.get("fixed_params", {}).keys() >= self._distributions.keys():
+            return {}
+        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+        seen = {t.user_attrs["key"] for t in others if "key" in t.user_attrs}
+        for attempt in range(0 if _rejected_in_a_row(others) >= STUCK else 10):
+            try:
+                params, drawn = self._draw(study, trial, attempt)
+            except Exhausted:  # among its candidates; there may be others
+                break
+            if decode(self._problem.space, params).key not in seen:
+                if "drawn" not in study._storage.get_trial(trial._trial_id).user_attrs:  # the base knows it better
+                    note(study, trial, drawn=drawn)
+                return params
+        params = self._unseen(np.random.default_rng((self._seed, trial.number)), seen)
+        note(study, trial, drawn="random")
+        return params
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Never needed: `sample_relative` gives every parameter."""
+        raise NotImplementedError(f"{param_name} is not a variable of the search space")
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Any) -> None:
+        """Pass on to the base sampler, which may keep notes in the study."""
+        self._base(trial, 0).after_trial(study, trial, state, values)
+
+    def _base(self, trial: FrozenTrial, attempt: int) -> BaseSampler:
+        state = np.random.SeedSequence((self._seed, trial.number, attempt)).generate_state(1)
+        return self._make(int(state[0]))
+
+    def _draw(self, study: Study, trial: FrozenTrial, attempt: int) -> tuple[dict[str, Any], str]:
+        """The base sampler's proposal, and how it was drawn."""
+        base = self._base(trial, attempt)
+        base.before_trial(study, trial)
+        params = dict(base.sample_relative(study, trial, base.infer_relative_search_space(study, trial)))
+        drawn = "model" if params else "random"
+        for name, distribution in self._distributions.items():
+            if name not in params:
+                params[name] = base.sample_independent(study, trial, name, distribution)
+        return params, drawn
+
+    def _unseen(self, rng: np.random.Generator, seen: set[str]) -> dict[str, Any]:
+        """A network inside the budget that is not in `seen`, drawn uniformly."""
+        try:
+            rows = self._problem.draw(rng, 1, lambda arch: arch.key not in seen)
+        except BudgetError as error:
+            raise Exhausted from error
+        if not len(rows):
+            raise Exhausted
+        return encode(self._problem.space, rows[0])
+
+
+def _rejected_in_a_row(trials: list[FrozenTrial]) -> int:
+    """How many of the last finished trials were rejected, without one that was not."""
+    count = 0
+    for trial in reversed(trials):
+        if trial.user_attrs.get("state") == "rejected":
+            count += 1
+        elif trial.state != TrialState.RUNNING:
+            break
+    return count
+
+
+def make_sampler(problem: Problem, name: str, options: dict[str, Any], seed: int) -> DistinctSampler:
+    """The sampler `name` of `SAMPLERS` with its options, made distinct and stateless.
+
+    Raises:
+        ConfigError: the sampler does not take these options.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    _check_options(problem, name, options)
+    make = SAMPLERS[name]
+    if name in STATELESS:
+        once = make(problem, seed, **options)
+        return DistinctSampler(problem, lambda state: once, seed)
+    return DistinctSampler(problem, lambda state: make(problem, state, **options), seed)
+
+
+def _check_options(problem: Problem, name: str, options: Mapping[str, Any]) -> None:
+    """Find a wrong option now, since the base sampler is made only when it is asked for a network."""
+    known = {option for option in signature(SAMPLERS[name]).parameters if option not in ("problem", "seed")}
+    if unknown := set(options) - known:
+        raise ConfigError(f"sampler={name} has no option {min(unknown)!r}; known: {names(known) or 'none'}")
+    if missing := known - set(options):
+        raise ConfigError(f"sampler={name} needs sampler.{min(missing)}=…")
+    for option, value in options.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ConfigError(f"sampler={name}: {option} must be a whole number above 0, got {value!r}")
+    try:
+        SAMPLERS[name](problem, 0, **options)
+    except (ValueError, ConfigError) as error:
+        raise ConfigError(f"sampler={name}: {error}") from None

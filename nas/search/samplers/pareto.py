@@ -1,0 +1,70 @@
+"""`ParetoSampler` told what a search problem knows of every network before any training."""
+
+import math
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from nas.problem import OBJECTIVES, Problem, reference_point
+from nas.search.parameters import distributions
+from nas.search.pareto.pool import Rows
+from nas.search.pareto.sampler import ParetoSampler
+from nas.search.record.study import note
+from nas.search.samplers.stopped import estimates
+from nas.spaces.graph_counts import graph_features
+from nas.spaces.space import Genotypes
+
+SPREAD = 2048
+"""So many networks, spread evenly over the cost inside the budget, are in every pool of candidates."""
+
+
+def informed_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: bool = True) -> ParetoSampler:
+    """Costs are known objectives, the budget is what is feasible, networks are the keys.
+
+    The surrogate sees the choices, the counts of the graph (MACs and params among them) and the latency, and
+    what `stopped` networks reached. Trials note how they were `drawn`, and `expected_gain` as a share of the box.
+    """
+    space = problem.space
+    reference = reference_point(problem, chance=1 / space.classes)
+    box = math.prod(1 - value if name == "accuracy" else value for name, value in reference.items())
+
+    def known(name: str) -> Any:
+        return lambda rows: problem.cost_arrays(rows.indices)[OBJECTIVES[name]]
+
+    def features(rows: Rows) -> Any:
+        latency = np.log(problem.cost_arrays(rows.indices)["latency_ms"])
+        return np.column_stack([graph_features(space, rows.indices), latency])
+
+    @lru_cache(maxsize=4096)
+    def key(row: tuple[int, ...]) -> str:
+        return space.architecture(row).key
+
+    @lru_cache(maxsize=1)
+    def spread() -> Genotypes:
+        return problem.draw(np.random.default_rng(seed), SPREAD, spread="macs")
+
+    def draw(rng: np.random.Generator, n: int) -> Genotypes:
+        fresh = space.sample(rng, n)
+        return np.concatenate([spread(), fresh[problem.inside(fresh)]])
+
+    def proposed(study: Study, trial: FrozenTrial, drawn: str, gain: float | None) -> None:
+        note(study, trial, drawn=drawn, **({} if gain is None else {"expected_gain": gain / box}))
+
+    return ParetoSampler(
+        seed=seed,
+        known_objectives={i: known(name) for i, name in enumerate(problem.objectives) if name != "accuracy"},
+        features=features,
+        feasible=lambda rows: problem.inside(rows.indices),
+        key=lambda rows: [key(tuple(row)) for row in rows.indices.tolist()],
+        draw=draw,
+        space=distributions(space),
+        partial=partial(estimates, problem) if stopped else None,
+        reference=[reference[name] for name in problem.objectives],
+        start=start,
+        pool=pool,
+        repeat=False,
+        proposed=proposed,
+    )

@@ -1,0 +1,1 @@
+"""Which networks a space holds: an automaton with one path for each, counted, listed and drawn by it."""

@@ -1,0 +1,170 @@
+"""A space as a nondeterministic automaton: which choices agree with the blocks of a network so far.
+
+Width, strides and a stage's settings lead from block to block; several choices can give the same blocks
+(widths that round to the same channels, depths split between stages of equal settings, identities).
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nas.spaces.architecture import Architecture, Block
+from nas.spaces.choices import Stage, Value, applies
+
+if TYPE_CHECKING:
+    from nas.spaces.space import SearchSpace
+
+Chosen = tuple[tuple[str, Any], ...]
+"""Values of variables, by name."""
+
+
+class Place(NamedTuple):
+    """How far some choices have come: before block `position` of a stage, and what they mean for the rest.
+
+    `shared`: the stage's choices for all its blocks, as far as these have shown them.
+    `strides`: those of this stage and the later ones.
+    """
+
+    stage: int
+    position: int
+    shared: frozenset[tuple[str, Value]]
+    width: float
+    strides: tuple[int, ...]
+
+
+class Trail(NamedTuple):
+    """The choices on the way to a place: those of the last step, and the trail before it."""
+
+    chosen: Chosen
+    before: "Trail | None" = None
+
+
+class Moves(NamedTuple):
+    """Where a place leads, and what is chosen by it: with each block that may come next, and without a block."""
+
+    blocks: dict[Block, dict[Place, Chosen]]
+    silent: dict[Place, Chosen]
+
+
+@lru_cache(maxsize=8)
+def places(space: "SearchSpace") -> "Places":
+    """The places of `space`, which remember the moves asked for."""
+    return Places(space)
+
+
+class Places:
+    """The moves between the places of a space. A place belongs with the channels that its last block left."""
+
+    def __init__(self, space: "SearchSpace") -> None:
+        self._stages = space.stages
+        self._in_channels = space.in_channels
+        self._moves: dict[tuple[Place, int], Moves] = {}
+        self._alike = [_representatives(space.width, space.stages[number:]) for number in range(len(space.stages) + 1)]
+        self.start: dict[Place, Trail] = {}
+        for width, strides in product(space.width, space.strides):
+            place, _ = self._place(Place(0, 0, frozenset(), width, strides))
+            self.start.setdefault(place, Trail((("width", width), ("strides", strides))))
+
+    def ended(self, place: Place) -> bool:
+        """Whether a network may end there."""
+        return place.stage == len(self._stages)
+
+    def moves(self, place: Place, channels: int) -> Moves:
+        """What may come next, after `channels` channels."""
+        known = self._moves.get((place, channels))
+        if known is None:
+            known = self._moves[place, channels] = Moves({}, {})
+            for block, reached, chosen in () if self.ended(place) else self._next(place, channels):
+                leads_to = known.silent if block is None else known.blocks.setdefault(block, {})
+                leads_to.setdefault(reached, chosen)
+        return known
+
+    def closure(self, trails: dict[Place, Trail], channels: int) -> dict[Place, Trail]:
+        """`trails` and those to all places reached without a block, by the end of a stage or an identity."""
+        found = dict(trails)
+        waiting = list(trails)
+        for place in waiting:  # which grows
+            for reached, chosen in self.moves(place, channels).silent.items():
+                if reached not in found:
+                    found[reached] = Trail(chosen, found[place])
+                    waiting.append(reached)
+        return found
+
+    def read(self, arch: Architecture) -> dict[str, Any] | None:
+        """Choices that give the blocks of `arch`, by variable name, those without effect left out; None if none do."""
+        trails, channels = self.start, self._in_channels
+        for block in arch.blocks:
+            after: dict[Place, Trail] = {}
+            for place, trail in self.closure(trails, channels).items():
+                for reached, chosen in self.moves(place, channels).blocks.get(block, {}).items():
+                    after.setdefault(reached, Trail(chosen, trail))
+            trails, channels = after, block.out_channels
+        for place, trail in self.closure(trails, channels).items():
+            if self.ended(place):
+                return dict(_unwound(trail))
+        return None
+
+    def _next(self, place: Place, channels: int) -> Iterator[tuple[Block | None, Place, Chosen]]:
+        stage = self._stages[place.stage]
+        if place.position in stage.depth:
+            ahead = Place(place.stage + 1, 0, frozenset(), place.width, place.strides[1:])
+            yield None, *self._place(ahead, ((f"{stage.name}.depth", place.position),))
+        stride = place.strides[0] if place.position == 0 else 1
+        for choices in _choices(stage, place.position, dict(place.shared)):
+            block = stage.block(choices, place.position, place.width, stride, channels)
+            shown = list(_shown(stage, place.position, choices, block))
+            variables = [stage.variable(name, place.position) for name in shown]
+            chosen = tuple((variable, choices[variable]) for variable in variables)
+            kept = (pair for name, pair in zip(shown, chosen, strict=True) if name not in (*stage.per_block, "block"))
+            ahead = place._replace(position=place.position + 1, shared=place.shared | frozenset(kept))
+            yield block, *self._place(ahead, chosen)
+
+    def _place(self, place: Place, chosen: Chosen = ()) -> tuple[Place, Chosen]:
+        """`place` so written that places of equal futures are mostly equal, and what is chosen on the way to it."""
+        if not self.ended(place) and place.position == max(self._stages[place.stage].depth):
+            chosen = (*chosen, (f"{self._stages[place.stage].name}.depth", place.position))
+            place = Place(place.stage + 1, 0, frozenset(), place.width, place.strides[1:])
+        return place._replace(width=self._alike[place.stage][place.width]), chosen
+
+
+def _choices(stage: Stage, position: int, chosen: dict[str, Value]) -> Iterator[dict[str, Any]]:
+    """`chosen` with every choice that the block at `position` may read and that is still open."""
+    options: dict[str, tuple[Any, ...]] = {stage.variable(name, position): v for name, v in stage.fields.items()}
+    if stage.blocks:
+        options[stage.variable("block", position)] = tuple(range(len(stage.blocks)))
+    still_open = {name: values for name, values in options.items() if name not in chosen}
+    for values in product(*still_open.values()):
+        yield chosen | dict(zip(still_open, values, strict=True))
+
+
+def _shown(stage: Stage, position: int, choices: dict[str, Any], block: Block | None) -> Iterator[str]:
+    """The fields that the block at `position` depends on, and `block` where it is one of several alternatives."""
+    yield "out_channels"
+    alternative = None
+    if stage.blocks:
+        yield "block"
+        alternative = stage.blocks[choices[stage.variable("block", position)]]
+    if block is not None and alternative != {}:
+        given = {"out_channels", *(alternative or ())}
+        yield from (name for name in stage.fields if name not in given and applies(name, block.op))
+
+
+def _representatives(widths: tuple[float, ...], stages: tuple[Stage, ...]) -> dict[float, float]:
+    """For each width the first that gives the same channels in all of `stages`."""
+    first: dict[tuple[int, ...], float] = {}
+    result = {}
+    for width in widths:
+        channels = tuple(
+            stage.out_channels({stage.variable("out_channels", 0): value}, width)
+            for stage in stages
+            for value in stage.fields["out_channels"]
+        )
+        result[width] = first.setdefault(channels, width)
+    return result
+
+
+def _unwound(trail: Trail | None) -> Iterable[tuple[str, Any]]:
+    while trail is not None:
+        yield from trail.chosen
+        trail = trail.before

@@ -1,0 +1,137 @@
+"""Confirmation: long trainings, each judged on the validation split; then the test split once, and the files.
+
+A network is trained once per seed, and the weights of each training are kept until the files are written. Everything
+that is chosen - networks, further seeds, the seed that is exported - is chosen on the validation split.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nas.data.batches import Batch, ImageData
+from nas.data.views import ImageView, TrainingResolution
+from nas.nets.build import build
+from nas.resources import replace_file
+from nas.spaces.architecture import Architecture
+from nas.training.distillation import Teacher
+from nas.training.fit import fit
+from nas.training.recipe import Recipe
+
+Start = Callable[[Architecture], Mapping[str, Tensor]]
+"""The state dict of `build(arch)` that its training starts from; pickles, and its repr tells it from others."""
+
+Classes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """One training: `val` is its accuracy, 0..1, on so many validation `images`, `right` which of them it got."""
+
+    seed: int
+    val: float
+    right: str
+    images: int
+    resolution: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The accuracy of one training, 0..1, on the test split."""
+
+    accuracy: float
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class LongTraining:
+    """Trains a network with a seed, from scratch or from what `start` gives; the weights go to `folder`.
+
+    It learns from the `teacher` too, where there is one, which pickles and tells itself from others by its repr.
+    """
+
+    pictures: ImageView
+    recipe: Recipe
+    scale: TrainingResolution
+    folder: Path
+    start: Start | None = None
+    teacher: Teacher | None = None
+
+    @property
+    def digest(self) -> str:
+        """Changes with everything that changes the result of a training, wherever the run folder is."""
+        return hashlib.blake2b(
+            repr((self.recipe, self.scale, self.start, self.teacher)).encode(), digest_size=4
+        ).hexdigest()
+
+    def data(self, arch: Architecture, seed: int) -> ImageData:
+        """The images as `arch` is trained and judged on them."""
+        return self.pictures.at(self.scale(arch), self.recipe.batch_size, seed)
+
+    def __call__(self, arch: Architecture, seed: int) -> Trained:
+        """Train `arch`, judge it on the validation split, and keep its weights.
+
+        Raises:
+            Diverged: the loss stopped being finite.
+        """
+        data = self.data(arch, seed)
+        initial = self.start(arch) if self.start else None
+        fitted = fit(arch, data, self.recipe, seed, initial=initial, teacher=self.teacher)
+        found = right(predictor(fitted.net), data.val_dataloader())
+        content = io.BytesIO()
+        torch.save({name: tensor.cpu() for name, tensor in fitted.net.state_dict().items()}, content)
+        path = self._weights(arch, seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content.getvalue())
+        return Trained(seed, float(found.mean()), hexadecimal(found), len(found), self.scale(arch), fitted.seconds)
+
+    def net(self, arch: Architecture, seed: int) -> nn.Module:
+        """The trained network; trained again if its weights are gone."""
+        path = self._weights(arch, seed)
+        if not path.is_file():
+            self(arch, seed)
+        net = build(arch)
+        net.load_state_dict(torch.load(path, weights_only=True))
+        return net.eval().to(self.pictures.device)
+
+    def test(self, arch: Architecture, seed: int) -> Judged:
+        """Judge a training on the test split."""
+        found = right(predictor(self.net(arch, seed)), self.data(arch, seed).test_dataloader())
+        return Judged(float(found.mean()), len(found))
+
+    def _weights(self, arch: Architecture, seed: int) -> Path:
+        return self.folder / f"{arch.key}-{seed}-{self.digest}.pt"
+
+
+def right(predict: Callable[[Tensor], Classes], batches: Iterable[Batch]) -> NDArray[np.bool_]:
+    """Which images of `batches`, in their order, `predict` gives their label."""
+    return np.concatenate([predict(images) == labels.cpu().numpy() for images, labels in batches])
+
+
+def hexadecimal(flags: NDArray[np.bool_]) -> str:
+    """Flags as text, four to a letter; `bits` reads it."""
+    return np.packbits(flags).tobytes().hex()
+
+
+def bits(text: str, count: int) -> NDArray[np.bool_]:
+    """The first `count` flags in `text`, as `hexadecimal` writes them."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(text), dtype=np.uint8), count=count).astype(bool)
+
+
+def predictor(net: nn.Module) -> Callable[[Tensor], Classes]:
+    """From images to the class of the largest logit."""
+    net.eval()
+    device = next(net.parameters()).device
+
+    def predict(images: Tensor) -> Classes:
+        with torch.no_grad():
+            return np.asarray(net(images.to(device, memory_format=torch.channels_last)).argmax(1).cpu())
+
+    return predict

@@ -1,0 +1,67 @@
+"""The one file of a space's shared weights: written whole or not at all, opened as a memory map, never mistaken."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nas.data.views import ImageView, TrainingResolution
+from nas.errors import RunError
+from nas.spaces.space import SearchSpace
+
+_SCHEMA = 1
+
+Facts = dict[str, Any]
+"""What shared weights were made from, as plain values."""
+
+
+def facts(space: SearchSpace, pictures: ImageView, scale: TrainingResolution) -> Facts:
+    """What decides whether shared weights may judge the networks of `space` on `pictures`."""
+    images = pictures.images
+    return {
+        "space": repr(space),
+        "images": f"{len(images.train)} of {len(images.classes)} classes, mean {images.mean}",
+        "flip": pictures.flip,
+        "shift": pictures.shift,
+        "mixup": pictures.mixup,
+        "randaugment": pictures.randaugment,
+        "pixels": asdict(scale),
+    }
+
+
+def write(path: Path, made_from: Facts, content: dict[str, Any]) -> None:
+    """Write `content` to `path`; a kill leaves the old file or the new one, never half of it."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        torch.save({"schema": _SCHEMA, "made_from": made_from, **content}, part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read(path: Path, wanted: Facts) -> dict[str, Any]:
+    """The contents of the file at `path`, its tensors mapped into memory.
+
+    Raises:
+        RunError: there is none, it is something else, or made from something else than `wanted`.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+        schema, found = content["schema"], content["made_from"]
+    except FileNotFoundError:
+        raise RunError(f"there are no shared weights in {str(path)!r}; train them first") from None
+    except Exception as error:  # torch.load raises what its parsers meet: RuntimeError, UnpicklingError, EOFError, ...
+        raise _refused(path, f"no shared weights ({' '.join(str(error).split())[:80]})") from error
+    if schema != _SCHEMA:
+        raise _refused(path, f"shared weights of schema {schema}, not {_SCHEMA}")
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            what = "another space" if key == "space" else f"{key} {found.get(key)!r}, not {value!r}"
+            raise _refused(path, f"shared weights of {what}")
+    return content
+
+
+def _refused(path: Path, what: str) -> RunError:
+    return RunError(f"{str(path)!r} holds {what}; take another path, or delete it")

@@ -1,0 +1,72 @@
+"""The networks that each step of a supernet's training takes: a function of the seed and the step's number."""
+
+import math
+
+import numpy as np
+
+from nas.spaces.architecture import Architecture
+from nas.spaces.budget import Budget
+from nas.spaces.cost import cost
+from nas.spaces.networks.additive import Costs
+from nas.spaces.space import Genotypes, SearchSpace
+
+_ROUND = 240  # genotypes drawn at a time: whole turns of 2, 3, 4, 5 and 6 values
+
+
+class NetworkStream:
+    """Networks of `space`, without end, and the same for the same seed.
+
+    Without `even`, each choice takes its values in turn (`balanced`). With it, or with a limit, networks are even
+    over the logarithm of their MACs. `costs` and `precision` are as in `SearchSpace.sample`.
+
+    Raises:
+        BudgetError: no network meets the budget.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int,
+        *,
+        even: bool = False,
+        budget: Budget | None = None,
+        costs: Costs | None = None,
+        precision: str = "fp32",
+    ) -> None:
+        self._space = space
+        self._seed = seed
+        self._limits = (budget or Budget(), costs, precision)
+        self._balanced = not even and not self._limits[0].limits
+        self._round = (0, self._rows(0))
+
+    def __getitem__(self, number: int) -> Architecture:
+        """Network `number`, from 0 on."""
+        if number // _ROUND != self._round[0]:
+            self._round = (number // _ROUND, self._rows(number // _ROUND))
+        rows = self._round[1]
+        return self._space.architecture(rows[number % _ROUND % len(rows)])
+
+    def ends(self) -> tuple[Architecture, Architecture]:
+        """The network of the most MACs and that of the fewest; with a budget, among those drawn first."""
+        if self._balanced:
+            most = self._space.smallest(lambda arch: -cost(arch).macs)
+            return most, self._space.smallest(lambda arch: cost(arch).macs)
+        archs = sorted(map(self._space.architecture, self._rows(0)), key=lambda arch: cost(arch).macs)
+        return archs[-1], archs[0]
+
+    def _rows(self, number: int) -> Genotypes:
+        rng = np.random.default_rng((self._seed, number))
+        if self._balanced:
+            return balanced(self._space, rng, _ROUND)
+        budget, costs, precision = self._limits
+        return self._space.sample(rng, _ROUND, budget, spread="macs", precision=precision, costs=costs)
+
+
+def balanced(space: SearchSpace, rng: np.random.Generator, n: int) -> Genotypes:
+    """N genotypes, shape (n, variables), in which each choice takes all its values in random order, again and again.
+
+    So the alternatives of a place are trained equally often (Chu et al. 2021, https://arxiv.org/abs/1907.01845).
+    """
+    counts = [len(variable.values) for variable in space.variables]
+    columns = [np.concatenate([rng.permutation(count) for _ in range(math.ceil(n / count))])[:n] for count in counts]
+    return np.stack(columns, axis=1).astype(np.int64)

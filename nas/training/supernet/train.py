@@ -1,0 +1,262 @@
+"""One training for every network of a space: the shared weights of `nas.nets.supernet`, in one file.
+
+Each step trains several networks on one batch and adds up their gradients. They are networks at random, in which all
+values of a choice take turns; or a sandwich (Yu and Huang 2019, https://arxiv.org/abs/1903.05134): the largest
+network learns the labels, the smallest and some at random its soft outputs (in-place distillation). A plain loop
+rather than a Lightning module: a step has several backward passes over different networks, and all that is random
+is a function of the seed and the step's number, so that a training goes on from weights, optimiser and step alone
+and ends, to the bit, as if never interrupted.
+"""
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nas.data.batches import ImageData, resize
+from nas.data.views import ImageView, TrainingResolution
+from nas.errors import ConfigError
+from nas.nets.supernet import Supernet
+from nas.spaces.architecture import Architecture
+from nas.spaces.budget import Budget
+from nas.spaces.networks.additive import Costs
+from nas.spaces.space import SearchSpace
+from nas.training.divergence import Diverged
+from nas.training.precision import autocast, chosen
+from nas.training.recipe import decay_groups
+from nas.training.schedules import cosine
+from nas.training.supernet import checkpoint
+from nas.training.supernet.stream import NetworkStream
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRecipe:
+    """How shared weights are trained: SGD with Nesterov momentum, a linear warm-up, then a cosine to zero.
+
+    `learning_rate` is the peak for a batch of 64 and scales with the batch size. Weight decay leaves out batch
+    norm and biases.
+    """
+
+    epochs: int | None
+    """Passes over the training images; each image goes through all networks of its step. None: `minutes` decide."""
+    minutes: float | None = None
+    """Wall-clock minutes instead of epochs; such a training does not repeat to the bit."""
+    batch_size: int = 64
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.1
+    clip: float = 5.0
+    """Largest norm of a step's gradient."""
+    networks: int = 3
+    """Networks at random in each step."""
+    sandwich: bool = False
+    """Train the largest and the smallest network in each step, too."""
+    distillation: float = 1.0
+    """The share of the largest network's soft outputs in what the others of a sandwich learn."""
+    drawn: Literal["choices", "macs"] = "choices"
+    """choices: all values of a choice equally often; macs: even over the logarithm of MACs, as with any budget."""
+    apart: tuple[str, ...] = ()
+    """Block fields of which each value gets weights of its own."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """bf16: bfloat16 autocast; auto: where the machine computes in it."""
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.minutes is None):
+            raise ConfigError(f"give epochs or minutes, the other null, got {self.epochs} and {self.minutes}")
+        for name in ("epochs", "minutes", "learning_rate", "networks", "clip"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} must be above 0, got {value}")
+        if not 0 <= self.distillation <= 1:
+            raise ConfigError(f"distillation must be a share from 0 to 1, got {self.distillation}")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training is: its share in 0..1, steps, seconds, and the mean loss of the last step's networks."""
+
+    share: float
+    step: int
+    seconds: float
+    loss: float
+
+
+def train_supernet(
+    space: SearchSpace,
+    pictures: ImageView,
+    recipe: SharedRecipe,
+    scale: TrainingResolution,
+    seed: int,
+    path: Path,
+    *,
+    budget: Budget | None = None,
+    costs: Costs | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    save_seconds: float = 60.0,
+) -> float:
+    """Train the shared weights of `space` into the file `path`, and return the seconds of training in all.
+
+    What `path` holds of the same training is continued, every `save_seconds` it is saved; a finished one is left as
+    it is. With a `budget`, only networks inside it are trained (`costs` as in `SearchSpace.sample`). Images come at
+    `scale.pixels`, and are made smaller for networks of fewer.
+
+    Raises:
+        RunError: `path` holds something else, or another training.
+        BudgetError: no network meets the budget.
+        Diverged: the loss stopped being finite.
+    """
+    drawn = _drawn(space, recipe, seed, budget, costs)
+    made_from = checkpoint.facts(space, pictures, scale) | asdict(recipe)
+    made_from |= {
+        "precision": chosen(recipe.precision, pictures.device),
+        "apart": recipe.apart,
+        "seed": seed,
+        "budget": str(budget),
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = Supernet(space, recipe.apart)
+    training = _Training(net, drawn, pictures, recipe, scale, seed)
+    if path.exists():
+        content = checkpoint.read(path, made_from)
+        if content["finished"]:
+            return float(content["seconds"])
+        training.resume(content)
+    saved = time.perf_counter()
+    for step in training.steps():
+        if progress:
+            progress(step)
+        if time.perf_counter() - saved > save_seconds:
+            checkpoint.write(path, made_from, training.state(finished=False))
+            saved = time.perf_counter()
+    checkpoint.write(path, made_from, training.state(finished=True))
+    return training.seconds
+
+
+def largest(
+    space: SearchSpace, recipe: SharedRecipe, seed: int, *, budget: Budget | None = None, costs: Costs | None = None
+) -> Architecture:
+    """The network of the most MACs among those that `train_supernet` trains with the same arguments.
+
+    Raises:
+        BudgetError: no network meets the budget.
+    """
+    return _drawn(space, recipe, seed, budget, costs).ends()[0]
+
+
+def _drawn(
+    space: SearchSpace, recipe: SharedRecipe, seed: int, budget: Budget | None, costs: Costs | None
+) -> NetworkStream:
+    return NetworkStream(space, seed, even=recipe.drawn == "macs", budget=budget, costs=costs)
+
+
+class _Training:
+    """A training and how far it is."""
+
+    def __init__(
+        self,
+        net: Supernet,
+        drawn: NetworkStream,
+        pictures: ImageView,
+        recipe: SharedRecipe,
+        scale: TrainingResolution,
+        seed: int,
+    ) -> None:
+        self.drawn, self.pictures, self.recipe, self.scale, self.seed = drawn, pictures, recipe, scale, seed
+        self.device = pictures.device
+        self.net: Supernet = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = _optimizer(net, recipe)
+        self.ends = drawn.ends() if recipe.sandwich else ()
+        self.pixels = min(scale.pixels, scale.largest)
+        self.per_epoch = len(self._data(0).train_dataloader())
+        self.step, self.seconds = 0, 0.0
+
+    def state(self, *, finished: bool) -> dict[str, object]:
+        """All that `resume` needs; once finished, no optimiser."""
+        optimizer = None if finished else self.optimizer.state_dict()
+        progress = {"step": self.step, "seconds": self.seconds, "finished": finished}
+        return {"weights": self.net.state_dict(), "optimizer": optimizer, **progress}
+
+    def resume(self, content: dict[str, object]) -> None:
+        """Go on from a state."""
+        self.net.load_state_dict(content["weights"])  # type: ignore[arg-type]
+        self.optimizer.load_state_dict(content["optimizer"])  # type: ignore[arg-type]
+        self.step, self.seconds = content["step"], content["seconds"]  # type: ignore[assignment]
+
+    def steps(self) -> Iterator[Progress]:
+        """Train from where it is to the end."""
+        begun = time.perf_counter() - self.seconds
+        for images, labels in self._batches():
+            if self._share() >= 1:
+                return
+            loss = self._train(images, labels)
+            self.step += 1
+            self.seconds = time.perf_counter() - begun
+            yield Progress(self._share(), self.step, self.seconds, loss)
+
+    def _share(self) -> float:
+        """How much of the training is done, in 0..1."""
+        if self.recipe.epochs is not None:
+            return self.step / (self.recipe.epochs * self.per_epoch)
+        assert self.recipe.minutes is not None
+        return min(1.0, self.seconds / (60 * self.recipe.minutes))
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches from this step on, without end."""
+        first, start = divmod(self.step, self.per_epoch)
+        for epoch in itertools.count(first):
+            yield from itertools.islice(self._data(epoch).train_dataloader(), start, None)
+            start = 0
+
+    def _data(self, epoch: int) -> ImageData:
+        """The images in the order of an epoch, which depends on the seed and its number alone."""
+        seed = int(np.random.default_rng((self.seed, epoch)).integers(2**31))
+        return self.pictures.at(self.pixels, self.recipe.batch_size, seed)
+
+    def _train(self, images: Tensor, labels: Tensor) -> float:
+        """One step; returns the mean loss of its networks."""
+        rate = self.recipe.learning_rate * self.recipe.batch_size / 64 * cosine(max(0.001, self._share()))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        first = self.step * self.recipe.networks
+        archs = [*self.ends, *(self.drawn[first + number] for number in range(self.recipe.networks))]
+        losses, taught = [], None
+        for arch in archs:
+            with autocast(self.recipe.precision, self.device):
+                logits = self.net(resized(images, self.scale(arch)), arch).float()
+            losses.append(self._loss(logits, labels, taught) / len(archs))
+            losses[-1].backward()  # type: ignore[no-untyped-call]
+            if self.recipe.sandwich and taught is None:
+                taught = logits.detach().softmax(1)
+        loss = float(torch.stack([loss.detach() for loss in losses]).sum())
+        if not math.isfinite(loss):
+            raise Diverged(f"the training loss of the shared weights became {loss} in step {self.step + 1}")
+        nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return loss
+
+    def _loss(self, logits: Tensor, labels: Tensor, taught: Tensor | None) -> Tensor:
+        hard = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        if taught is None:
+            return hard
+        return torch.lerp(hard, F.cross_entropy(logits, taught), self.recipe.distillation)
+
+
+def resized(images: Tensor, pixels: int) -> Tensor:
+    """Images N x C x R x R at `pixels`, channels last."""
+    return resize(images, pixels).contiguous(memory_format=torch.channels_last)
+
+
+def _optimizer(net: nn.Module, recipe: SharedRecipe) -> torch.optim.SGD:
+    groups = decay_groups(net, recipe.weight_decay)
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)

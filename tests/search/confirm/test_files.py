@@ -1,0 +1,197 @@
+"""Long trainings and what they say: on validation images alone until the end, and files that hold what was judged."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from nas.data.batches import normalise
+from nas.data.images import open_saved
+from nas.data.views import ImageView, TrainingResolution
+from nas.exports.onnx_fp32 import TOLERANCE
+from nas.nets.build import build
+from nas.proxies import short as proxies
+from nas.search.confirm.export import Export
+from nas.spaces.architecture import Architecture
+from nas.spaces.load import load_space
+from nas.training import long as confirm
+from nas.training.long import LongTraining, bits, hexadecimal
+from nas.training.metrics import wilson
+from nas.training.recipe import Recipe
+
+SPACE = load_space("tiny").with_data(1, 10)
+SMALL = SPACE.architecture([0] * len(SPACE.variables))
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+PIXELS = 16
+
+
+@pytest.fixture
+def training(pictures: ImageView, tmp_path: Path) -> LongTraining:
+    return LongTraining(pictures, Recipe(2, 16, 0.2), TrainingResolution(PIXELS, 32), tmp_path / "weights")
+
+
+class Sealed:
+    """A split nobody may look at."""
+
+    def __len__(self) -> int:
+        return 10
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(f"a sealed split was asked for its {name}")
+
+
+def seal(monkeypatch: pytest.MonkeyPatch, pictures: ImageView, *names: str) -> None:
+    images = replace(open_saved(pictures.folder))
+    for name in names:
+        object.__setattr__(images, name, Sealed())
+    monkeypatch.setattr(proxies, "_opened", lambda *_: images)
+
+
+# --- one training ---------------------------------------------------------------------------------
+
+
+def test_a_training_never_sees_the_test_split(training: LongTraining, monkeypatch: pytest.MonkeyPatch) -> None:
+    seal(monkeypatch, training.pictures, "test")
+    trained = training(SMALL, 3)
+    right = bits(trained.right, trained.images)
+    assert (trained.seed, trained.images, trained.resolution) == (3, 140, PIXELS)
+    assert trained.val == right.mean() > 0.4
+    with pytest.raises(AssertionError, match="a sealed split"):
+        training.test(SMALL, 3)
+
+
+def test_weights_are_kept_and_made_again_when_gone(training: LongTraining) -> None:
+    training(SMALL, 3)
+    (path,) = training.folder.iterdir()
+    first = training.test(SMALL, 3)
+    path.unlink()
+    assert training.test(SMALL, 3) == first
+    assert list(training.folder.iterdir()) == [path]
+    other = replace(training, recipe=replace(training.recipe, epochs=1))
+    assert other.digest != training.digest
+    other(SMALL, 3)
+    assert len(list(training.folder.iterdir())) == 2  # another recipe does not write over these
+    assert training.test(SMALL, 3) == first
+
+
+class Zeros:
+    """Where every weight starts from zero."""
+
+    def __call__(self, arch: Architecture) -> dict[str, torch.Tensor]:
+        return {name: torch.zeros_like(tensor) for name, tensor in build(arch).state_dict().items()}
+
+    def __repr__(self) -> str:
+        return "Zeros()"
+
+
+def test_a_training_may_start_from_given_weights(training: LongTraining) -> None:
+    started = replace(training, start=Zeros())
+    assert started.digest != training.digest
+    started(SMALL, 0)
+    first = next(iter(started.net(SMALL, 0).parameters()))
+    assert not first.any()  # every path is zero, so that no gradient reaches the first convolution
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 140])
+def test_flags_as_text(count: int) -> None:
+    flags = np.random.default_rng(count).random(count) < 0.5
+    assert (bits(hexadecimal(flags), count) == flags).all()
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def run(path: Path, images: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"images": images})[0])
+
+
+def test_a_confirmed_network_is_files_that_explain_themselves(training: LongTraining, tmp_path: Path) -> None:
+    training = replace(training, recipe=Recipe(4, 16, 0.2))
+    models = tmp_path / "models"
+    models.mkdir()
+    export = Export(training, models, calibration=64)
+    trained, tested = training(SMALL, 7), training.test(SMALL, 7)
+    given = {"latency_ms": {"value": 1.5, "low": 1.4, "high": 1.6}, "macs": "12345"}
+    found = export(SMALL, 7, given)
+    assert (found.onnx, found.onnx_int8) == (f"{SMALL.key}.onnx", f"{SMALL.key}.int8.onnx")
+    assert {path.name for path in models.iterdir()} == {found.onnx, found.onnx_int8}  # nothing beside them
+    assert 0 <= found.difference <= TOLERANCE
+    assert found.failed is None
+    assert found.accuracy_int8 is not None
+    assert found.accuracy_int8["fp32"] == pytest.approx(tested.accuracy, abs=1.01 / 140)
+    assert abs(found.accuracy_int8["value"] - tested.accuracy) < 0.04
+    assert tested.accuracy > 0.6  # so that the figure is not that of a network which learnt nothing
+
+    test = open_saved(training.pictures.folder).test
+    for path, share in (
+        (models / found.onnx, found.accuracy_int8["fp32"]),
+        (models / found.onnx_int8, found.accuracy_int8["value"]),
+    ):
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        metadata = session.get_modelmeta().custom_metadata_map
+        said = json.loads(metadata["accuracy"])
+        assert said == {"value": share, "split": "test", "seed": 7, "resolution": PIXELS}
+        assert metadata["precision"] == ("int8" if "int8" in path.name else "fp32")
+        assert (metadata["key"], metadata["notation"], metadata["macs"]) == (SMALL.key, SMALL.notation, "12345")
+        assert json.loads(metadata["latency_ms"]) == given["latency_ms"]
+        assert json.loads(metadata["classes"]) == [str(digit) for digit in range(10)]
+        steps = json.loads(metadata["preprocessing"])
+        assert (steps["resolution"], steps["channels"], steps["colour"]) == (PIXELS, 1, "grey")
+        mean, std = (np.array(steps[name], dtype=np.float32)[:, None, None] for name in ("mean", "std"))
+        images = ((np.asarray(test.pixels) * np.float32(steps["scale"]) - mean) / std).astype(np.float32)
+        assert float((run(path, images).argmax(1) == test.labels).mean()) == pytest.approx(share, abs=1.01 / 140)
+        assert run(path, np.zeros((1, 1, 32, 32), np.float32)).shape == (1, 10)
+    assert (found.onnx_bytes, found.onnx_int8_bytes) == tuple(
+        (models / name).stat().st_size for name in (found.onnx, found.onnx_int8)
+    )
+    low, high = wilson(found.accuracy_int8["value"], 140)
+    assert (found.accuracy_int8["low"], found.accuracy_int8["high"]) == (low, high)
+
+    record = {"digests": found.digests}
+    assert export.is_whole(record)
+    (models / found.onnx_int8).write_bytes(b"another")
+    assert not export.is_whole(record)
+    assert trained.val > 0.6
+
+
+def test_a_network_that_cannot_be_quantised_keeps_its_fp32_file(
+    training: LongTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise ValueError("no ranges\nat all")
+
+    monkeypatch.setattr(confirm, "quantize", broken)
+    training = replace(training, recipe=Recipe(1, 16, 0.2))
+    found = Export(training, tmp_path, calibration=16)(SMALL, 1, {})
+    assert (found.onnx_int8, found.onnx_int8_bytes, found.accuracy_int8) == (None, None, None)
+    assert found.failed == "ValueError: no ranges at all"
+    assert (tmp_path / found.onnx).is_file()
+    assert list(found.digests) == [found.onnx]
+
+
+def test_int8_is_calibrated_on_training_images_as_they_are(
+    training: LongTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal(monkeypatch, training.pictures, "test", "val")
+    images = Export(training, tmp_path, calibration=50)._calibration(training.data(SMALL, 5))
+    assert images.shape == (50, 1, PIXELS, PIXELS)
+    assert images.dtype == np.float32
+    train = open_saved(training.pictures.folder).train
+    every = {image.tobytes() for image in ImagesAsSeen(training.pictures)(train.pixels)}
+    assert all(image.tobytes() in every for image in images)  # neither shifted nor flipped
+
+
+class ImagesAsSeen:
+    """Pixels as a network sees them."""
+
+    def __init__(self, pictures: ImageView) -> None:
+        self._images = pictures.images
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        return normalise(torch.from_numpy(np.array(pixels)), self._images.mean, self._images.std).numpy()

@@ -1,0 +1,382 @@
+"""Shared weights: every slice is the network it stands for; their training resumes to the bit; what it judges."""
+
+import math
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from torch import Tensor, nn
+
+from nas.data.batches import resize
+from nas.data.prepare import prepare
+from nas.data.settings import DataSettings
+from nas.data.views import ImageView, TrainingResolution
+from nas.errors import BudgetError, ConfigError, RunError, SpaceError
+from nas.nets.build import build
+from nas.nets.supernet import Supernet, recalibrate
+from nas.proxies.shared_weights import SharedWeights, TaughtByShared
+from nas.spaces.architecture import Architecture
+from nas.spaces.budget import Budget
+from nas.spaces.cost import cost
+from nas.spaces.load import load_space
+from nas.spaces.space import SearchSpace
+from nas.training.metrics import judge
+from nas.training.supernet.stream import NetworkStream, balanced
+from nas.training.supernet.train import Progress, SharedRecipe, largest, train_supernet
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+OPTIONS = {
+    "resolution": [16, 32],
+    "width": [0.5, 1.0],
+    "downsample": 4,
+    "classes": 7,
+    "stem": {"op": "conv", "kernel": [1, 3], "out_channels": [8, 16], "activation": ["relu", "elu"]},
+    "stages": [
+        {
+            **{"op": ["sep", "mbconv"], "kernel": [3, 5, 7], "expansion": [1, 2, 4], "out_channels": [16, 20]},
+            **{"activation": ["relu6", "hswish"], "norm_between": [True, False], "se": [0, 0.25, 0.5]},
+            **{"depth": [1, 2, 3], "stride": [1, 2, 4], "per_block": ["op", "kernel", "expansion", "se"]},
+        },
+        {"op": "mbconv", "kernel": 3, "expansion": 2, "out_channels": [16, 24], "depth": [0, 1, 2]},
+        {
+            "blocks": ["identity", {"op": "sep", "kernel": 5, "se": 0.5}, {"op": "conv", "kernel": 3}],
+            **{"out_channels": [24, 32], "depth": 2, "stride": [1, 2]},
+        },
+    ],
+    "head": {"op": "conv", "kernel": 1, "out_channels": 64, "depth": [0, 1], "scaled": False},
+}
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> SearchSpace:
+    """A space with every option a block has."""
+    file = tmp_path_factory.mktemp("space") / "options.yaml"
+    file.write_text(yaml.safe_dump(OPTIONS))
+    return load_space(str(file))
+
+
+def shaken(net: nn.Module) -> nn.Module:
+    """`net` with every weight a number of its own, so that a wrong slice shows."""
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.add_(0.2 * weight.abs().mean().clamp(min=0.1) * torch.randn_like(weight))
+    return net
+
+
+def networks(space: SearchSpace, n: int, seed: int = 0) -> list[Architecture]:
+    return [space.architecture(row) for row in space.sample(np.random.default_rng(seed), n)]
+
+
+# --- slices ---------------------------------------------------------------------------------------
+
+
+SPACES = ["separable", "mobilenet_v1", "mobilenet_v2", "tiny", "nas_bench_macro", "options"]
+
+
+@pytest.mark.parametrize(("name", "apart"), [*((name, ()) for name in SPACES), ("options", ("kernel", "se"))])
+def test_a_subnet_gives_what_the_supernet_gives(name: str, apart: tuple[str, ...], options: SearchSpace) -> None:
+    space = options if name == "options" else load_space(name).with_data(3, 7)
+    space = replace(space, width=tuple(width for width in space.width if width <= 0.5) or space.width)  # for time
+    torch.manual_seed(0)
+    supernet = shaken(Supernet(space, apart))
+    assert isinstance(supernet, Supernet)
+    images = torch.randn(4, 3, 16, 16)
+    count = 40 if name == "options" else 10
+    for arch in networks(space, count):
+        net = supernet.subnet(arch)
+        assert [(k, v.shape) for k, v in net.state_dict().items()] == [
+            (k, v.shape) for k, v in build(arch).state_dict().items()
+        ]
+        recalibrate(net, [images])
+        with torch.no_grad():
+            torch.testing.assert_close(supernet(images, arch), net.train()(images))
+            recalibrate(net, [images, 2 * images])
+            expected = net.eval()(images)
+            torch.testing.assert_close(supernet(images, arch, net.state_dict()), expected)
+            assert not torch.allclose(expected, supernet(images, arch))
+
+
+def test_gradients_reach_the_shared_weights_of_a_slice_alone(options: SearchSpace) -> None:
+    supernet = Supernet(options)
+    owners = {weight.untyped_storage().data_ptr() for weight in supernet.parameters()}
+    for arch in networks(options, 5):
+        state = supernet.state(arch)
+        assert all(weight.untyped_storage().data_ptr() in owners for weight in state.values())
+        supernet.zero_grad()
+        supernet(torch.randn(4, 3, 16, 16), arch).square().sum().backward()
+        reached = sum(int((weight.grad != 0).sum()) for weight in supernet.parameters() if weight.grad is not None)
+        assert 0 < reached <= sum(weight.numel() for weight in state.values())
+
+
+def test_in_bfloat16_gradients_point_the_same_way() -> None:
+    space = load_space("nas_bench_macro")
+    torch.manual_seed(0)
+    supernet, arch = Supernet(space).to(memory_format=torch.channels_last), space.architecture([2, 1, 2, 1, 0, 2, 2, 1])
+    images, labels = torch.randn(16, 3, 16, 16), torch.arange(16) % 10
+    gradients = []
+    for low in (False, True):
+        supernet.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            loss = nn.functional.cross_entropy(supernet(images, arch).float(), labels)
+        loss.backward()
+        gradients.append(torch.cat([w.grad.flatten() for w in supernet.parameters() if w.grad is not None]))
+    assert torch.cosine_similarity(*gradients, dim=0) > 0.85
+    assert not torch.equal(*gradients)
+
+
+def test_kernels_come_from_the_centre_and_channels_from_the_front() -> None:
+    space = load_space("mobilenet_v2")
+    supernet = Supernet(space)
+    rows = np.zeros((2, len(space.variables)), dtype=np.int64)
+    names = [variable.name for variable in space.variables]
+    rows[1] = [len(variable.values) - 1 for variable in space.variables]
+    rows[1, names.index("stage2.kernel")] = 0
+    rows[1, names.index("width")] = 3
+    small, large = (supernet.state(space.architecture(row)) for row in rows)
+    first = next(name for name in small if name.startswith("2.") and name.endswith("depthwise.0.weight"))
+    shared = supernet.blocks["stage2-0-mbconv"].get_parameter("depthwise.0.weight")
+    assert shared.shape[2:] == (7, 7)
+    assert torch.equal(small[first], shared[: len(small[first]), :, 2:5, 2:5])
+    assert torch.equal(large[first], shared[:, :, 2:5, 2:5])
+    assert torch.equal(small["2.project.0.weight"], large["2.project.0.weight"][:8, : small[first].shape[0]])
+
+
+def test_a_subnet_is_a_copy() -> None:
+    space = load_space("tiny")
+    supernet, arch = Supernet(space), networks(space, 1)[0]
+    before = supernet.subnet(arch).state_dict()
+    nn.init.zeros_(supernet.subnet(arch)[0][0].weight)
+    assert all(torch.equal(v, before[k]) for k, v in supernet.subnet(arch).state_dict().items())
+
+
+def test_a_network_outside_the_space_is_refused() -> None:
+    supernet = Supernet(load_space("tiny"))
+    foreign = Architecture.from_notation("32x3 conv3-16 fc10")
+    for call in (supernet.subnet, supernet.state, lambda arch: supernet(torch.zeros(2, 3, 32, 32), arch)):
+        with pytest.raises(SpaceError, match="not in the space tiny: 32x3 conv3-16 fc10"):
+            call(foreign)
+
+
+def test_recalibration_is_the_mean_over_batches() -> None:
+    net = nn.Sequential(nn.BatchNorm2d(2)).train()
+    batches = [torch.randn(8, 2, 4, 4) * scale + scale for scale in (1, 2, 5)]
+    recalibrate(net, batches)
+    torch.testing.assert_close(net[0].running_mean, torch.stack([b.mean((0, 2, 3)) for b in batches]).mean(0))
+    torch.testing.assert_close(net[0].running_var, torch.stack([b.var((0, 2, 3)) for b in batches]).mean(0))
+    assert net.training
+    assert net[0].momentum == 0.1
+    recalibrate(net, batches[:1])
+    torch.testing.assert_close(net[0].running_mean, batches[0].mean((0, 2, 3)))
+
+
+# --- what is drawn --------------------------------------------------------------------------------
+
+
+def test_balanced_draws_take_each_value_once_in_turn(options: SearchSpace) -> None:
+    rows = balanced(options, np.random.default_rng(0), 60)
+    for column, variable in zip(rows.T, options.variables, strict=True):
+        count = len(variable.values)
+        assert all(sorted(column[i : i + count]) == list(range(count)) for i in range(0, 60 - count, count))
+    assert len({tuple(row) for row in rows.tolist()}) > 50
+
+
+def test_draws_repeat_and_keep_to_the_budget() -> None:
+    space, budget = load_space("nas_bench_macro"), Budget.parse("40M")
+    drawn, again = NetworkStream(space, 3, budget=budget), NetworkStream(space, 3, budget=budget)
+    macs = np.array([cost(drawn[i]).macs for i in range(300)])
+    assert [drawn[i] for i in (299, 5)] == [again[i] for i in (299, 5)]
+    assert drawn[5] != NetworkStream(space, 4, budget=budget)[5]
+    largest, smallest = (cost(arch).macs for arch in drawn.ends())
+    assert smallest <= macs.min() * 1.05 < 0.95 * macs.max() <= largest <= 40e6
+    uniform = [cost(space.architecture(row)).macs for row in space.sample(np.random.default_rng(0), 300, budget)]
+    assert np.quantile(macs, 0.2) < 0.95 * np.quantile(uniform, 0.2)  # even over MACs: more of the small ones
+    with pytest.raises(BudgetError, match="no network"):
+        NetworkStream(space, 0, budget=Budget.parse("1M"))
+
+
+def test_without_a_budget_the_ends_are_those_of_the_space() -> None:
+    space = load_space("tiny")
+    largest, smallest = (cost(arch).macs for arch in NetworkStream(space, 0).ends())
+    macs = [cost(space.architecture(row)).macs for row in space.genotypes()]
+    assert (smallest, largest) == (min(macs), max(macs))
+
+
+# --- training -------------------------------------------------------------------------------------
+
+SPACE = load_space("tiny").with_data(1, 10)
+SCALE = TrainingResolution(16, 32)
+RECIPE = SharedRecipe(epochs=2, batch_size=32, learning_rate=0.2, networks=2, precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> ImageView:
+    """300 digits at 16 pixels, 180 of them to train on and 60 to judge on."""
+    folder = tmp_path_factory.mktemp("digits") / "images"
+    prepare(DataSettings("digits", limit=300, val_fraction=0.2, test_fraction=0.2), 0, 16, folder)
+    return ImageView(folder, flip=False, shift=1)
+
+
+class Killed(Exception):
+    """The end of a training before its time."""
+
+
+def train(
+    path: Path, pictures: ImageView, recipe: SharedRecipe = RECIPE, seed: int = 0, kill_at: int | None = None
+) -> list[Progress]:
+    """The progress of a training to `path`, saved after every step and killed after one."""
+    seen: list[Progress] = []
+
+    def progress(step: Progress) -> None:
+        seen.append(step)
+        if step.step == kill_at:
+            raise Killed
+
+    train_supernet(SPACE, pictures, recipe, SCALE, seed, path, progress=progress, save_seconds=0)
+    return seen
+
+
+def saved(path: Path) -> dict[str, Tensor]:
+    return torch.load(path, weights_only=True)["weights"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("changes", [{}, {"sandwich": True}, {"sandwich": True, "distillation": 0.5, "drawn": "macs"}])
+def test_a_killed_training_ends_as_an_unbroken_one(
+    changes: dict[str, object], tmp_path: Path, pictures: ImageView
+) -> None:
+    recipe = replace(RECIPE, **changes)  # type: ignore[arg-type]
+    whole = train(tmp_path / "whole", pictures, recipe)
+    for kill_at in (3, 6, 9):
+        with pytest.raises(Killed):
+            train(tmp_path / "broken", pictures, recipe, kill_at=kill_at)
+    rest = train(tmp_path / "broken", pictures, recipe)
+    assert whole[-1].step == rest[-1].step == 12
+    assert whole[-1].share == 1
+    assert [(p.step, p.share, p.loss) for p in whole[-len(rest) :]] == [(p.step, p.share, p.loss) for p in rest]
+    first, second = saved(tmp_path / "whole"), saved(tmp_path / "broken")
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert {path.name for path in tmp_path.iterdir()} == {"whole", "broken"}
+
+
+def test_seeds_tell_trainings_apart_and_finished_ones_stay(tmp_path: Path, pictures: ImageView) -> None:
+    train(tmp_path / "a", pictures)
+    train(tmp_path / "b", pictures, seed=1)
+    assert any(not torch.equal(v, saved(tmp_path / "b")[k]) for k, v in saved(tmp_path / "a").items())
+    content, progress = (tmp_path / "a").read_bytes(), train(tmp_path / "a", pictures)
+    assert progress == []
+    assert (tmp_path / "a").read_bytes() == content
+
+
+def test_a_foreign_checkpoint_is_refused(tmp_path: Path, pictures: ImageView) -> None:
+    path = tmp_path / "shared.pt"
+    train(path, pictures)
+    with pytest.raises(RunError, match=r"shared\.pt' holds shared weights of learning_rate 0\.2, not 0\.1"):
+        train(path, pictures, replace(RECIPE, learning_rate=0.1))
+    with pytest.raises(RunError, match="another space"):
+        train_supernet(load_space("nas_bench_macro"), pictures, RECIPE, SCALE, 0, path)
+    for content in (b"", b"no checkpoint", path.read_bytes()[:2000]):
+        path.write_bytes(content)
+        with pytest.raises(RunError, match=r"shared\.pt' holds no shared weights"):
+            train(path, pictures)
+    torch.save({"schema": 0, "made_from": {}}, path)
+    with pytest.raises(RunError, match="schema 0, not 1"):
+        train(path, pictures)
+
+
+def test_a_time_budget_ends_the_training(tmp_path: Path, pictures: ImageView) -> None:
+    seen = train(tmp_path / "shared", pictures, replace(RECIPE, epochs=None, minutes=0.02))
+    assert seen[-1].share == 1
+    assert seen[-1].seconds >= 1.2 > (seen[-2].seconds if len(seen) > 1 else 0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"minutes": 3}, "epochs or minutes"),
+        ({"epochs": None}, "epochs or minutes"),
+        ({"epochs": 0}, "epochs must be above 0, got 0"),
+        ({"networks": 0}, "networks must be above 0"),
+        ({"distillation": 1.5}, "distillation must be a share from 0 to 1, got 1.5"),
+    ],
+)
+def test_wrong_recipes(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        replace(RECIPE, **wrong)  # type: ignore[arg-type]
+
+
+# --- judging --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, pictures: ImageView) -> SharedWeights:
+    """The trained weights of `SPACE`."""
+    path = tmp_path_factory.mktemp("shared") / "shared.pt"
+    train_supernet(SPACE, pictures, replace(RECIPE, epochs=20, networks=3), SCALE, 0, path)
+    return SharedWeights(SPACE, pictures, path, SCALE, calibration=3, batch_size=60, precision="fp32")
+
+
+def test_shared_weights_have_learnt(shared: SharedWeights) -> None:
+    evaluations = [shared(arch) for arch in networks(SPACE, 5)]
+    assert np.mean([e.accuracy for e in evaluations]) > 0.3  # 0.1 is chance
+    assert {(e.how, e.seeds, e.resolution) for e in evaluations} == {("supernet", 1, 16)}
+    assert all(e.low < e.accuracy < e.high and e.seconds > 0 for e in evaluations)
+
+
+def test_the_evaluator_travels_and_repeats(shared: SharedWeights) -> None:
+    arch = networks(SPACE, 1)[0]
+    again = pickle.loads(pickle.dumps(shared))
+    assert again == shared
+    assert again.judged(arch) == shared.judged(arch)
+
+
+def test_a_start_is_the_network_that_was_judged(shared: SharedWeights) -> None:
+    arch = networks(SPACE, 3)[2]
+    net = build(arch)
+    net.load_state_dict(shared.start(arch))
+    data = shared.pictures.at(16, 60, 0)
+    metrics = judge(net, data.val_dataloader())
+    assert metrics.accuracy == shared(arch).accuracy
+    assert metrics.loss == pytest.approx(shared.judged(arch).loss, rel=1e-4)
+    assert math.isfinite(metrics.loss)
+
+
+def test_the_largest_network_teaches_at_the_pixels_it_was_trained_at(shared: SharedWeights) -> None:
+    most = largest(SPACE, RECIPE, 0)
+    assert all(cost(arch).macs <= cost(most).macs for arch in networks(SPACE, 50))
+    teacher = pickle.loads(pickle.dumps(TaughtByShared(shared, most, "so many epochs")))
+    images = torch.randn(4, 1, 16, 16)
+    with torch.no_grad():
+        expected = shared.subnet(most)(images)
+        torch.testing.assert_close(teacher(images), expected)
+        doubled = images.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        assert teacher(doubled).shape == expected.shape
+        torch.testing.assert_close(teacher(doubled), teacher(resize(doubled, 16)))
+    assert repr(teacher) == f"TaughtByShared({most.notation}, so many epochs)"
+
+
+def test_unfinished_or_other_weights_are_not_judged(tmp_path: Path, shared: SharedWeights, pictures: ImageView) -> None:
+    arch = networks(SPACE, 1)[0]
+    with pytest.raises(RunError, match="train them first"):
+        replace(shared, checkpoint=tmp_path / "none")(arch)
+    with pytest.raises(Killed):
+        train(tmp_path / "half", pictures, kill_at=2)
+    with pytest.raises(RunError, match="not finished"):
+        replace(shared, checkpoint=tmp_path / "half")(arch)
+    with pytest.raises(RunError, match=r"pixels .*16.*not .*8"):
+        replace(shared, scale=TrainingResolution(8, 32))(arch)
+    with pytest.raises(SpaceError, match="not in the space"):
+        shared(Architecture.from_notation("32x1 conv3-16 fc10"))
+
+
+def test_networks_of_fewer_pixels_are_trained_and_judged_at_fewer(tmp_path: Path, pictures: ImageView) -> None:
+    space = replace(SPACE, resolution=(16, 32))
+    path = tmp_path / "shared.pt"
+    train_supernet(space, pictures, replace(RECIPE, epochs=1), SCALE, 0, path)
+    shared = SharedWeights(space, pictures, path, SCALE, calibration=1, precision="fp32")
+    small, large = (replace(networks(SPACE, 1)[0], resolution=pixels) for pixels in (16, 32))
+    assert (shared(small).resolution, shared(large).resolution) == (8, 16)
