@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from nas.errors import ConfigError
 from nas.latency.batch import costs, latency_cost
 from nas.latency.predictor import latency
 from nas.latency.profile import HardwareProfile
+from nas.measures import MEASURES, Direction
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
@@ -22,15 +23,6 @@ from nas.spaces.networks.draw import require_possible
 from nas.spaces.space import Genotypes, SearchSpace
 
 Accept = Callable[[Architecture], bool]
-
-OBJECTIVES = {
-    "accuracy": "accuracy",
-    "latency": "latency_ms",
-    "macs": "macs",
-    "params": "params",
-    "memory": "peak_activation_bytes",
-}
-"""Objectives by name, and the measure each reads. Accuracy is maximised, all others are minimised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +48,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A search problem. `objectives` are names of `OBJECTIVES`, accuracy among them, in the study's order."""
+    """A search problem. `objectives` are names of `MEASURES`, accuracy among them, in the study's order."""
 
     space: SearchSpace
     profile: HardwareProfile
@@ -64,17 +56,17 @@ class Problem:
     objectives: tuple[str, ...] = ("accuracy", "latency")
 
     def __post_init__(self) -> None:
-        if unknown := [name for name in self.objectives if name not in OBJECTIVES]:
-            raise ConfigError(f"unknown objective {unknown[0]!r}; known: {names(OBJECTIVES)}")
+        if unknown := [name for name in self.objectives if name not in MEASURES]:
+            raise ConfigError(f"unknown objective {unknown[0]!r}; known: {names(MEASURES)}")
         if "accuracy" not in self.objectives:
             raise ConfigError(f"accuracy must be one of the objectives, got {list(self.objectives)}")
         if len(set(self.objectives)) < len(self.objectives):
             raise ConfigError(f"an objective is listed twice in {list(self.objectives)}")
 
     @property
-    def directions(self) -> list[Literal["maximize", "minimize"]]:
+    def directions(self) -> list[Direction]:
         """Optuna's directions, in the order of the objectives."""
-        return ["maximize" if name == "accuracy" else "minimize" for name in self.objectives]
+        return [MEASURES[name].direction for name in self.objectives]
 
     @property
     def cost_objectives(self) -> tuple[str, ...]:
@@ -103,8 +95,13 @@ class Problem:
     def values(self, measures: Mapping[str, Any]) -> list[float]:
         """The objective values among `measures` (which hold `accuracy` too, and may hold its `worth`), in order."""
         return [
-            float(ranked_by(measures) if name == "accuracy" else measures[OBJECTIVES[name]]) for name in self.objectives
+            float(ranked_by(measures) if name == "accuracy" else measures[MEASURES[name].field])
+            for name in self.objectives
         ]
+
+    def cost_values(self, measures: Mapping[str, Any]) -> list[float]:
+        """The objective values other than accuracy among `measures`, in order."""
+        return [float(measures[MEASURES[name].field]) for name in self.cost_objectives]
 
     @property
     def costs(self) -> Costs:
@@ -170,7 +167,7 @@ def reference_point(problem: Problem, chance: float, n: int = 512) -> Mapping[st
     for equal arguments: not to be changed.
     """
     limits = problem.budget.limits
-    measures = {name: OBJECTIVES[name] for name in problem.cost_objectives}
+    measures = {name: MEASURES[name].field for name in problem.cost_objectives}
     reference = {"accuracy": chance} | {name: float(limits[m]) for name, m in measures.items() if m in limits}
     if free := [name for name in measures if name not in reference]:
         scores = problem.cost_arrays(problem.draw(np.random.default_rng(0), n, spread="macs"))

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nas.measures import Measure
 from nas.report.fidelity import warnings
 from nas.report.text import (
-    Measure,
     budget_text,
     configuration_text,
     cost_measure,

@@ -20,10 +20,8 @@ from matplotlib.legend_handler import HandlerErrorbar
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from nas.measures import COSTS, Interval, Measure
 from nas.report.text import (
-    COSTS,
-    Interval,
-    Measure,
     budget_text,
     budget_words,
     configuration_text,
@@ -131,7 +129,7 @@ def comparison_figure(fronts: Sequence[Mapping[str, Any]]) -> Figure:
         _draw_confirmed(axes, members, measure, label, color, marker, step=True)
         _draw_budget(axes, front, measure, color=color, label=None)
     _label(axes, measure)
-    any_budget = any((front.get("budget") or {}).get(measure.budget or "") for front in fronts)
+    any_budget = any((front.get("budget") or {}).get(measure.field) for front in fronts)
     devices = sorted({device_text(front) for front in fronts})
     _title(axes, f"{len(fronts)} fronts compared", " · ".join(devices) + "; dotted lines are budgets" * any_budget)
     _legend(figure, axes)
@@ -307,7 +305,7 @@ def _number(axes: Axes, members: Sequence[Mapping[str, Any]], measure: Measure) 
 def _draw_budget(
     axes: Axes, front: Mapping[str, Any], measure: Measure, color: str = BLACK, label: str | None = "budget"
 ) -> None:
-    limit = (front.get("budget") or {}).get(measure.budget or "")
+    limit = (front.get("budget") or {}).get(measure.field)
     if limit:
         text = f"{label}, {limit * measure.scale:g} {measure.unit}" if label else None
         axes.axvline(limit * measure.scale, color=color, linestyle=":", linewidth=1.6, label=text, zorder=1)

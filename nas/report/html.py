@@ -14,6 +14,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from nas.measures import Measure
 from nas.report import facts, fidelity
 from nas.report.figures import (
     comparison_figure,
@@ -24,7 +25,6 @@ from nas.report.figures import (
     svg,
 )
 from nas.report.text import (
-    Measure,
     budget_text,
     budget_words,
     bytes_text,

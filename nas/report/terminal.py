@@ -17,7 +17,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from nas.report.text import Interval, cost_measure, count_text, how_text, interval, number, ordered, percent
+from nas.measures import Interval
+from nas.report.text import cost_measure, count_text, how_text, interval, number, ordered, percent
 
 _SPEED_PERIOD = 900.0  # seconds of past trials behind "time left": a trial takes many
 

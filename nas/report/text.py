@@ -6,8 +6,9 @@ Entries are members of `front.json` (a value with its interval), its reference n
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from nas.measures import COSTS, Interval, Measure
 
 HOW = {
     "score": "training-free score",
@@ -16,39 +17,6 @@ HOW = {
     "supernet": "shared weights",
     "confirmed": "confirmed training",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A cost: `field` names it in entries, `budget` in the budget; shown as value x `scale` `unit`."""
-
-    name: str
-    label: str
-    unit: str
-    scale: float
-    field: str
-    budget: str | None
-
-
-COSTS = {
-    "latency": Measure("latency", "latency", "ms", 1.0, "latency_ms", "latency_ms"),
-    "macs": Measure("macs", "multiply-accumulates", "M", 1e-6, "macs", "macs"),
-    "params": Measure("params", "parameters", "M", 1e-6, "params", "params"),
-    "memory": Measure("memory", "peak activation memory", "MB", 1e-6, "peak_activation_bytes", None),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A value and its bounds; without any, all three are equal."""
-
-    value: float
-    low: float
-    high: float
-
-    def scaled(self, factor: float) -> "Interval":
-        """The same in another unit."""
-        return Interval(self.value * factor, self.low * factor, self.high * factor)
 
 
 def number(value: Any) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 from optuna.study import Study
 
 from nas.latency.validation import leave_one_out
-from nas.problem import OBJECTIVES, Problem
+from nas.problem import Problem
 from nas.resources import replace_file
 from nas.search.confirm.candidates import right
 from nas.search.confirm.intervals import accuracy_intervals, probabilities
@@ -67,7 +67,7 @@ def compose(
     every = rows(study)
     complete = [row for row in every if row["state"] == "complete"]
     entries = [_with_measured(entry, measured) for entry in _entries(problem, study, confirmed, timings)]
-    costs = np.array([_costs(problem, entry) for entry in entries])
+    costs = np.array([problem.cost_values(_flat(entry, "val_accuracy")) for entry in entries])
     flags = [right(result["trainings"], result["val_images"]) for result in confirmed.values()]
     for member, probability in zip(entries, probabilities(flags, costs), strict=True):
         member["probability"] = probability
@@ -217,11 +217,6 @@ def _front(problem: Problem, entries: Sequence[dict[str, Any]], accuracy: str) -
 def _flat(entry: Mapping[str, Any], accuracy: str) -> dict[str, Any]:
     """The measures of an entry, its accuracy and latency as plain numbers."""
     return {**entry, "accuracy": entry[accuracy]["value"], "latency_ms": entry["latency_ms"]["value"]}
-
-
-def _costs(problem: Problem, entry: Mapping[str, Any]) -> list[float]:
-    known = _flat(entry, "val_accuracy")
-    return [float(known[OBJECTIVES[name]]) for name in problem.cost_objectives]
 
 
 def _error(problem: Problem) -> dict[str, Any]:

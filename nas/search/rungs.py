@@ -19,7 +19,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
 from nas.errors import ConfigError
-from nas.problem import OBJECTIVES, Problem, ranked_by
+from nas.problem import Problem, ranked_by
 from nas.proxies.base import Evaluation
 from nas.proxies.scores import ScoreValues, combine
 from nas.resources import names
@@ -71,7 +71,7 @@ class Ladder:
         if step + 1 < len(self.rungs):
             others = [other for other in at_rung(study, step) if other.number != trial.number]
             values = self.rungs[step].values([*(reached(other)[step] for other in others), record])
-            costs = np.array([_costs(problem, climber) for climber in (*others, trial)])
+            costs = np.array([problem.cost_values(climber.user_attrs["candidate"]) for climber in (*others, trial)])
             record["goes_on"] = goes_on(np.asarray(values, dtype=np.float64), costs, self.keep)
         return [*records, record]
 
@@ -135,8 +135,3 @@ def check_rungs(chosen: Sequence[str], known: Sequence[str]) -> None:
         raise ConfigError(
             f"the last of rungs must be a training, since the front is made of accuracies, got {list(chosen)}"
         )
-
-
-def _costs(problem: Problem, trial: AnyTrial) -> list[float]:
-    measures = trial.user_attrs["candidate"]
-    return [float(measures[OBJECTIVES[name]]) for name in problem.cost_objectives]

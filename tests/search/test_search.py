@@ -30,7 +30,8 @@ from scipy.stats import kendalltau
 from nas.errors import BudgetError, ConfigError, ProfileError, RunError
 from nas.latency.predictor import latency
 from nas.latency.profile import load_profile
-from nas.problem import OBJECTIVES, Problem, reference_point
+from nas.measures import MEASURES
+from nas.problem import Problem, reference_point
 from nas.proxies.base import Evaluation
 from nas.report.terminal import Silent
 from nas.resources import data_dir
@@ -275,12 +276,12 @@ def test_drawing_takes_only_what_is_accepted() -> None:
 
 
 def test_reference_point_is_the_budget_or_the_largest_network_inside() -> None:
-    limited = problem(Budget.parse(["1M", "0.7ms"]), objectives=OBJECTIVES)
+    limited = problem(Budget.parse(["1M", "0.7ms"]), objectives=("accuracy", "latency", "macs", "params", "memory"))
     point = reference_point(limited, chance=0.1)
     assert (point["accuracy"], point["macs"], point["latency"]) == (0.1, 1e6, 0.7)
     inside = [m for m in tiny_measures().values() if limited.budget.violation(m) is None]
     for name in ("params", "memory"):
-        values = [m[OBJECTIVES[name]] for m in inside]
+        values = [m[MEASURES[name].field] for m in inside]
         assert point[name] in values
         assert point[name] > np.median(values)
     assert reference_point(limited, chance=0.1) == point
@@ -503,7 +504,7 @@ class TestEverySampler:
         complete = study.get_trials(states=(TrialState.COMPLETE,))
         for trial in complete:
             row = found[trial.number]
-            assert trial.values == [row[OBJECTIVES[objective]] for objective in objectives]
+            assert trial.values == [row[MEASURES[objective].field] for objective in objectives]
         front = {complete[i].number for i in nondominated([t.values for t in complete], wanted.directions)}
         assert front == {trial.number for trial in study.best_trials}
 

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nas.measures import COSTS
 from nas.report.figures import save_front_png
-from nas.report.text import COSTS, cost_measure, interval, number, ordered
+from nas.report.text import cost_measure, interval, number, ordered
 
 METRICS = ("accuracy", "latency_ms", "macs", "params", "weight_bytes", "peak_activation_bytes", "seconds")
 TEXTS = ("state", "key", "notation", "how", "error")

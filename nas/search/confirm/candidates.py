@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from optuna.study import Study
 
-from nas.problem import OBJECTIVES, Problem, ranked_by
+from nas.problem import Problem, ranked_by
 from nas.search.confirm.seeds import Weighed, best_spent
 from nas.search.display import Display
 from nas.search.executors.base import Executor
@@ -126,7 +126,7 @@ def _further(
     others = [key for key in complete if key not in done] if left >= seeds else []
     images = next(iter(good.values()))[0]["images"]
     weighed = [
-        Weighed(ranked_by(complete[key]), _costs(problem, complete[key]), right(good.get(key, []), images))
+        Weighed(ranked_by(complete[key]), tuple(problem.cost_values(complete[key])), right(good.get(key, []), images))
         for key in (*good, *others)
     ]
     chosen: list[tuple[str, int]] = []
@@ -150,10 +150,6 @@ def _front(
         for key, records in good.items()
     ]
     return [list(good)[index] for index in nondominated(points, problem.directions)]
-
-
-def _costs(problem: Problem, row: Mapping[str, Any]) -> tuple[float, ...]:
-    return tuple(float(row[OBJECTIVES[name]]) for name in problem.cost_objectives)
 
 
 def _good(done: Mapping[str, Sequence[Record]]) -> dict[str, list[Record]]:

@@ -8,7 +8,8 @@ import numpy as np
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from nas.problem import OBJECTIVES, Problem, reference_point
+from nas.measures import MEASURES
+from nas.problem import Problem, reference_point
 from nas.search.parameters import distributions
 from nas.search.pareto.pool import Rows
 from nas.search.pareto.sampler import ParetoSampler
@@ -32,7 +33,7 @@ def informed_sampler(problem: Problem, seed: int, start: int, pool: int, stopped
     box = math.prod(1 - value if name == "accuracy" else value for name, value in reference.items())
 
     def known(name: str) -> Any:
-        return lambda rows: problem.cost_arrays(rows.indices)[OBJECTIVES[name]]
+        return lambda rows: problem.cost_arrays(rows.indices)[MEASURES[name].field]
 
     def features(rows: Rows) -> Any:
         latency = np.log(problem.cost_arrays(rows.indices)["latency_ms"])

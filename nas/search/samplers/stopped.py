@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.problem import OBJECTIVES, Problem
+from nas.problem import Problem
 from nas.search.record.study import reached
 from nas.search.rungs import worth
 
@@ -53,7 +53,7 @@ def estimates(problem: Problem, trials: Sequence[FrozenTrial]) -> Mapping[int, t
 
 def _log_costs(problem: Problem, trials: Sequence[FrozenTrial]) -> Array:
     """Shape (n, costs among the objectives)."""
-    costs = [[t.user_attrs["candidate"][OBJECTIVES[name]] for name in problem.cost_objectives] for t in trials]
+    costs = [problem.cost_values(trial.user_attrs["candidate"]) for trial in trials]
     return np.log(np.array(costs, dtype=np.float64).reshape(len(trials), -1))
 
 

@@ -1,0 +1,61 @@
+"""What a network is measured by: one table, read by objectives, budgets, trials.csv, reports, trackers and docs.
+
+A new measure is a row here, and where its figures come from: `nas.spaces.cost` for what follows from the layers,
+`nas.latency` for what a device's profile predicts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure: `name` as an objective, `field` where figures are kept (results, trials.csv, `CostArrays`).
+
+    Shown as value x `scale` `unit`; `label` is what an axis says. A budget gives it the `suffix`, after a decimal
+    prefix (k, M, G) where it is `prefixed`; None where there is no limit to be set. `before_training`: known of every
+    network of a space, and so exact in a search.
+    """
+
+    name: str
+    field: str
+    label: str
+    unit: str
+    scale: float
+    direction: Direction = "minimize"
+    suffix: str | None = None
+    prefixed: bool = True
+    before_training: bool = True
+
+
+MEASURES: Mapping[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        Measure("accuracy", "accuracy", "accuracy", "%", 100.0, "maximize", before_training=False),
+        Measure("latency", "latency_ms", "latency", "ms", 1.0, suffix="ms", prefixed=False),
+        Measure("macs", "macs", "multiply-accumulates", "M", 1e-6, suffix="macs"),
+        Measure("params", "params", "parameters", "M", 1e-6, suffix="params"),
+        Measure("weights", "weight_bytes", "weights", "MB", 1e-6, suffix="b"),
+        Measure("memory", "peak_activation_bytes", "peak activation memory", "MB", 1e-6, suffix="b-ram"),
+    )
+}
+"""Every measure by its name as an objective."""
+
+COSTS: Mapping[str, Measure] = {name: measure for name, measure in MEASURES.items() if measure.before_training}
+"""The measures that are known before any training, and may be limited by a budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value and its bounds; without any, all three are equal."""
+
+    value: float
+    low: float
+    high: float
+
+    def scaled(self, factor: float) -> "Interval":
+        """The same in another unit."""
+        return Interval(self.value * factor, self.low * factor, self.high * factor)
