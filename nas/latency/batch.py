@@ -11,7 +11,7 @@ from nas.latency.features import INSIDE, MILLION, UNMEASURED, require_measured, 
 from nas.latency.linear import LinearModel
 from nas.latency.predictor import LatencyPredictor, predictor
 from nas.latency.profile import HardwareProfile
-from nas.latency.roofline import PS, RecordedModel
+from nas.latency.roofline import PS, RooflineModel
 from nas.spaces.costs import CostArrays, checked, cost_arrays, cost_counts, totals
 from nas.spaces.layers import Layer
 from nas.spaces.networks.additive import AdditiveCost, BoundedCost, largest_cost, least_cost
@@ -74,7 +74,7 @@ def latency_cost(profile: HardwareProfile, space: SearchSpace) -> BoundedCost:
         exact = AdditiveCost(_Weighted(counts, tuple(value / MILLION for value in per_count)), constant)
         return BoundedCost(counts, forecast.model.milliseconds, exact, exact)
     model = forecast.model
-    assert isinstance(model, RecordedModel)
+    assert isinstance(model, RooflineModel)
     working_set = AdditiveCost(_Weighted(counts, (0, 1, 1)))
     low, high = model.bounds(floor(least_cost(space, working_set)), ceil(largest_cost(space, working_set)))
     ends = (AdditiveCost(_Weighted(counts, (PS, per_byte, 0))) for per_byte in (low, high))

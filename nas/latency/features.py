@@ -90,11 +90,6 @@ def _tiled(count: int) -> int:
     return -(-count // _TILE) * _TILE
 
 
-def layer_features(layer: Layer) -> tuple[float, ...]:
-    """FEATURES of one layer, without the last (the constant)."""
-    return tuple(count / MILLION for count in layer_counts(layer))
-
-
 def network_counts(arch: Architecture) -> list[int]:
     """FEATURES of a network in units, without the last (the constant)."""
     return [sum(counts) for counts in zip(*map(layer_counts, layers(arch)), strict=True)]

@@ -1,7 +1,7 @@
 """A new device from about ten whole networks: a profile that adapts the most alike known one.
 
 Ten networks cannot tell the cost of every kind of layer apart, but devices differ far less in the ratios of
-these costs than in the costs. So the fit is pulled towards the known profile's ratios (predictor.py), and a
+these costs than in the costs. So the fit is pulled towards the known profile's ratios (linear.py), and a
 kind of layer counts as measured where the known profile has measured it.
 """
 

@@ -1,6 +1,6 @@
 """Predicted milliseconds with their error: fitted from a profile's rows whenever it is loaded.
 
-A profile that says how long the runtime took for each layer gets the model of recorded.py, any other that of
+A profile that says how long the runtime took for each layer gets the model of roofline.py, any other that of
 linear.py.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nas.latency.features import Measured, measured, outside, require_measured
 from nas.latency.linear import fit_linear, left_out_linear
 from nas.latency.profile import HardwareProfile
-from nas.latency.roofline import fit_recorded
+from nas.latency.roofline import fit_roofline
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer, layers
 
@@ -121,7 +121,7 @@ def predictor(profile: HardwareProfile) -> LatencyPredictor:
     ms = np.array([row.ms for row in profile.measurements])
     model: Model
     if all(row.layers_ms for row in profile.measurements):
-        model, left_out = fit_recorded(profile)
+        model, left_out = fit_roofline(profile)
     else:
         model, left_out = fit_linear(profile), left_out_linear(profile)
     width = margin(np.abs(ms / left_out - 1))

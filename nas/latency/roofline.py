@@ -1,4 +1,4 @@
-"""The model of a device that nas.record measured: its layers by kind, corrected by whole networks.
+"""The model of a device that nas.record measured: a roofline for each kind of layer, corrected by whole networks.
 
     ms = sum over layers f(layer) + W m(S)
 
@@ -130,7 +130,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RecordedModel:
+class RooflineModel:
     """Milliseconds from three sums over a network's layers (`counts`): picoseconds, bytes of weights, bytes moved.
 
     In ms: `call` of each layer that is not fused; `fused` of a byte that a fused layer moves; `weight` of a byte of
@@ -166,14 +166,14 @@ class RecordedModel:
         return min(found), max(found)
 
 
-def fit_recorded(profile: HardwareProfile) -> tuple[RecordedModel, Array]:
+def fit_roofline(profile: HardwareProfile) -> tuple[RooflineModel, Array]:
     """The model of a profile with kernel times, and milliseconds of each network by a model without it, shape (n,).
 
     The network is left out of step 2, which a formula gives without fitting anew (Allen 1974).
     """
     rows = profile.measurements
     kinds = _rooflines(profile)
-    first = RecordedModel(profile.precision, kinds)
+    first = RooflineModel(profile.precision, kinds)
     ms = np.array([row.ms for row in rows])
     design, base = _design(first, [row.architecture for row in rows])
     prior = _prior(first, rows, base)
@@ -227,7 +227,7 @@ def _roofline(times: dict[Layer, float]) -> Kind:
     return Kind(next(iter(times)), coefficients, low, high, np.zeros(size))
 
 
-def _design(model: RecordedModel, archs: Iterable[Architecture]) -> tuple[Array, Array]:
+def _design(model: RooflineModel, archs: Iterable[Architecture]) -> tuple[Array, Array]:
     """Milliseconds of each network per unit of each coefficient of step 2, and by the rooflines alone."""
     starts, width = {}, 0
     for name, known in model.kinds.items():
@@ -252,7 +252,7 @@ def _design(model: RecordedModel, archs: Iterable[Architecture]) -> tuple[Array,
     return np.array(design), np.array(base)
 
 
-def _prior(model: RecordedModel, rows: Sequence[Measurement], base: Array) -> Array:
+def _prior(model: RooflineModel, rows: Sequence[Measurement], base: Array) -> Array:
     """The standard deviation of each coefficient beforehand."""
     walks = [list(layers(row.architecture)) for row in rows]
     calls = float(np.median([len(walk) for walk in walks]))
@@ -265,7 +265,7 @@ def _prior(model: RecordedModel, rows: Sequence[Measurement], base: Array) -> Ar
     return np.array([*chain.from_iterable(levels), *others])
 
 
-def _corrected(first: RecordedModel, solution: Array) -> RecordedModel:
+def _corrected(first: RooflineModel, solution: Array) -> RooflineModel:
     """The model with step 2's coefficients."""
     kinds, at = {}, 0
     for name, known in first.kinds.items():
@@ -274,11 +274,11 @@ def _corrected(first: RecordedModel, solution: Array) -> RecordedModel:
         at += size
     call, fused, *knots = solution[at:].tolist()
     weight = min(knots)
-    return RecordedModel(first.precision, kinds, call, fused, weight, tuple(knot - weight for knot in knots))
+    return RooflineModel(first.precision, kinds, call, fused, weight, tuple(knot - weight for knot in knots))
 
 
 @lru_cache(maxsize=1 << 18)
-def _counts(model: RecordedModel, layer: Layer) -> tuple[int, int, int]:
+def _counts(model: RooflineModel, layer: Layer) -> tuple[int, int, int]:
     known = model.kind_of(layer)
     first = known.first(layer)
     weights, moved = _bytes(layer, model.precision)

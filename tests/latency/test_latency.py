@@ -16,8 +16,8 @@ from nas.errors import ProfileError
 from nas.latency.features import (
     EXPECTED_MS,
     FEATURES,
+    MILLION,
     layer_counts,
-    layer_features,
     measured,
     network_counts,
     network_features,
@@ -431,12 +431,12 @@ def test_clamps_cost_the_same(activation: str) -> None:
 def test_no_layer_is_free() -> None:
     coefficients = np.array(predictor(PIXEL4).model.coefficients)
     for layer in {layer for row in PIXEL4.measurements for layer in layers(row.architecture)}:
-        assert np.array(layer_features(layer)) @ coefficients[:-1] > 0, layer
+        assert np.array(layer_counts(layer)) @ coefficients[:-1] > 0, layer
 
 
 def test_features_are_sums_over_layers() -> None:
     arch = reference("mobilenet_v2")
-    total = np.sum([layer_features(layer) for layer in layers(arch)], axis=0)
+    total = np.sum([layer_counts(layer) for layer in layers(arch)], axis=0) / MILLION
     assert network_features(arch) == pytest.approx([*total, 1.0])
     named = dict(zip(FEATURES, network_counts(arch), strict=False))
     assert named["conv_macs"] == 10838016

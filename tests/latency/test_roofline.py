@@ -13,7 +13,7 @@ from nas.latency import roofline as recorded
 from nas.latency.batch import latency_cost
 from nas.latency.predictor import latency, predictor
 from nas.latency.profile import HardwareProfile, LayerTime, Measurement, load_profile
-from nas.latency.roofline import RecordedModel, kind, place, roofline_terms
+from nas.latency.roofline import RooflineModel, kind, place, roofline_terms
 from nas.latency.validation import kept_back, leave_one_out
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import reference
@@ -92,11 +92,11 @@ def test_networks_never_seen_are_predicted(profile: HardwareProfile) -> None:
 
 def test_weights_that_lie_far_away_are_what_the_working_set_tells() -> None:
     model = predictor(DEVICES["far weights"]).model
-    assert isinstance(model, RecordedModel)
+    assert isinstance(model, RooflineModel)
     near, far = (np.interp(np.log2(size * MEGABYTE), recorded._OCTAVES, model.knots) for size in (3, 32))
     assert 0.02 < (far - near) * MEGABYTE < 0.06
     nowhere = predictor(DEVICES["plain"]).model
-    assert isinstance(nowhere, RecordedModel)
+    assert isinstance(nowhere, RooflineModel)
     assert max(nowhere.knots) < 0.5 * max(model.knots)
 
 
@@ -110,13 +110,13 @@ def test_the_left_out_errors_are_those_of_a_fit_without_the_network(monkeypatch:
     forecast = predictor(profile)
     rooflines = recorded._rooflines(profile)
     monkeypatch.setattr(recorded, "_rooflines", lambda profile: rooflines)  # both steps' priors but for one network
-    first = RecordedModel("fp32", rooflines)
+    first = RooflineModel("fp32", rooflines)
     _, base = recorded._design(first, [row.architecture for row in profile.measurements])
     whole = recorded._prior(first, profile.measurements, base)
     monkeypatch.setattr(recorded, "_prior", lambda *_: whole)
     for index in (0, 7, 29):
         others = tuple(row for i, row in enumerate(profile.measurements) if i != index)
-        model, _ = recorded.fit_recorded(replace(profile, measurements=others))
+        model, _ = recorded.fit_roofline(replace(profile, measurements=others))
         sums = np.sum([model.counts(layer) for layer in layers(profile.measurements[index].architecture)], axis=0)
         assert model.milliseconds(sums.tolist()) == pytest.approx(
             forecast.left_out[index], rel=1e-3
@@ -171,8 +171,8 @@ def test_layers_alone_widen_what_is_known_of_their_kind() -> None:
     wide = Layer("conv", 1, 1, 8192, 8192, 7, 7, 1, "relu6", norm=True)
     profile = replace(DEVICES["plain"], layer_times=(LayerTime(wide, 7.0, 0.01, plain(wide)),), date="wide")
     model, known = predictor(profile).model, predictor(DEVICES["plain"]).model
-    assert isinstance(model, RecordedModel)
-    assert isinstance(known, RecordedModel)
+    assert isinstance(model, RooflineModel)
+    assert isinstance(known, RooflineModel)
     assert model.kinds["pointwise"].high[0] == 13 > known.kinds["pointwise"].high[0]
 
 
