@@ -27,7 +27,11 @@ DISTURBED = 1.4  # how many times its least time the short loop may take; a shar
 def open_session(
     path: Path, *, threads: int, optimization: str = "all", spinning: bool = True, profiles: str = ""
 ) -> Any:
-    """A session on the CPU; `profiles` is the prefix of a file to profile to."""
+    """A session on the CPU; `profiles` is the prefix of a file to profile to.
+
+    Raises:
+        ValueError: the model cannot be loaded; one line says why.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -38,7 +42,10 @@ def open_session(
     if profiles:
         options.enable_profiling = True
         options.profile_file_prefix = profiles
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own have nothing nearer in common
+        raise ValueError(" ".join(str(error).split())) from None
 
 
 def feeds(session: Any, size: int = 1) -> dict[str, Any]:
