@@ -16,8 +16,11 @@ class PredictSettings:
     """What `nas.predict` can be told."""
 
     hardware: str
+    """A profile's name, name:configuration (pixel4:1large_int8), or a folder."""
     arch: str
+    """mobilenet_v1, mobilenet_v2 (with _w0.75 and _r192), a JSON file, or a notation."""
     format: Literal["text", "json"]
+    """text, or json."""
 
 
 def main(settings: PredictSettings, _: Invocation) -> None:

@@ -1,55 +1,54 @@
 """`python -m nas.record hardware=my_box`: write the profile of a device, measured here or elsewhere."""
 
 import os
-import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
-
 from nas.commandline import Invocation, command
 from nas.errors import ConfigError
 from nas.latency.few_shot import few_shot, read_rows, write_few_shot
-from nas.latency.validation import leave_one_out
-from nas.recording.bundle import configuration, locked, plan, write_bundle, zip_bundle
-from nas.recording.devices.reach import Target, device
-from nas.recording.writer import Recording, make_folder, read_results, recorded_profile, write_profile
+from nas.recording.bundle import configuration, locked, plan, write_bundle
+from nas.recording.devices import DEVICES, Kind
+from nas.recording.devices.base import Reach
+from nas.recording.devices.target import Target, open_device
+from nas.recording.profile_writer import make_folder, profile_to_write, recorded_profile, write_profile
+from nas.recording.recordings import Recording, read_results
+from nas.report.measuring import WRITING, bars
+from nas.report.recorded import adapted, advice, counts
 from nas.spaces.load import load_space
 
 Precision = Literal["fp32", "int8"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_PROGRESS = re.compile(r"(\w\S*): (\d+) of (\d+) s: (.*)")
 
-
-@dataclass(frozen=True, slots=True)
-class RecordSettings:
-    """What `nas.record` can be told."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSettings(Reach):
+    """What `nas.record` can be told; how a device of ssh or adb is reached is among it."""
 
     hardware: str
-    device: Literal["host", "ssh", "adb", "bundle"]
-    host: str | None
-    port: int | None
-    identity: str | None
-    serial: str | None
-    python: str | None
-    perf_test: str | None
-    remote: str | None
+    """The profile: a name (a folder in ./hardware_profiles) or a path."""
+    device: Kind
+    """host: this machine; ssh, adb: another one; bundle: a zip to run by hand anywhere."""
     search_space: str
+    """Whose layers and networks: mobilenet_v1, mobilenet_v2, separable, …, or a YAML file."""
     minutes: float
+    """Of measuring, for each combination of threads and precision."""
     threads: int | list[int]
+    """Of one inference; a list [1,2] measures both."""
     precision: Precision | list[Precision] | None
+    """fp32, int8, or a list; null: fp32, or in few-shot that of like."""
     cores: list[int] | None
+    """Keep to these, such as [4,5,6,7]; null: all."""
     seed: int
+    """Of the choice of networks."""
     import_: str | None
+    """No measuring, only the profile: results.jsonl of a bundle; few-shot: a table .csv, arch,ms."""
     like: str | None
+    """Few-shot: the known profile to adapt; null: the most alike."""
 
     def __post_init__(self) -> None:
         if not 0 < self.minutes < 10_000:
@@ -79,9 +78,15 @@ class RecordSettings:
 
     def target(self) -> Target:
         """The device to measure on."""
-        return Target(
-            self.device, self.host, self.port, self.identity, self.serial, self.python, self.perf_test, self.remote
-        )
+        return Target(self.device, self)
+
+    def plan(self) -> dict[str, Any]:
+        """What to measure there."""
+        space = load_space(self.search_space)
+        cores = None if self.cores is None else tuple(self.cores)
+        combinations = product(_listed(self.threads), _listed(self.precision or "fp32"))
+        configurations = [configuration(threads, precision, cores) for threads, precision in combinations]
+        return plan(space, self.seed, self.minutes, configurations)
 
     def _check_few_shot(self) -> None:
         for key in ("threads", "precision"):
@@ -98,59 +103,17 @@ class RecordSettings:
 
 def main(settings: RecordSettings, _: Invocation) -> None:
     """Measure, or take what was measured elsewhere, and write the profile."""
-    folder = _folder(settings.hardware)
+    folder = profile_to_write(settings.hardware)
     if settings.few_shot:
         _adapt(folder, settings)
         return
     recorded_profile(folder)  # refuse a folder that is not ours before anything is measured
     if settings.import_ is not None:
-        _finish(folder, read_results(Path(settings.import_).expanduser()))
-        return
-    planned = _plan(settings)
-    if settings.device == "bundle":
-        _bundle(folder.name, planned)
-        return
-    make_folder(folder)
-    work = Path("runs", f"record-{folder.name}")
-    with locked(work, "nas.record"):
-        console = Console()
-        console.print("writing the networks to measure …")
-        write_bundle(work, planned)
-        with _progress(console, planned) as report:
-            device(settings.target(), folder.name)(work, report)
-        shutil.rmtree(work / "models")  # the plan makes them again, should more be measured
-        _finish(folder, _chosen(read_results(work / "results.jsonl"), planned))
-
-
-def _folder(hardware: str) -> Path:
-    if os.sep in hardware or hardware.startswith(("~", ".")):
-        return Path(hardware).expanduser()
-    if not _NAME.fullmatch(hardware):
-        raise ConfigError(f"hardware must be a name of letters, digits and -_. or a path, got {hardware!r}")
-    return Path("hardware_profiles", hardware)
-
-
-def _plan(settings: RecordSettings) -> dict[str, Any]:
-    space = load_space(settings.search_space)
-    cores = None if settings.cores is None else tuple(settings.cores)
-    combinations = product(_listed(settings.threads), _listed(settings.precision or "fp32"))
-    configurations = [configuration(threads, precision, cores) for threads, precision in combinations]
-    return plan(space, settings.seed, settings.minutes, configurations)
-
-
-def _bundle(name: str, planned: dict[str, Any]) -> None:
-    archive = Path(f"{name}.bundle.zip")
-    with tempfile.TemporaryDirectory() as folder:
-        write_bundle(Path(folder), planned)
-        zip_bundle(Path(folder), archive, name)
-    total = planned["minutes"] * len(planned["configurations"])
-    Console().print(
-        f"{archive} ({archive.stat().st_size / 1e6:.1f} MB) measures for about {total:g} minutes.\n"
-        "Unpack it on the device and run it (Python 3.9 or newer, numpy, onnxruntime):\n"
-        "  python runner.py\n"
-        f"Bring results.jsonl back:\n  python -m nas.record hardware={name} import=results.jsonl",
-        highlight=False,
-    )
+        _write(folder, read_results(Path(settings.import_).expanduser()))
+    elif DEVICES[settings.device].by_hand:
+        _hand_over(folder.name, settings)
+    else:
+        _record(folder, settings)
 
 
 def _adapt(folder: Path, settings: RecordSettings) -> None:
@@ -162,56 +125,37 @@ def _adapt(folder: Path, settings: RecordSettings) -> None:
     about = {} if settings.cores is None else {"cores": ", ".join(map(str, settings.cores))}
     profile = few_shot(folder.name, rows, settings.like, settings.precision, settings.threads, about)
     write_few_shot(folder, profile)
-    chosen = "" if settings.like else ", the most alike of the known ones"
-    errors = leave_one_out(profile)
-    print(
-        f"{folder}:{profile.configuration}: {len(rows)} networks adapt {profile.like}{chosen}; each predicted from the "
-        f"others errs by {errors.mape_percent:.1f} % in the mean, {errors.max_percent:.1f} % at most"
-    )
-    _advise(folder)
+    print(adapted(folder, profile, chosen=settings.like is None))
+    print(advice(folder))
 
 
-def _finish(folder: Path, recordings: Mapping[str, Recording]) -> None:
-    for name, recording in recordings.items():
-        layers = len(recording.tables["layers.csv"])
-        print(
-            f"{folder}:{name}: {recording.count('fit')} networks to fit, {recording.count('validate')} to validate, "
-            f"{layers} layers; {recording.unsettled} did not settle and are left out"
-        )
+def _hand_over(name: str, settings: RecordSettings) -> None:
+    """Write the bundle for a device where the user runs it."""
+    planned = settings.plan()
+    with tempfile.TemporaryDirectory() as folder:
+        write_bundle(Path(folder), planned)
+        open_device(settings.target(), name)(Path(folder), print)
+
+
+def _record(folder: Path, settings: RecordSettings) -> None:
+    """Measure on the device, going on from what was measured before, and write the profile."""
+    planned, work = settings.plan(), Path("runs", f"record-{folder.name}")
+    make_folder(folder)
+    with locked(work, "nas.record"):
+        print(WRITING, flush=True)
+        write_bundle(work, planned)
+        with bars(planned) as report:
+            open_device(settings.target(), folder.name)(work, report)
+        shutil.rmtree(work / "models")  # the plan makes them again, should more be measured
+        found = read_results(work / "results.jsonl")
+        _write(folder, {entry["name"]: found[entry["name"]] for entry in planned["configurations"]})
+
+
+def _write(folder: Path, recordings: Mapping[str, Recording]) -> None:
+    for recording in recordings.values():
+        print(counts(folder, recording))
     write_profile(folder, recordings)
-    _advise(folder)
-
-
-def _advise(folder: Path) -> None:
-    where = folder if folder.is_absolute() or str(folder).startswith(("~", "..")) else f".{os.sep}{folder}"
-    print(f"predict with it:\n  python -m nas.predict hardware={where} arch=mobilenet_v2")
-
-
-def _chosen(recordings: Mapping[str, Recording], planned: dict[str, Any]) -> dict[str, Recording]:
-    """Those of `recordings` that this command asked for."""
-    return {entry["name"]: recordings[entry["name"]] for entry in planned["configurations"]}
-
-
-@contextmanager
-def _progress(console: Console, planned: dict[str, Any]) -> Iterator[Callable[[str], None]]:
-    """A bar per configuration on a terminal, the lines themselves elsewhere."""
-    if not console.is_terminal:
-        yield print
-        return
-    seconds = TextColumn("{task.completed:.0f} of {task.total:.0f} s")
-    columns = (TextColumn("{task.description}"), BarColumn(), seconds, TextColumn("{task.fields[counts]}"))
-    with Progress(*columns, console=console) as progress:
-        tasks = {
-            entry["name"]: progress.add_task(entry["name"], total=60 * planned["minutes"], counts="")
-            for entry in planned["configurations"]
-        }
-
-        def report(line: str) -> None:
-            if match := _PROGRESS.fullmatch(line):
-                name, used, _, counts = match.groups()
-                progress.update(tasks[name], completed=float(used), counts=counts)
-
-        yield report
+    print(advice(folder))
 
 
 def _listed(value: Any) -> list[Any]:

@@ -1,12 +1,10 @@
 """What a device is given to measure: a folder, or a zip of it.
 
-It holds `plan.json`, `models/<precision>/<id>.onnx`, and `runner.py` with the files of `measuring/`, which measures
-the models and adds rows to `results.jsonl` (measuring/__init__.py says how).
+It holds `plan.json`, `models/<precision>/<id>.onnx`, and `runner.py`, which measures the models with the files of
+nas/recording/runner/, in the folder `nas_runner/`, and adds rows to `results.jsonl` (runner/__init__.py says how).
 """
 
 import json
-import os
-import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,34 +13,31 @@ from filelock import FileLock, Timeout
 
 from nas.errors import ArchitectureError, NasError, ProfileError, RunError
 from nas.latency.profile import ROLES, HardwareProfile, layer_cells, read_layer
-from nas.recording import runner as measuring
+from nas.recording import runner
 from nas.recording.design import Planned, burst_seconds, chunks, enough_chunks
 from nas.recording.graph import layer_graph, network_graph
 from nas.recording.runner.figures import Row
-from nas.recording.runner.progress import Progress
 from nas.recording.runner.results import Results
+from nas.recording.runner.schedule import Schedule
 from nas.resources import names, replace_file
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer
 from nas.spaces.space import SearchSpace
 
+SCRIPTS = "nas_runner"
+"""The folder of the runner's files in a bundle."""
+
 LAUNCHER = '''\
-"""Measures the models beside this file: python runner.py [FOLDER]. measuring/__init__.py says how."""
+"""Measures the models beside this file: python runner.py [FOLDER]. nas_runner/__init__.py says how."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from measuring.runner import main
+from nas_runner.measure import main
 
 main(Path(__file__).resolve().parent)
 '''
-
-_README = """\
-Needs Python 3.9 or newer with numpy and onnxruntime:  python -m pip install numpy onnxruntime
-Run:  python runner.py      (stop it at any instant; the same command goes on from there)
-Bring results.jsonl back:  python -m nas.record hardware={name} import=results.jsonl
-"""
 
 
 def plan(space: SearchSpace, seed: int, minutes: float, configurations: Iterable[Row]) -> Row:
@@ -65,7 +60,7 @@ def configuration(threads: int, precision: str, cores: tuple[int, ...] | None = 
     return {"name": f"{threads}t_{precision}{suffix}", "threads": threads, "precision": precision, **options}
 
 
-def validated(archs: Iterable[Architecture]) -> list[Row]:
+def validation_chunk(archs: Iterable[Architecture]) -> list[Row]:
     """A plan's chunk of whole networks that are kept from any fit."""
     return [_entry(Planned(arch.key, "validate", arch)) for arch in archs]
 
@@ -83,16 +78,16 @@ def write_bundle(folder: Path, planned: Row) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = open_results(folder, planned).rows if (folder / "results.jsonl").exists() else []
-    (folder / "measuring").mkdir(exist_ok=True)
-    for script in Path(measuring.__file__).parent.glob("*.py"):
-        replace_file(folder / "measuring" / script.name, script.read_bytes())
+    (folder / SCRIPTS).mkdir(exist_ok=True)
+    for script in Path(runner.__file__).parent.glob("*.py"):
+        replace_file(folder / SCRIPTS / script.name, script.read_bytes())
     replace_file(folder / "runner.py", LAUNCHER.encode())
     for way in planned["configurations"]:
-        precision, progress = way["precision"], Progress(planned, way, rows)
+        precision, schedule = way["precision"], Schedule(planned, way, rows)
         models = folder / "models" / precision
         models.mkdir(parents=True, exist_ok=True)
-        left = planned["chunks"] if progress.next_models() else []
-        for entry in (entry for chunk in left for entry in progress.unprofiled(chunk)):
+        left = planned["chunks"] if schedule.next_models() else []
+        for entry in (entry for chunk in left for entry in schedule.unprofiled(chunk)):
             path = models / f"{entry['id']}.onnx"
             if not path.exists():
                 replace_file(path, graph_bytes(planned_model("plan.json", entry), precision))
@@ -136,17 +131,6 @@ def planned_model(where: str, entry: Row) -> Architecture | Layer:
         raise ProfileError(f"{where}: the model {entry} lacks {error}") from None
     except ArchitectureError as error:
         raise ProfileError(f"{where}: {error}") from None
-
-
-def zip_bundle(folder: Path, archive: Path, name: str) -> None:
-    """Write the bundle in `folder` as one zip, to be run by hand."""
-    part = archive.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as bundle:
-        bundle.writestr("README.txt", _README.format(name=name))
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in (".onnx", ".py", ".json"):
-                bundle.write(path, path.relative_to(folder))
-    os.replace(part, archive)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 They hold what a trained network holds after its exporter and ONNX Runtime's own folding: convolutions
 with the batch norm folded into a bias, the activation after it. A network follows `nas.exports.onnx_fp32`, so
-that ONNX Runtime runs the same kernels (tests/test_record.py compares them).
+that ONNX Runtime runs the same kernels (tests/recording/test_graph.py compares them).
 
 - Weights are random and bounded: the absolute weights of one output sum to about a half and biases lie in
   [0.1, 1], so activations neither grow nor fade, and no denormal slows a run. A weight is stored as a small

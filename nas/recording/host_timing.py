@@ -25,7 +25,7 @@ class Timing:
 def time_model(path: Path, resolution: int, *, threads: int = 1, seconds: float = 1.0) -> Timing:
     """Time the ONNX file at `resolution` pixels for about `seconds`, after a warm-up of a fifth of that.
 
-    Runs that something disturbed are set aside where enough others are left (measuring/).
+    Runs that something disturbed are set aside where enough others are left (runner/).
     """
     session = open_session(path, threads=threads)
     pace = Pace()

@@ -1,4 +1,4 @@
-"""Measuring anew, on the host that a profile was recorded on: networks it has never seen, drawn from its space.
+"""Networks that a profile has never seen, drawn from its space and measured on the host it was recorded on.
 
 Among them some networks of the profile are measured again, since the host itself may be slower or faster now than when
 it was recorded (another virtual machine on its caches, another temperature): no model of layers can know that.
@@ -14,12 +14,13 @@ import numpy as np
 
 from nas.errors import ProfileError
 from nas.latency.profile import HardwareProfile, Measurement, read_profile_yaml
-from nas.recording.bundle import configuration, locked, recorded_cores, validated, write_bundle
+from nas.recording.bundle import configuration, locked, recorded_cores, validation_chunk, write_bundle
 from nas.recording.design import burst_seconds
-from nas.recording.devices.reach import run_here
+from nas.recording.devices.host import measure_here
+from nas.recording.profile_writer import SOURCE
+from nas.recording.recordings import read_results
 from nas.recording.runner.figures import PASSES
 from nas.recording.runner.machine import environment
-from nas.recording.writer import SOURCE, read_results
 from nas.spaces.architecture import Architecture
 from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
@@ -47,7 +48,7 @@ class Remeasured:
 
 
 @dataclass(frozen=True, slots=True)
-class Remeasuring:
+class RemeasurePlan:
     """What is to be measured: `planned` is a plan as nas.record's, `work` the folder in which it is resumed.
 
     `known`: recorded milliseconds, by name, of the planned networks that the profile holds.
@@ -59,7 +60,9 @@ class Remeasuring:
     runtime_version: str
 
 
-def remeasuring(profile: HardwareProfile, folder: Path, count: int, seed: int, search_space: str | None) -> Remeasuring:
+def plan_remeasure(
+    profile: HardwareProfile, folder: Path, count: int, seed: int, search_space: str | None
+) -> RemeasurePlan:
     """Plan `count` networks for the profile in `folder`; `search_space`: None is the one it was recorded for.
 
     Raises:
@@ -92,10 +95,10 @@ def remeasuring(profile: HardwareProfile, folder: Path, count: int, seed: int, s
         "minutes": len(chunk) * PASSES["network"] * _WARM_UP * burst_s / 60,
         "burst_s": burst_s,
         "configurations": [{**configuration(profile.threads, profile.precision, recorded_cores(profile)), **options}],
-        "chunks": [validated(chunk)],
+        "chunks": [validation_chunk(chunk)],
     }
     work = Path("runs", f"validate-{profile.name}-{profile.configuration}")
-    return Remeasuring(planned, {row.architecture.key: row.ms for row in known}, work, here["runtime_version"])
+    return RemeasurePlan(planned, {row.architecture.key: row.ms for row in known}, work, here["runtime_version"])
 
 
 def fresh_networks(profile: HardwareProfile, space: SearchSpace, count: int, seed: int) -> list[Architecture]:
@@ -117,7 +120,7 @@ def fresh_networks(profile: HardwareProfile, space: SearchSpace, count: int, see
     )
 
 
-def measure_again(plan: Remeasuring, report: Callable[[str], None]) -> Remeasured:
+def remeasure(plan: RemeasurePlan, report: Callable[[str], None]) -> Remeasured:
     """Measure on this host; `report` gets lines of progress. Stopped, it goes on from there.
 
     Raises:
@@ -127,7 +130,7 @@ def measure_again(plan: Remeasuring, report: Callable[[str], None]) -> Remeasure
     (chunk,), (settings,) = plan.planned["chunks"], plan.planned["configurations"]
     with locked(plan.work, "nas.validate"):
         write_bundle(plan.work, plan.planned)
-        run_here(plan.work, report)
+        measure_here(plan.work, report)
         recording = read_results(plan.work / "results.jsonl")[settings["name"]]
     times = {row["name"]: row for row in recording.tables["latency.csv"]}
     rows = tuple(
@@ -150,7 +153,7 @@ def measure_again(plan: Remeasuring, report: Callable[[str], None]) -> Remeasure
     return Remeasured(rows, drawn, *about, float(np.median(known)), len(known))
 
 
-def discard(plan: Remeasuring) -> None:
+def discard(plan: RemeasurePlan) -> None:
     """Delete what was measured, so that the next time everything is measured again."""
     shutil.rmtree(plan.work)
 

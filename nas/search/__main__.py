@@ -18,7 +18,7 @@ from nas.nets.device import device_of
 from nas.nets.teacher import OnnxTeacher
 from nas.problem import Problem
 from nas.proxies.scores import SCORES
-from nas.recording.devices.reach import Target
+from nas.recording.devices.target import Target
 from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
 from nas.report.terminal import Progress, front_table
@@ -75,7 +75,7 @@ def _on_target(settings: SearchSettings, problem: Problem) -> DeviceTiming | Non
     kind = settings.device
     if kind == "auto":
         kind = "host" if is_here(problem.profile) else "none"
-    target = Target("host" if kind == "none" else kind, **dataclasses.asdict(settings.reach))
+    target = Target("host" if kind == "none" else kind, settings.reach)
     return None if kind == "none" else DeviceTiming(problem.profile, target)
 
 

@@ -8,6 +8,8 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from nas.data.settings import DataSettings
 from nas.errors import ConfigError
+from nas.recording.devices import Reached
+from nas.recording.devices.base import Reach
 from nas.training.recipe import Distillation, Recipe
 from nas.training.supernet.train import SharedRecipe
 
@@ -176,19 +178,6 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ReachSettings:
-    """How a device of ssh or adb is reached, as in nas.record."""
-
-    host: str | None
-    port: int | None
-    identity: str | None
-    serial: str | None
-    python: str | None
-    perf_test: str | None
-    remote: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class ExecutorSettings:
     """Where evaluations run."""
 
@@ -216,8 +205,8 @@ class SearchSettings:
     workers: Positive | None
     accelerator: Literal["auto", "cpu", "gpu"]
     storage: str | None
-    device: Literal["auto", "none", "host", "ssh", "adb"]
-    reach: ReachSettings
+    device: Literal["auto", "none", Reached]
+    reach: Reach
     training: TrainingSettings
     confirm: ConfirmSettings
     references: ReferenceSettings

@@ -1,56 +1,31 @@
-"""Calling `nas.record` and waiting for what it writes."""
+"""What recordings are made of in tests, and what must hold of their rows."""
 
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from nas.commandline import command
-from nas.record import RecordSettings
-from nas.record import main as record
-from nas.recording.bundle import configuration, plan
+from nas.recording.bundle import configuration, plan, write_bundle
 from nas.recording.runner.figures import finished
+from nas.spaces.architecture import Architecture
 from nas.spaces.load import load_space
 
 SEPARABLE, TINY = load_space("separable"), load_space("tiny")
-
-
+EVERY_OP = Architecture.from_notation(
+    "48x3 conv3/2-16 sep3-32 mb3e3/2-24x2 mb5e3-24:hswish:se0.25 mb3e3-24:elu sep3-20:relu sep3-30:nobn conv1-128 fc10"
+)
 PLAN = plan(TINY, 0, 0.05, [configuration(1, "fp32")])
+QUICK = ("search_space=tiny", "minutes=0.02")
+"""Settings of a nas.record that takes seconds."""
 
 
-def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """The exit code of `python -m nas.record <arguments>`, run in this process."""
-    monkeypatch.setattr(sys, "argv", ["record", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        command("record", RecordSettings, record)
-    return int(ended.value.code or 0)
-
-
-QUICK = ("hardware=my_box", "search_space=tiny", "minutes=0.02")
-
-
-def start(folder: Path) -> subprocess.Popen[str]:
-    """`python -m nas.record` in a process group of its own."""
-    line = [sys.executable, "-m", "nas.record", *QUICK]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(line, cwd=folder, text=True, start_new_session=True, **pipes)  # type: ignore[call-overload]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait for what must come; the limit is a safety net."""
-    for _ in range(6000):
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it never came")
+def small_bundle(folder: Path) -> Path:
+    """`folder` with the bundle of three models."""
+    write_bundle(folder, {**PLAN, "chunks": [PLAN["chunks"][0][:3]]})
+    return folder
 
 
 def rows_of(path: Path) -> list[bytes]:
+    """The whole lines of a file, if there is one."""
     return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
 
 

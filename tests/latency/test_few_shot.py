@@ -19,8 +19,8 @@ from nas.latency.profile import HardwareProfile, Measurement, known_labels, know
 from nas.latency.validation import leave_one_out, spearman
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import reference
+from tests.helpers.calls import call
 from tests.helpers.paths import ROOT, shared_data
-from tests.helpers.recordings import call
 
 PIXEL4 = load_profile("pixel4")
 NAMES = [
@@ -203,14 +203,14 @@ def test_the_command_prints_what_the_page_shows_and_predicts(
     ten_rows: Path, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert f"    python -m nas.record {' '.join(LIKE_PIXEL4)}\n" in DOCS
-    assert call(monkeypatch, *LIKE_PIXEL4) == 0
+    assert call(monkeypatch, "record", *LIKE_PIXEL4) == 0
     found = capsys.readouterr().out
     assert f"```text\n{found}```" in DOCS
     assert load_profile(here / "hardware_profiles" / "new_phone") == few_shot(
         "new_phone", read_rows(ten_rows), "pixel4"
     )
     GlobalHydra.instance().clear()
-    assert call(monkeypatch, *LIKE_PIXEL4) == 0  # the same again replaces it
+    assert call(monkeypatch, "record", *LIKE_PIXEL4) == 0  # the same again replaces it
     assert capsys.readouterr().out == found
 
 
@@ -218,7 +218,7 @@ def test_settings_of_the_command_apply_and_the_most_alike_profile_is_named(
     ten_rows: Path, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = ("hardware=fast", "import=ten_rows.csv", "threads=4", "precision=int8", "cores=[2,3]")
-    assert call(monkeypatch, *settings) == 0
+    assert call(monkeypatch, "record", *settings) == 0
     profile = load_profile(here / "hardware_profiles" / "fast")
     assert (profile.threads, profile.precision, profile.cores) == (4, "int8", "2, 3")
     assert profile.like == few_shot("fast", read_rows(ten_rows), precision="int8").like
@@ -254,7 +254,7 @@ def test_wrong_settings_are_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert call(monkeypatch, "hardware=x", *arguments) == 2
+    assert call(monkeypatch, "record", "hardware=x", *arguments) == 2
     found = capsys.readouterr().err
     assert found.startswith(f"error: {message}")
     assert found.count("\n") == 1
@@ -264,13 +264,13 @@ def test_wrong_settings_are_one_line(
 def test_a_few_shot_profile_and_a_recording_do_not_replace_each_other(
     ten_rows: Path, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(monkeypatch, *LIKE_PIXEL4) == 0
+    assert call(monkeypatch, "record", *LIKE_PIXEL4) == 0
     GlobalHydra.instance().clear()
-    assert call(monkeypatch, "hardware=new_phone", "import=results.jsonl") == 2
+    assert call(monkeypatch, "record", "hardware=new_phone", "import=results.jsonl") == 2
     assert "new_phone holds a profile that nas.record did not measure; choose another" in capsys.readouterr().err
     shutil.copytree(known_profiles()["pixel4"], here / "hardware_profiles" / "mine")
     GlobalHydra.instance().clear()
-    assert call(monkeypatch, "hardware=mine", "like=pixel4", "import=ten_rows.csv") == 2
+    assert call(monkeypatch, "record", "hardware=mine", "like=pixel4", "import=ten_rows.csv") == 2
     assert "mine holds other measurements (1large_fp32," in capsys.readouterr().err
 
 

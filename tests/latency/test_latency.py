@@ -71,7 +71,7 @@ def test_default_configuration_and_folder_paths() -> None:
     folder = known_profiles()["pixel4"]
     assert load_profile(folder) == PIXEL4
     assert load_profile(f"{folder}:3med_int8") == load_profile("pixel4:3med_int8")
-    assert load_profile("pixel4") is PIXEL4
+    assert load_profile("pixel4") is load_profile("pixel4")
 
 
 def test_provenance_is_json_and_says_where_figures_come_from() -> None:

@@ -1,4 +1,4 @@
-"""Measuring on a machine that is reached by ssh or adb.
+"""Measuring on another machine, by shell commands: what ssh and adb share.
 
 A link runs shell commands there and unpacks archives there. The device keeps its own results.jsonl; its rows come
 here as they are finished, and when a connection was lost, with the next one. The runner stops with the connection.
@@ -9,17 +9,16 @@ import json
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import IO
 
 from nas.errors import NasError
-from nas.recording.bundle import open_results
+from nas.recording.bundle import SCRIPTS, open_results
+from nas.recording.devices.base import Report
 from nas.resources import replace_file
-
-Report = Callable[[str], None]
 
 _CHECK = """\
 import sys
@@ -104,13 +103,13 @@ def measure_there(link: Link, python: str, remote: str, folder: Path, report: Re
     both = reconciled(here, there, f"{remote} on {link.name}")
     if both != here:
         replace_file(results, both)
-    scripts = [folder / "runner.py", *sorted((folder / "measuring").glob("*.py"))]
+    scripts = [folder / "runner.py", *sorted((folder / SCRIPTS).glob("*.py"))]
     changing = {path.relative_to(folder).as_posix(): path for path in (folder / "plan.json", *scripts)}
-    changing["relay.py"] = Path(__file__).with_name("relay.py")
+    changing["stream_rows.py"] = Path(__file__).with_name("stream_rows.py")
     if not there.startswith(both):
         changing["results.jsonl"] = results
     send(link, remote, models(folder), changing, report)
-    line = link.line(f"cd {place(remote)} && exec {place(python)} relay.py {len(both)}")
+    line = link.line(f"cd {place(remote)} && exec {place(python)} stream_rows.py {len(both)}")
     with results.open("ab", buffering=0) as rows:
         code, last, errors = _follow(line, rows, report)
     if code == 130:
@@ -168,7 +167,7 @@ def _results_there(link: Link, python: str, remote: str) -> bytes:
 
 
 def _follow(line: list[str], rows: IO[bytes], report: Report) -> tuple[int, str, str]:
-    """Run a relay: its rows go to `rows`; its exit code, its last other line, and the messages of the connection.
+    """Run stream_rows.py there, its rows go to `rows`; its exit code, its last other line, the connection's messages.
 
     The process is out of the terminal's reach, so that Ctrl-C ends it by way of its stdin, and its last rows come.
     """

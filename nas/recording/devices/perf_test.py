@@ -5,7 +5,7 @@ N times after a first run that does not count, -x and -y are the threads within 
 optimisation, -D keeps threads from spinning, -p profiles. The second argument is a file to which it adds a line a
 run: model, seconds, memory, CPU, number.
 
-Rows are as those of measuring/, written here; but what disturbs a run there cannot be seen, so that every run counts.
+Rows are as those of runner/, written here; but what disturbs a run there cannot be seen, so that every run counts.
 """
 
 import hashlib
@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from nas.recording.bundle import open_results
-from nas.recording.devices.link import Link, Report, models, place, send
+from nas.recording.devices.base import Report
+from nas.recording.devices.link import Link, models, place, send
 from nas.recording.runner.figures import LAYER_SHARE, LEAST_RUNS, PROFILED_RUNS, Row, kernels
-from nas.recording.runner.progress import Progress
 from nas.recording.runner.results import Results
+from nas.recording.runner.schedule import Schedule
 
 _BINARY = "onnxruntime_perf_test"
 _LEVELS = {"disable_all": 0, "basic": 1, "extended": 2, "all": 99}
@@ -56,34 +57,28 @@ def measure_with(link: Link, binary: Path, remote: str, folder: Path, report: Re
     send(link, remote, {**models(folder), **libraries}, {_BINARY: binary}, report)
     link.ask(f"chmod 755 {place(remote)}/{_BINARY}")
     for configuration in plan["configurations"]:
-        Bench(link, remote, plan, configuration, results).measure(version, report)
+        PerfTestRun(link, remote, plan, configuration, results).measure(version, report)
 
 
-class Bench:
-    """One configuration of the device; as that of measuring/runner.py, but each burst is a run of the binary."""
+class PerfTestRun:
+    """One configuration of the device; as that of runner/measure.py, but each burst is a run of the binary."""
 
     def __init__(self, link: Link, remote: str, plan: Row, configuration: Row, results: Results) -> None:
         self._link, self._remote, self._burst_s = link, remote, plan["burst_s"]
         self._configuration, self._results = configuration, results
-        self._progress = Progress(plan, configuration, results.rows)
+        self._schedule = Schedule(plan, configuration, results.rows)
 
     def measure(self, version: str, report: Report) -> None:
         """Time models as long as there is one to be timed."""
-        if not self._progress.next_models():
-            report(self._progress.line())
+        if not self._schedule.next_models():
+            report(self._schedule.line())
             return
         self._append("begin", **self._about(version))
-        while models := self._progress.next_models():
-            while waiting := self._progress.next_pass(models):
-                for model in waiting:
-                    self._burst(model)
-                report(self._progress.line())
-            for model in self._progress.unprofiled(models):
-                self._profile(model)
+        self._schedule.follow(self._burst, self._profile, report)
         self._append("end", **self._about(version))
 
     def _burst(self, model: Row) -> None:
-        before = self._progress.bursts.get(model["id"])
+        before = self._schedule.bursts.get(model["id"])
         share = 1 if model["kind"] == "network" else LAYER_SHARE
         wanted = 1e3 * share * self._burst_s / before[-1]["ms"][1] if before else 0
         begun = time.perf_counter()
@@ -116,7 +111,7 @@ class Bench:
         return self._link.ask(f"{place_there} && {line} >log.txt 2>&1 && cat {output} || {failed}").decode()
 
     def _about(self, version: str) -> Row:
-        """The device and its state, as measuring.machine.environment() has them."""
+        """The device and its state, as runner.machine.environment() has them."""
         lines = [f'echo {name} "$({{ {command}; }} 2>/dev/null | tr "\\n" " ")"' for name, command in _FACTS.items()]
         facts = dict(line.partition(" ")[::2] for line in self._link.ask("; ".join(lines)).decode().splitlines())
         found = {name: " ".join(fact.split()) for name, fact in facts.items()}
@@ -142,4 +137,4 @@ class Bench:
         if "seconds" in row:
             row["seconds"] = round(row["seconds"], 3)
         self._results.append(row)
-        self._progress.count(row)
+        self._schedule.count(row)

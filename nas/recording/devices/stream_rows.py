@@ -1,10 +1,10 @@
 """Runs runner.py on a device for the machine that reached it; needs Python 3.9, nothing else.
 
-    python relay.py OFFSET
+    python stream_rows.py OFFSET
 
 stdout gets the runner's lines of progress and, beside them, the lines that results.jsonl (in the folder where
-this file is) has beyond OFFSET bytes. The runner stops when stdin ends, as it does with the connection. A relay
-of an earlier connection, whose end the device has not noticed yet, is stopped first.
+this file is) has beyond OFFSET bytes. The runner stops when stdin ends, as it does with the connection. What runs
+here for an earlier connection, whose end the device has not noticed yet, is stopped first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
         runner = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         threading.Thread(target=stop_with_stdin, args=(runner,), daemon=True).start()
         try:
-            code = relay(runner, int(sys.argv[1]))
+            code = stream(runner, int(sys.argv[1]))
         finally:
             runner.terminate()
             runner.wait()
@@ -57,7 +57,7 @@ def stop_with_stdin(runner: subprocess.Popen[bytes]) -> None:
     runner.terminate()
 
 
-def relay(runner: subprocess.Popen[bytes], offset: int) -> int:
+def stream(runner: subprocess.Popen[bytes], offset: int) -> int:
     """Print what the runner prints, and the rows it has written by then."""
     assert runner.stdout is not None
     with open(1, "wb", buffering=0, closefd=False) as out:

@@ -15,8 +15,8 @@ import numpy as np
 
 from .figures import LAYER_SHARE, PROFILED_RUNS, Row
 from .machine import environment, pin
-from .progress import Progress
 from .results import Results
+from .schedule import Schedule
 from .timing import Cores, Pace, burst, feeds, open_session, profile
 
 
@@ -42,48 +42,38 @@ def measure(plan: Row, folder: Path, parent: int | None = None) -> None:
     results = Results(folder / "results.jsonl", plan)
     for configuration in plan["configurations"]:
         cores = pin(configuration["cores"])
-        progress = Progress(plan, configuration, results.rows)
-        if progress.next_models():
-            about = {**configuration, "cores": cores}
-            results.append({"type": "begin", "configuration": configuration["name"], **about, **environment()})
-            every = cores if 1 < len(cores) <= configuration["threads"] and hasattr(os, "sched_setaffinity") else []
-            Bench(plan, configuration, folder / "models", results, progress, parent, Cores(every)).measure()
-            results.append({"type": "end", "configuration": configuration["name"], **about, **environment()})
-        else:
-            print(progress.line(), flush=True)
+        every = cores if 1 < len(cores) <= configuration["threads"] and hasattr(os, "sched_setaffinity") else []
+        run = ConfigurationRun(plan, configuration, folder / "models", results, Cores(every), parent)
+        run.measure({**configuration, "cores": cores})
 
 
-class Bench:
+class ConfigurationRun:
     """One configuration of this machine: how its models are opened, and where their rows go."""
 
     def __init__(
-        self,
-        plan: Row,
-        configuration: Row,
-        models: Path,
-        results: Results,
-        progress: Progress,
-        parent: int | None,
-        cores: Cores,
+        self, plan: Row, configuration: Row, models: Path, results: Results, cores: Cores, parent: int | None
     ) -> None:
         self._name, self._burst_s = configuration["name"], plan["burst_s"]
         self._options = {key: configuration[key] for key in ("threads", "optimization", "spinning")}
         self._models: Path = models / configuration["precision"]
-        self._results, self._progress, self._parent, self._cores = results, progress, parent, cores
-        before = [row for rows in progress.bursts.values() for row in rows]
+        self._results, self._cores, self._parent = results, cores, parent
+        self._schedule = Schedule(plan, configuration, results.rows)
+        before = [row for rows in self._schedule.bursts.values() for row in rows]
         self._pace = Pace(min((row.get("probe_us", math.inf) for row in before), default=math.inf))
 
-    def measure(self) -> None:
-        """Time models as long as there is one to be timed."""
-        while models := self._progress.next_models():
-            self._pace.learn()
-            self._cores.learn()
-            while waiting := self._progress.next_pass(models):
-                for model in waiting:
-                    self._burst(model)
-                print(self._progress.line(), flush=True)
-            for model in self._progress.unprofiled(models):
-                self._profile(model)
+    def measure(self, about: Row) -> None:
+        """Time models as long as there is one to be timed; `about` is what the first row and the last say of it."""
+        if not self._schedule.next_models():
+            _print(self._schedule.line())
+            return
+        named = {"configuration": self._name, **about}
+        self._results.append({"type": "begin", **named, **environment()})
+        self._schedule.follow(self._burst, self._profile, _print, begin_group=self._learn)
+        self._results.append({"type": "end", **named, **environment()})
+
+    def _learn(self) -> None:
+        self._pace.learn()
+        self._cores.learn()
 
     def _burst(self, model: Row) -> None:
         begun = time.perf_counter()
@@ -106,9 +96,13 @@ class Bench:
         seconds = round(time.perf_counter() - begun, 3)
         row = {"type": kind, "configuration": self._name, "id": model["id"], **fields, "seconds": seconds}
         self._results.append(row)
-        self._progress.count(row)
+        self._schedule.count(row)
         if self._parent is not None and os.getppid() != self._parent:
             raise KeyboardInterrupt
 
     def _path(self, model: Row) -> Path:
         return self._models / f"{model['id']}.onnx"
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)

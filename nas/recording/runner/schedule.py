@@ -1,15 +1,15 @@
-"""How far the measuring of a plan is, by the rows of its results, and what comes next."""
+"""In which order a plan's models are measured: what comes next, by the rows of the results so far."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from .figures import Row, finished, settled
 
 GROUPS = 2  # of chunks, measured one after the other
 
 
-class Progress:
+class Schedule:
     """One configuration (threads, precision, cores) of a plan. `bursts`: the rows of each model, by its id."""
 
     def __init__(self, plan: Row, configuration: Row, rows: Iterable[Row]) -> None:
@@ -29,6 +29,23 @@ class Progress:
         elif row["type"] == "profile":
             self._profiled.add(row["id"])
         self._used_s += row.get("seconds", 0.0)
+
+    def follow(
+        self,
+        burst: Callable[[Row], None],
+        profile: Callable[[Row], None],
+        report: Callable[[str], None],
+        begin_group: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Time models as long as there is one to be timed: `burst` and `profile` measure one, and count its row."""
+        while models := self.next_models():
+            begin_group()
+            while waiting := self.next_pass(models):
+                for model in waiting:
+                    burst(model)
+                report(self.line())
+            for model in self.unprofiled(models):
+                profile(model)
 
     def next_models(self) -> list[Row]:
         """The models under way, else those of the next chunks that there is time for; none when all is done."""

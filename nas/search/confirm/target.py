@@ -7,12 +7,13 @@ from typing import Any
 
 from nas.errors import ConfigError
 from nas.latency.profile import HardwareProfile
-from nas.recording.bundle import configuration, recorded_cores, validated, write_bundle
+from nas.recording.bundle import configuration, recorded_cores, validation_chunk, write_bundle
 from nas.recording.design import burst_seconds
-from nas.recording.devices.reach import Target, device
+from nas.recording.devices.target import Target, open_device
 from nas.recording.graph import PRECISIONS
+from nas.recording.profile_writer import SOURCE, device_words
+from nas.recording.recordings import read_results
 from nas.recording.runner.machine import environment
-from nas.recording.writer import SOURCE, device_words, read_results
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 
@@ -52,10 +53,10 @@ class DeviceTiming:
             "minutes": _LONG,
             "burst_s": burst_seconds(_LONG),
             "configurations": [way],
-            "chunks": [validated(dict.fromkeys(networks.values()))],
+            "chunks": [validation_chunk(dict.fromkeys(networks.values()))],
         }
         write_bundle(folder, planned)
-        device(self.target, f"search-{self.profile.name}")(folder, report)
+        open_device(self.target, f"search-{self.profile.name}")(folder, report)
         rows = read_results(folder / "results.jsonl")[way["name"]].tables["latency.csv"]
         ends = {"value": "mean_ms", "low": "low_ms", "high": "high_ms"}
         found = {row["name"]: {name: float(row[column]) for name, column in ends.items()} for row in rows}

@@ -15,9 +15,10 @@ from nas.latency.predictor import latency
 from nas.latency.profile import load_profile
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
-from nas.recording.devices.reach import Target
+from nas.recording.devices.base import Reach
+from nas.recording.devices.target import Target
+from nas.recording.profile_writer import SOURCE, device_words
 from nas.recording.runner.machine import environment
-from nas.recording.writer import SOURCE, device_words
 from nas.report import facts
 from nas.report.figures import measured_figure, svg
 from nas.report.html import network_row
@@ -71,9 +72,9 @@ def one_ms_per_million(plans: list[dict[str, Any]], wild: str = "") -> Callable[
 def test_networks_are_measured_as_the_profile_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plans: list[dict[str, Any]] = []
     wild = list(ARCHS)[1]
-    monkeypatch.setattr(target, "device", one_ms_per_million(plans, wild))
+    monkeypatch.setattr(target, "open_device", one_ms_per_million(plans, wild))
     profile = load_profile("raspberry_pi4:4t_int8")
-    found = DeviceTiming(profile, Target("ssh", "pi@10.0.0.7"))(ARCHS, tmp_path / "measured", print)
+    found = DeviceTiming(profile, Target("ssh", Reach("pi@10.0.0.7")))(ARCHS, tmp_path / "measured", print)
     (way,) = plans[0]["configurations"]
     assert (way["threads"], way["precision"], way["cores"]) == (4, "int8", None)
     assert [entry["id"] for entry in plans[0]["chunks"][0]] == list(ARCHS)
@@ -88,7 +89,7 @@ def test_networks_are_measured_as_the_profile_says(tmp_path: Path, monkeypatch: 
 
 def test_cores_are_those_of_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plans: list[dict[str, Any]] = []
-    monkeypatch.setattr(target, "device", one_ms_per_million(plans))
+    monkeypatch.setattr(target, "open_device", one_ms_per_million(plans))
     for cores, expected in (("all", None), ("4, 5", [4, 5])):
         DeviceTiming(replace(PIXEL4, source=SOURCE, cores=cores), Target())(ARCHS, tmp_path / cores, print)
         assert plans[-1]["configurations"][0]["cores"] == expected
@@ -212,15 +213,15 @@ def test_a_target_out_of_reach_costs_nothing_but_a_warning(tmp_path: Path, monke
     on_target = DeviceTiming(PIXEL4, Target())
     told = Told()
     arguments = (networks, on_target, tmp_path, told)
-    monkeypatch.setattr(target, "device", unreachable)
+    monkeypatch.setattr(target, "open_device", unreachable)
     assert _measure(*arguments) == {}  # type: ignore[arg-type]
     assert told.messages == [
         "warning: the networks were not measured, their latencies are predicted: pi@10.0.0.7: no route to host"
     ]
     plans: list[dict[str, Any]] = []
-    monkeypatch.setattr(target, "device", one_ms_per_million(plans))
+    monkeypatch.setattr(target, "open_device", one_ms_per_million(plans))
     assert list(_measure(*arguments)) == [keys[0]]  # type: ignore[arg-type]
-    monkeypatch.setattr(target, "device", one_ms_per_million(plans, keys[0]))
+    monkeypatch.setattr(target, "open_device", one_ms_per_million(plans, keys[0]))
     assert _measure(*arguments) == {}  # type: ignore[arg-type]
     assert told.messages[-1] == "warning: 1 of 1 networks did not settle, their latency is predicted"
     assert asdict(on_target.target)["kind"] == "host"

@@ -1,0 +1,137 @@
+"""What a file of results holds on each configuration, as rows of a profile's tables.
+
+The rows of a model name what it is, so that a file of results alone makes a profile.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.errors import ProfileError
+from nas.latency.profile import KERNELS, LATENCY, LAYERS, RECORDED, layer_cells
+from nas.recording.bundle import planned_model
+from nas.recording.runner.figures import Row, estimate, figures, settled
+from nas.recording.runner.results import SCHEMA, read_rows
+from nas.spaces.architecture import Architecture
+from nas.spaces.layers import Layer, layers
+
+_IDENTITY = ("cpu", "machine", "runtime", "runtime_version")
+_FACTS = (*_IDENTITY, "date", "logical_cores", "governor", "os", "python", "celsius", "load")
+_OPTIONS = ("optimization", "spinning")
+_KEYS = {
+    "plan": {"schema", "search_space", "seed", "burst_s"},
+    "begin": {"configuration", "cores", "threads", "precision", *_FACTS, *_OPTIONS},
+    "end": {"configuration", "load"},
+    "burst": {"configuration", "id", "ms", "kept"},
+    "profile": {"configuration", "id", "model", "kernels"},
+}
+TABLES = {"latency.csv": (*LATENCY, *RECORDED), "kernels.csv": KERNELS, "layers.csv": LAYERS}
+
+Table = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a results file holds on one configuration: provenance, and rows for the profile's tables.
+
+    `unsettled` counts the models left out because their bursts never agreed.
+    """
+
+    name: str
+    settings: Row
+    networks: Mapping[str, str]
+    tables: Mapping[str, Table]
+    unsettled: int
+
+    def count(self, role: str) -> int:
+        """How many settled networks have `role`."""
+        return sum(row["role"] == role for row in self.tables["latency.csv"])
+
+
+def read_results(path: Path) -> dict[str, Recording]:
+    """The recordings in a results file, by configuration; models that did not settle are left out and counted.
+
+    Raises:
+        ProfileError: the file cannot be read, is no results file, or is of two machines.
+    """
+    try:
+        rows = list(read_rows(path.read_bytes(), str(path)))
+    except OSError as error:
+        raise ProfileError(f"cannot read the results {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ProfileError(str(error)) from None
+    if not rows or rows[0].get("schema") != SCHEMA:
+        raise ProfileError(f"{path}: not a results file of this version of nas.record; take the results.jsonl it wrote")
+    for number, row in enumerate(rows, start=1):
+        if missing := sorted(_KEYS[row["type"]] - set(row)):
+            raise ProfileError(f"{path}:{number}: the {row['type']} row lacks {missing[0]!r}")
+    begun = [row for row in rows if row["type"] == "begin"]
+    machines = {", ".join(str(row[key]) for key in _IDENTITY) for row in begun}
+    if len(machines) > 1:
+        raise ProfileError(f"{path}: rows of two machines or runtimes: {' and '.join(sorted(machines))}")
+    configurations = dict.fromkeys(row["configuration"] for row in begun)
+    found = {name: _recording(str(path), name, rows) for name in configurations}
+    if not found:
+        raise ProfileError(f"{path}: nothing was measured yet")
+    return found
+
+
+def _recording(where: str, name: str, rows: list[Row]) -> Recording:
+    mine = [row for row in rows if row.get("configuration") == name]
+    bursts: dict[str, list[Row]] = {}
+    for row in mine:
+        if row["type"] == "burst":
+            bursts.setdefault(row["id"], []).append(row)
+    profiles = {row["id"]: row for row in mine if row["type"] == "profile"}
+    tables: dict[str, Table] = {file: [] for file in TABLES}
+    networks: dict[str, str] = {}
+    unsettled = 0
+    for key, row in profiles.items():
+        model = planned_model(where, row["model"])
+        if not settled(bursts.get(key, ()), "layer" if isinstance(model, Layer) else "network"):
+            unsettled += 1
+            continue
+        ms, spread_ms = estimate(bursts[key])
+        times = {"configuration": name, "mean_ms": f"{ms:.5g}", "spread_ms": f"{spread_ms:.2g}"}
+        if isinstance(model, Layer):
+            kernel_us = 1e3 * sum(ms for node, _, ms in row["kernels"] if node.startswith("000."))
+            tables["layers.csv"].append({**times, **layer_cells(model), "kernel_us": f"{kernel_us:.4g}"})
+            continue
+        networks[key] = model.notation
+        found = figures(bursts[key])
+        about = {"role": row["model"]["role"], "low_ms": f"{min(found):.5g}", "high_ms": f"{max(found):.5g}"}
+        counts = {"bursts": len(found), "runs": sum(burst["kept"] for burst in bursts[key])}
+        tables["latency.csv"].append({**times, "name": key, **about, **counts})
+        tables["kernels.csv"].append({"configuration": name, "name": key, **_split(model, row["kernels"])})
+    return Recording(name, _settings(rows[0], mine, unsettled), networks, tables, unsettled)
+
+
+def _split(arch: Architecture, kernels: Iterable[tuple[str, str, float]]) -> Row:
+    """A network's time by layer, from the kernels' names (graph.py)."""
+    layers_us, other_us = [0.0] * len(list(layers(arch))), 0.0
+    for node, _, ms in kernels:
+        if node[:3].isdecimal() and node[3:4] == ".":
+            layers_us[int(node[:3])] += 1e3 * ms
+        else:
+            other_us += 1e3 * ms
+    return {"layers_us": " ".join(f"{us:.4g}" for us in layers_us), "other_us": f"{other_us:.4g}"}
+
+
+def _settings(header: Row, rows: list[Row], unsettled: int) -> Row:
+    """An entry of profile.yaml's configurations."""
+    begun, ended = ([row for row in rows if row["type"] == kind] for kind in ("begin", "end"))
+    first = begun[0]
+    return {
+        "cores": "all" if first["cores"] == [*range(first["logical_cores"])] else ", ".join(map(str, first["cores"])),
+        "threads": first["threads"],
+        "precision": first["precision"],
+        "recorded": {
+            **{key: first[key] for key in (*_FACTS, *_OPTIONS)},
+            "load": [first["load"], *(row["load"] for row in ended[-1:])],
+            "search_space": header["search_space"],
+            "seed": header["seed"],
+            "minutes": round(sum(row.get("seconds", 0.0) for row in rows) / 60, 2),
+            "unsettled": unsettled,
+        },
+    }

@@ -1,0 +1,80 @@
+"""Commands: called in this process, or started as one of their own that Ctrl-C reaches."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas.commandline import command
+from nas.record import RecordSettings
+from nas.record import main as record
+from nas.validate import ValidateSettings
+from nas.validate import main as validate
+
+COMMANDS: dict[str, tuple[type, Callable[..., None]]] = {
+    "record": (RecordSettings, record),
+    "validate": (ValidateSettings, validate),
+}
+
+
+def call(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> int:
+    """The exit code of `python -m nas.<name> <arguments>`, run in this process."""
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        command(name, *COMMANDS[name])
+    return int(ended.value.code or 0)
+
+
+def check_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, arguments: Sequence[str], error: str
+) -> None:
+    """The command says that one line and what comes after it there, exits with 2, and leaves nothing behind."""
+    before = sorted(os.listdir())
+    assert call(monkeypatch, name, *arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"error: {error}")
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    assert sorted(os.listdir()) == before
+
+
+def start(folder: Path, name: str, *arguments: str) -> subprocess.Popen[str]:
+    """`python -m nas.<name>` in a process group of its own, with its output and its messages in pipes.
+
+    Where a shell started the tests in the background they ignore SIGINT, and so would every process they start.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", f"nas.{name}", *arguments],
+        cwd=folder,
+        text=True,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=hear_ctrl_c,
+    )
+
+
+def hear_ctrl_c() -> None:
+    """In a new process, before it runs anything: SIGINT does what it does in a terminal."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """The exit code, the output and the messages of a process at its end."""
+    output, errors = process.communicate()
+    return process.returncode, output, errors
+
+
+def wait_for(condition: Callable[[], Any]) -> None:
+    """Wait for what must come; the limit is a safety net."""
+    for _ in range(6000):
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it never came")

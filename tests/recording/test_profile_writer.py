@@ -1,0 +1,140 @@
+"""From a file of results to a profile."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nas.errors import ProfileError
+from nas.latency.profile import load_profile
+from nas.latency.validation import leave_one_out
+from nas.recording.bundle import configuration
+from nas.recording.profile_writer import write_profile
+from nas.recording.recordings import read_results
+from nas.spaces.architecture import Architecture
+from nas.spaces.cost import cost
+from nas.spaces.layers import layers
+from tests.helpers.paths import ROOT
+from tests.helpers.recordings import PLAN
+
+MACHINE = {
+    **{"cpu": "Fast CPU", "machine": "x86_64", "logical_cores": 2, "governor": "performance", "os": "Linux"},
+    **{"python": "3.11", "runtime": "ONNX Runtime", "runtime_version": "1.31.1", "celsius": None, "load": [0, 0, 0]},
+    "date": "2026-01-02T03:04:05+00:00",
+}
+
+
+def made_up(path: Path, settings: dict[str, Any], count: int = 16, **machine: Any) -> Path:
+    """A results file as of a machine whose time is 1 ns per MAC, plus one model that never settled."""
+    about = {**settings, "cores": [0, 1], **MACHINE, **machine}
+    name = settings["name"]
+    rows: list[dict[str, Any]] = [
+        {"type": "plan", "schema": 1, "search_space": "tiny", "seed": 0, "burst_s": 0.1},
+        {"type": "begin", "configuration": name, **about},
+    ]
+    for number, entry in enumerate([entry for chunk in PLAN["chunks"] for entry in chunk][:count]):
+        model = Architecture.from_notation(entry["notation"]) if "notation" in entry else None
+        ms = cost(model).macs / 1e6 if model else 0.01
+        for n in range(20):
+            figure = ms * (1 + (n - 9.5) / (20 if number == 1 else 1000))
+            burst = {"ms": [figure] * 4, "runs": 9, "kept": 8, "probe_us": 50.0, "seconds": 0.5}
+            rows.append({"type": "burst", "configuration": name, "id": entry["id"], **burst})
+        nodes = [[f"{i:03d}.conv", "Conv", 0.01 * i] for i in range(len(list(layers(model))) if model else 1)]
+        split = {"kernels": [*nodes, ["ReorderOutput", "ReorderOutput", 0.5]], "seconds": 0.1}
+        rows.append({"type": "profile", "configuration": name, "id": entry["id"], "model": entry, **split})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_results_become_a_profile(tmp_path: Path) -> None:
+    write_profile(tmp_path / "box", read_results(made_up(tmp_path / "r.jsonl", configuration(1, "fp32"))))
+    profile = load_profile(tmp_path / "box")
+    assert (profile.label, profile.threads, profile.precision, profile.cores) == ("box:1t_fp32", 1, "fp32", "all")
+    assert (len(profile.measurements), len(profile.held_out), len(profile.layer_times)) == (7, 2, 6)
+    for row in (*profile.measurements, *profile.held_out):
+        assert row.name == row.architecture.key
+        assert row.ms == pytest.approx(cost(row.architecture).macs / 1e6, rel=1e-3)
+        assert row.spread_ms == pytest.approx(1.4826 * 5e-3 * row.ms, rel=0.1)
+        assert row.layers_ms == pytest.approx([0.01 * i for i in range(len(list(layers(row.architecture))))])
+        assert row.other_ms == 0.5
+    assert (tmp_path / "box" / "latency.csv").read_text().startswith("configuration,name,mean_ms,spread_ms,role,")
+    facts = yaml.safe_load((tmp_path / "box" / "profile.yaml").read_text())["configurations"]["1t_fp32"]["recorded"]
+    assert facts["governor"] == "performance"
+    assert facts["unsettled"] == 1
+    assert leave_one_out(profile).n == 7
+    assert json.dumps(profile.provenance())
+
+
+def test_rows_of_a_device_that_has_no_probe_are_results_too(tmp_path: Path) -> None:
+    path = made_up(tmp_path / "r.jsonl", configuration(1, "fp32"))
+    recordings = read_results(path)
+    assert read_results(edited(path, lambda rows: [row.pop("probe_us", None) for row in rows])) == recordings
+    assert recordings["1t_fp32"].unsettled == 1
+
+
+def test_a_second_configuration_joins_and_the_same_one_is_replaced(tmp_path: Path) -> None:
+    box = tmp_path / "box"
+    write_profile(box, read_results(made_up(tmp_path / "r.jsonl", configuration(1, "fp32"))))
+    before = load_profile(box)
+    write_profile(box, read_results(made_up(tmp_path / "r.jsonl", configuration(2, "int8"))))
+    assert load_profile(box) == before
+    assert load_profile(f"{box}:2t_int8").measurements[0].architecture == before.measurements[0].architecture
+    write_profile(box, read_results(made_up(tmp_path / "r.jsonl", configuration(1, "fp32"), count=9)))
+    assert len(load_profile(box).measurements) == 6
+    assert len(load_profile(f"{box}:2t_int8").measurements) == 7
+
+
+def test_another_machine_or_a_shipped_profile_is_not_written_over(tmp_path: Path) -> None:
+    box = tmp_path / "box"
+    write_profile(box, read_results(made_up(tmp_path / "r.jsonl", configuration(1, "fp32"))))
+    other = read_results(made_up(tmp_path / "r.jsonl", configuration(1, "fp32"), cpu="Slow CPU"))
+    with pytest.raises(ProfileError, match="was recorded with soc Fast CPU, not Slow CPU; choose another hardware"):
+        write_profile(box, other)
+    shutil.copytree(ROOT / "hardware_profiles" / "pixel4", tmp_path / "pixel4")
+    with pytest.raises(ProfileError, match=r"pixel4 holds a profile that nas\.record did not measure"):
+        write_profile(tmp_path / "pixel4", other)
+
+
+def test_a_recording_too_small_is_named_and_the_others_are_written(tmp_path: Path) -> None:
+    small = read_results(made_up(tmp_path / "r.jsonl", configuration(2, "fp32"), count=4))
+    large = read_results(made_up(tmp_path / "r.jsonl", configuration(1, "fp32")))
+    with pytest.raises(ProfileError, match="2t_fp32 has 2 networks to fit and 1 models that did not settle; 4 are"):
+        write_profile(tmp_path / "box", small | large)
+    assert len(load_profile(tmp_path / "box").measurements) == 7
+    with pytest.raises(ProfileError, match="has no configuration '2t_fp32'; known: 1t_fp32"):
+        load_profile(f"{tmp_path / 'box'}:2t_fp32")
+
+
+def edited(path: Path, edit: Callable[[list[dict[str, Any]]], Any]) -> Path:
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    edit(rows)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda rows: rows.clear(), "r.jsonl: not a results file of this version"),
+        (lambda rows: rows[0].update(schema=9), "r.jsonl: not a results file of this version"),
+        (lambda rows: rows.insert(3, {"a": 1}), "r.jsonl:4: not a row of nas.record's results"),
+        (lambda rows: rows.pop(0), "r.jsonl:1: not a row of nas.record's results"),
+        (lambda rows: rows.__delitem__(slice(1, None)), "r.jsonl: nothing was measured yet"),
+        (lambda rows: rows.append({**rows[1], "cpu": "Slow CPU"}), "r.jsonl: rows of two machines or runtimes: Fast"),
+        (lambda rows: rows[2].pop("ms"), "r.jsonl:3: the burst row lacks 'ms'"),
+        (lambda rows: rows[1].pop("cpu"), "r.jsonl:2: the begin row lacks 'cpu'"),
+        (lambda rows: rows[22]["model"].pop("notation"), "r.jsonl: the model {'id': "),
+        (lambda rows: rows[22]["model"].update(notation="nix"), "r.jsonl: cannot read 'nix'"),
+        (lambda rows: rows[22]["model"].update(role="nix"), "r.jsonl: role must be one of fit, validate, got 'nix'"),
+    ],
+)
+def test_wrong_results_are_named(edit: Callable[[list[dict[str, Any]]], Any], message: str, tmp_path: Path) -> None:
+    path = edited(made_up(tmp_path / "r.jsonl", configuration(1, "fp32")), edit)
+    with pytest.raises(ProfileError) as caught:
+        read_results(path)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
