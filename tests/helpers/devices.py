@@ -52,7 +52,7 @@ class Server:
         """How it is reached, with the Python of the tests, measuring in `remote`."""
         return Reach("127.0.0.1", self.port, str(self.key), python=sys.executable, remote=str(remote))
 
-    def settings(self, remote: Path, **changed: str) -> list[str]:
+    def settings(self, remote: Path, /, **changed: str) -> list[str]:
         """The same as settings of nas.record."""
         settings = {key: value for key, value in asdict(self.reach(remote)).items() if value is not None}
         return [f"{key}='{value}'" for key, value in {"device": "ssh", **settings, **changed}.items()]
