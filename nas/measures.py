@@ -53,8 +53,11 @@ class Interval:
     """A value and its bounds; without any, all three are equal."""
 
     value: float
+    """the value"""
     low: float
+    """lower end"""
     high: float
+    """upper end"""
 
     def scaled(self, factor: float) -> "Interval":
         """The same in another unit."""

@@ -6,7 +6,7 @@ Reading checks every type and range, and drops keys that a later version may hav
 import json
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
 
 from nas.errors import ArchitectureError, RunError
 from nas.spaces.architecture import Architecture
@@ -59,8 +59,9 @@ def from_json(kind: type[T], value: Any, where: str) -> T:
 
 
 def schema_of(kind: type) -> dict[str, Any]:
-    """The JSON Schema of what `to_json` gives for a `kind`."""
-    return dict(_adapter(kind).json_schema(mode="serialization"))
+    """The JSON Schemas of what `to_json` gives for a `kind` and the types in it, by the name of the type."""
+    adapter = TypeAdapter(list[kind], config=ConfigDict(use_attribute_docstrings=True))  # type: ignore[valid-type]
+    return dict(adapter.json_schema(mode="serialization")["$defs"])
 
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}

@@ -1,14 +1,19 @@
-"""The main result of a run, `front.json`: its types are the one description of the file (docs/front_json.md)."""
+"""The main result of a run, `front.json`: its types are the one description of the file (docs/front_json.md).
+
+The text under a field is what that page says of it.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer
 
 from nas.errors import RunError
-from nas.results.codec import Count, Finite, Share, from_json, to_json
+from nas.results.codec import Count, Finite, from_json, to_json
+from nas.results.hardware import Hardware
 from nas.results.member import Baseline, Member
+from nas.results.quality import Hypervolume, PredictionErrors, ProxyFidelity
 
 SCHEMA = 1
 """The version of front.json that this version of the project writes and reads."""
@@ -17,71 +22,29 @@ Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class LatencyErrors:
-    """The predictor's errors on networks left out of its fit; percent, but `n` and the rank correlations."""
-
-    n: Count
-    mape_percent: Finite | None
-    max_percent: Finite | None
-    within_5_percent: Finite | None
-    within_10_percent: Finite | None
-    coverage_percent: Finite | None
-    spearman: Finite | None
-    kendall: Finite | None
-    macs_mape_percent: Finite | None
-    params_mape_percent: Finite | None
-    how: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hardware:
-    """One configuration of a device, where its measurements come from, and how well it is predicted."""
-
-    name: str
-    configuration: str
-    device: str
-    soc: str
-    cores: str
-    threads: Count
-    precision: str
-    runtime: str
-    runtime_version: str
-    method: str
-    repeats: str
-    date: str
-    source: str
-    license: str
-    notes: tuple[str, ...]
-    networks: Count
-    error: LatencyErrors
-    like: str | None = None
-
-    @property
-    def label(self) -> str:
-        """As it is asked for: `pixel4:1large_fp32`."""
-        return f"{self.name}:{self.configuration}"
-
-
-@dataclass(frozen=True, slots=True)
 class NetworkCount:
-    """How many networks fit the budget: near `inside`, certainly from `low` to `high`, `of` all of the space."""
+    """How many networks of the search space fit the budget."""
 
     inside: Count
+    """the best estimate"""
     low: Count
+    """certainly at least"""
     high: Count
+    """certainly at most"""
     of: Count
+    """networks in the whole space"""
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetFacts:
-    """The limits by the field of their measure, None where there is none; `text` is each as it is shown, `300M MACs`.
-
-    In front.json the limits stand beside `text` and `networks`.
-    """
+    """The limits, each by the field of its measure, null or absent where there is none."""
 
     limits: Mapping[str, Finite | None]
+    """by the field of its measure; in front.json they stand beside `text` and `networks`"""
     text: tuple[str, ...]
+    """each limit as it is shown: `300M MACs`"""
     networks: NetworkCount
+    """how many networks fit"""
 
 
 def _with_limits(value: Any) -> Any:
@@ -94,23 +57,32 @@ def _with_limits(value: Any) -> Any:
 
 
 def _beside_limits(value: BudgetFacts) -> dict[str, Any]:
-    networks = {field.name: getattr(value.networks, field.name) for field in fields(NetworkCount)}
-    return {**value.limits, "text": list(value.text), "networks": networks}
+    own = to_json(value)
+    return {**own.pop("limits"), **own}
 
 
 @dataclass(frozen=True, slots=True)
 class DataFacts:
-    """The images: how many of each split, by class in `counts`, and which files were left out and why (`skipped`)."""
+    """The images and their splits."""
 
     source: str
+    """the data source: `digits`, `imagefolder`, …"""
     path: str | None
+    """the folder, where the source has one"""
     classes: tuple[str, ...]
+    """the classes by name"""
     train: Count
+    """training images"""
     val: Count
+    """validation images, which rank the trials and choose the front"""
     test: Count
+    """test images, seen once by what was chosen"""
     counts: Mapping[str, Mapping[str, Count]]
+    """images by split and class"""
     native_resolution: Count
+    """pixels of the images as they are"""
     skipped: tuple[str, ...]
+    """files left out, and why"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,137 +90,61 @@ class Counts:
     """What became of the networks proposed."""
 
     proposed: Count
+    """by the sampler"""
     rejected_by_budget: Count
+    """before any training"""
     evaluated: Count
+    """on every rung"""
     stopped: Count
+    """before the last rung: others of like cost did better"""
     failed: Count
+    """their training failed"""
     confirmed: Count
-
-
-@dataclass(frozen=True, slots=True)
-class WithoutModel:
-    """What a search without a model would have reached after 1, 2, … networks, from `draws` of this run's.
-
-    `drawn`: at `random`, or as a `start` spread over the cost; `low` and `high` hold 90 % of single searches.
-    """
-
-    drawn: str
-    draws: Count
-    mean: tuple[Finite, ...]
-    low: tuple[Finite, ...]
-    high: tuple[Finite, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Hypervolume:
-    """The share of the box between the `reference` point and the ideal that is dominated; after each network too."""
-
-    value: Share
-    reference: Mapping[str, Finite]
-    history: tuple[Share, ...]
-    random: WithoutModel | None
-
-
-@dataclass(frozen=True, slots=True)
-class RankFidelity:
-    """How well a cheap evaluation ranked `n` networks that an expensive one judged too: Kendall's tau.
-
-    `low` and `high` are its bootstrap 95 % interval, `macs_kendall_tau` what counting MACs gives on the same networks.
-    """
-
-    kendall_tau: Finite | None
-    low: Finite | None
-    high: Finite | None
-    n: Count
-    macs_kendall_tau: Finite | None
-    verdict: str
-    warning: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class RungFidelity:
-    """How well the rung `lower` ranked the next, `upper`; `reached` networks finished it. As `RankFidelity` else."""
-
-    lower: Annotated[str, Field(alias="from")]
-    upper: Annotated[str, Field(alias="to")]
-    reached: Count
-    kendall_tau: Finite | None
-    low: Finite | None
-    high: Finite | None
-    n: Count
-    macs_kendall_tau: Finite | None
-    verdict: str
-    warning: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ProxyFidelity:
-    """How well the cheap accuracies ranked the confirmed ones, as `RankFidelity`; and each rung the next."""
-
-    kendall_tau: Finite | None
-    low: Finite | None
-    high: Finite | None
-    n: Count
-    macs_kendall_tau: Finite | None
-    verdict: str
-    warning: str | None
-    rungs: tuple[RungFidelity, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PredictionErrors:
-    """How far the predictions of `n` confirmed networks were from what was measured in the end."""
-
-    n: Count
-    mape_percent: Finite
-    max_percent: Finite
-    inside_interval: Count
+    """by longer training"""
 
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """All that a run found: its front, and what is needed to judge it.
-
-    `front` and `confirmed` (which holds the front's networks too) are from cheap to expensive in latency.
-    """
+    """All that a run found: its front, and what is needed to judge it."""
 
     schema: int
+    """the version of this file's form"""
     hardware: Hardware
-    budget: Annotated[
-        BudgetFacts,
-        BeforeValidator(_with_limits),
-        PlainSerializer(_beside_limits),
-        WithJsonSchema(
-            {
-                "type": "object",
-                "required": ["text", "networks"],
-                "properties": {
-                    "text": {"type": "array", "items": {"type": "string"}},
-                    "networks": {
-                        "type": "object",
-                        "properties": {name: {"type": "integer"} for name in ("inside", "low", "high", "of")},
-                    },
-                },
-                "additionalProperties": {"type": ["number", "null"]},
-            }
-        ),
-    ]
+    """the device"""
+    budget: Annotated[BudgetFacts, BeforeValidator(_with_limits), PlainSerializer(_beside_limits)]
+    """what a network may cost"""
     search_space: str
+    """the space by name"""
     objectives: tuple[str, ...]
+    """what was optimised: names of measures"""
     seed: int
+    """of the search"""
     data: DataFacts
+    """the images"""
     sampler: str
+    """what proposed the networks"""
     proxy: Mapping[str, Scalar]
+    """the settings of the cheap evaluation, and `how`: what its accuracies are called"""
     rungs: tuple[str, ...]
+    """the evaluations, from cheap to expensive"""
     command: str
+    """what makes this run again"""
     counts: Counts
+    """what became of the networks proposed"""
     hypervolume: Hypervolume
+    """how much the search reached"""
     proxy_fidelity: ProxyFidelity
+    """how well the cheap accuracies ranked the confirmed ones"""
     predicted_and_measured: PredictionErrors | None
+    """how good the predictions of this run's networks were; null where none was measured"""
     baselines: tuple[Baseline, ...]
+    """published networks to compare with"""
     versions: Mapping[str, str]
+    """of this project and of packages that matter"""
     front: tuple[Member, ...]
+    """the result: networks that no other beats, from cheap to expensive in latency"""
     confirmed: tuple[Member, ...]
+    """every confirmed network, those of the front too, in the same order"""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""

@@ -8,53 +8,69 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from nas.errors import RunError
-from nas.resources import replace_file
-from nas.results.codec import Count, Finite, from_json
+from nas.results.codec import Count, Finite, from_json, to_json
+from nas.results.run_folder import write_text
 
-Gave = float | Mapping[str, float]
+Gave = Finite | Mapping[str, Finite]
 """What a rung gave: an accuracy, or scores by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
-    """One trial; None where nothing is known.
-
-    `state`: complete, stopped, failed, rejected or running. `accuracy` and `how` are of the last rung it finished,
-    `seconds` of all. `rungs` holds what each rung gave; `worth` is what the network is ranked by, where that is not
-    its accuracy.
-    """
+    """A network proposed; a cell is blank where nothing is known."""
 
     number: Count
+    """of the trial, from 0"""
     state: str
+    """`complete`, `stopped`, `failed` or `rejected`; `running` while it is"""
     key: str | None = None
+    """the same for equal networks, everywhere"""
     notation: str | None = None
+    """the network in one line"""
     accuracy: Finite | None = None
+    """share of 1, of the last rung it finished"""
     how: str | None = None
+    """what that rung's accuracies are called"""
     latency_ms: Finite | None = None
+    """predicted milliseconds on the device"""
     latency_low_ms: Finite | None = None
+    """lower end of their interval"""
     latency_high_ms: Finite | None = None
+    """upper end of their interval"""
     macs: Count | None = None
+    """multiply-accumulates of one inference"""
     params: Count | None = None
+    """trainable weights"""
     weight_bytes: Count | None = None
+    """bytes of the weights at the device's precision"""
     peak_activation_bytes: Count | None = None
+    """bytes of the activations at their peak"""
     seconds: Finite | None = None
+    """that all its rungs took"""
     error: str | None = None
+    """why it failed or was rejected"""
     rungs: Mapping[str, Gave] | None = None
+    """what each rung gave, by its name, as JSON: an accuracy, or scores by name"""
     worth: Finite | None = None
+    """what the network is ranked by, where that is not its accuracy"""
 
 
 COLUMNS = tuple(field.name for field in fields(TrialRow))
 
 
-def write_trials(rows: Sequence[TrialRow], folder: Path) -> None:
-    """Write trials.csv."""
+def write_trials(rows: Sequence[TrialRow], run_folder: str | Path) -> Path:
+    """Write a run folder's trials.csv.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
     for row in rows:
-        cells = {column: getattr(row, column) for column in COLUMNS}
-        writer.writerow({**cells, "rungs": json.dumps(dict(row.rungs)) if row.rungs else None}.values())
-    replace_file(folder / "trials.csv", text.getvalue().encode())
+        cells = to_json(row)
+        writer.writerow(cells | {"rungs": json.dumps(cells["rungs"]) if row.rungs else None})
+    return write_text(Path(run_folder) / "trials.csv", text.getvalue())
 
 
 def read_trials(run_folder: str | Path) -> list[TrialRow]:
