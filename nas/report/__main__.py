@@ -7,7 +7,8 @@ from pathlib import Path
 from nas.errors import NasError
 from nas.report.figures import save_front_png
 from nas.report.html import write_report
-from nas.results.run_folder import read_front, read_trials
+from nas.results.run_folder import read_front
+from nas.results.trials import read_trials
 
 
 def main() -> int:

@@ -2,14 +2,13 @@
 
 Colours are Okabe and Ito's, which colour-blind readers can tell apart; shapes repeat what colours say.
 Accuracies are drawn in percent, costs in the measure's own unit. Members of a front are numbered
-from cheap to dear, as in the report's table.
+from cheap to expensive, as in the report's table.
 """
 
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -20,19 +19,13 @@ from matplotlib.legend_handler import HandlerErrorbar
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from nas.measures import COSTS, Interval, Measure
-from nas.report.text import (
-    budget_text,
-    budget_words,
-    configuration_text,
-    cost_measure,
-    device_text,
-    dominated,
-    how_text,
-    interval,
-    number,
-    ordered,
-)
+from nas.measures import MEASURES, Interval, Measure
+from nas.report.networks import bounds, cost_measure, cost_of, dominated, ordered
+from nas.report.text import budget_text, budget_words, configuration_text, how_text
+from nas.results.front import Front
+from nas.results.member import Baseline, Member
+from nas.results.quality import WithoutModel
+from nas.results.trials import TrialRow
 
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, YELLOW, BLACK = (
     "#0072B2",
@@ -50,36 +43,37 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _NAMES = {"mobilenet_v1": "MobileNetV1", "mobilenet_v2": "MobileNetV2"}
 _SIZE = (8.6, 5.8)
 DPI = 150
+_BAND = "90 % of such searches"
 
 
-def front_figure(front: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> Figure:
+def front_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
     """Accuracy against the first cost: every trial, the confirmed front, width curves, the budget."""
     measure = cost_measure(front)
     figure, axes = _figure(_SIZE)
     _draw_trials(axes, trials, measure)
-    _draw_references(axes, front.get("references") or [], measure)
+    _draw_baselines(axes, front.baselines, measure)
     _draw_confirmed(axes, dominated(front), measure, "confirmed, but dominated", VERMILLION, "o", hollow=True)
-    members = ordered(front["front"], measure)
+    members = ordered(front.front, measure)
     _draw_confirmed(axes, members, measure, f"front, confirmed ({len(members)})", VERMILLION, "o", step=True)
     _number(axes, members, measure)
     _draw_budget(axes, front, measure)
     _label(axes, measure)
-    _title(axes, f"{device_text(front)}, {budget_words(front)}", configuration_text(front))
+    _title(axes, f"{front.hardware.device}, {budget_words(front)}", configuration_text(front))
     _legend(figure, axes, upside_down=True)
     return figure
 
 
-def save_front_png(front: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+def save_front_png(front: Front, trials: Sequence[TrialRow], path: str | Path) -> None:
     """Write `front_figure` as a PNG of 1290 x 870 pixels."""
     front_figure(front, trials).savefig(path, format="png", metadata={"Software": "sepconv-nas"})
 
 
-def hypervolume_figure(front: Mapping[str, Any]) -> Figure:
+def hypervolume_figure(front: Front) -> Figure:
     """Hypervolume of what had been evaluated so far, as a share of the reference box."""
-    hypervolume = front.get("hypervolume") or {}
-    history = [float(value) for value in hypervolume.get("history") or []]
+    history = front.hypervolume.history
     figure, axes = _figure((8.6, 3.8))
-    _draw_random_search(axes, hypervolume.get("random"))
+    if front.hypervolume.random:
+        _draw_random_search(axes, front.hypervolume.random)
     if history:
         axes.step(range(1, len(history) + 1), history, where="post", color=BLUE, linewidth=2, label="this search")
         axes.plot(len(history), history[-1], "o", color=BLUE, markersize=5)
@@ -87,17 +81,17 @@ def hypervolume_figure(front: Mapping[str, Any]) -> Figure:
     axes.set_ylabel("hypervolume")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)
-    reference = ", ".join(_corner(name, value) for name, value in (hypervolume.get("reference") or {}).items())
+    reference = ", ".join(_corner(name, value) for name, value in front.hypervolume.reference.items())
     _title(axes, "Hypervolume", f"share of the box between ({reference}) and the ideal" if reference else "")
     _legend(figure, axes)
     return figure
 
 
-def measured_figure(front: Mapping[str, Any]) -> Figure:
+def measured_figure(front: Front) -> Figure:
     """Predicted milliseconds, with their interval, against those measured on the device."""
     figure, axes = _figure((8.6, 4.6))
-    pairs = [(interval(entry, "latency_ms"), _predicted(entry)) for entry in front.get("confirmed") or []]
-    known = [(measured, predicted) for measured, predicted in pairs if measured and predicted]
+    latencies = [member.latency_ms for member in front.confirmed]
+    known = [(bounds(latency), latency.predicted) for latency in latencies if latency.predicted]
     ends = [value for pair in known for each in pair for value in (each.low, each.high)]
     if known:
         reach = (0.93 * min(ends), 1.07 * max(ends))
@@ -114,29 +108,29 @@ def measured_figure(front: Mapping[str, Any]) -> Figure:
             axis.set_minor_locator(NullLocator())
     axes.set_xlabel("measured (ms)", fontsize=11)
     axes.set_ylabel("predicted (ms)", fontsize=11)
-    _title(axes, "Predicted and measured", f"{device_text(front)}, {configuration_text(front)}")
+    _title(axes, "Predicted and measured", f"{front.hardware.device}, {configuration_text(front)}")
     _legend(figure, axes)
     return figure
 
 
-def comparison_figure(fronts: Sequence[Mapping[str, Any]]) -> Figure:
+def comparison_figure(fronts: Sequence[Front]) -> Figure:
     """The confirmed fronts of several runs over one another, on the first run's cost."""
     measure = cost_measure(fronts[0])
     figure, axes = _figure(_SIZE)
     for index, (front, label) in enumerate(zip(fronts, front_labels(fronts), strict=True)):
         color, marker = _SERIES[index % len(_SERIES)], _MARKERS[index % len(_MARKERS)]
-        members = ordered(front["front"], measure)
+        members = ordered(front.front, measure)
         _draw_confirmed(axes, members, measure, label, color, marker, step=True)
         _draw_budget(axes, front, measure, color=color, label=None)
     _label(axes, measure)
-    any_budget = any((front.get("budget") or {}).get(measure.field) for front in fronts)
-    devices = sorted({device_text(front) for front in fronts})
+    any_budget = any(front.budget.limits.get(measure.field) for front in fronts)
+    devices = sorted({front.hardware.device for front in fronts})
     _title(axes, f"{len(fronts)} fronts compared", " · ".join(devices) + "; dotted lines are budgets" * any_budget)
     _legend(figure, axes)
     return figure
 
 
-def front_labels(fronts: Sequence[Mapping[str, Any]]) -> list[str]:
+def front_labels(fronts: Sequence[Front]) -> list[str]:
     """What tells the runs apart, for each: `pixel4, 150M`, and the seed or sampler where they differ."""
     parts = [_facts(front) for front in fronts]
     differing = [key for key in parts[0] if len({part[key] for part in parts}) > 1] if parts else []
@@ -146,7 +140,7 @@ def front_labels(fronts: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def staircase(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Those of `points` (cost, accuracy) that no cheaper one equals in accuracy, from cheap to dear.
+    """Those of `points` (cost, accuracy) that no cheaper one equals in accuracy, from cheap to expensive.
 
     With a third objective a member of the front may lie under the others in this plane.
     """
@@ -165,17 +159,15 @@ def svg(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _facts(front: Mapping[str, Any]) -> dict[str, str]:
-    hardware = front.get("hardware") or {}
-    sampler = front.get("sampler")
+def _facts(front: Front) -> dict[str, str]:
     return {
-        "hardware": str(hardware.get("name", "unknown hardware")),
-        "configuration": str(hardware.get("configuration", "")),
+        "hardware": front.hardware.name,
+        "configuration": front.hardware.configuration,
         "budget": budget_text(front),
-        "search_space": str(front.get("search_space", "")),
-        "data": str((front.get("data") or {}).get("source", "")),
-        "sampler": str(sampler.get("name", sampler) if isinstance(sampler, Mapping) else sampler),
-        "seed": f"seed {front.get('seed')}",
+        "search_space": front.search_space,
+        "data": front.data.source,
+        "sampler": front.sampler,
+        "seed": f"seed {front.seed}",
     }
 
 
@@ -191,57 +183,41 @@ def _figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _points(entries: Iterable[Mapping[str, Any]], measure: Measure) -> list[tuple[Interval, Interval]]:
-    """(cost, accuracy in percent) of every entry that has both."""
-    pairs = []
-    for entry in entries:
-        cost, accuracy = interval(entry, measure.field), _accuracy(entry)
-        if cost is not None and accuracy is not None:
-            pairs.append((cost.scaled(measure.scale), accuracy))
-    return pairs
+def _points(networks: Iterable[Member | Baseline], measure: Measure) -> list[tuple[Interval, Interval]]:
+    """(cost, accuracy) of each, as they are drawn."""
+    percent = MEASURES["accuracy"].scale
+    return [(cost_of(each, measure).scaled(measure.scale), bounds(each.accuracy).scaled(percent)) for each in networks]
 
 
-def _accuracy(entry: Mapping[str, Any]) -> Interval | None:
-    found = interval(entry, "accuracy")
-    return None if found is None else found.scaled(100)
-
-
-def _predicted(entry: Mapping[str, Any]) -> Interval | None:
-    """What was predicted of a network that was measured."""
-    latency = entry.get("latency_ms")
-    return interval(latency, "predicted") if isinstance(latency, Mapping) else None
-
-
-def _draw_trials(axes: Axes, trials: Sequence[Mapping[str, Any]], measure: Measure) -> None:
+def _draw_trials(axes: Axes, trials: Sequence[TrialRow], measure: Measure) -> None:
     for state, marker, label in (("complete", "o", "evaluated"), ("stopped", "x", "stopped early")):
-        rows = [row for row in trials if row.get("state") == state]
-        points = _points(rows, measure)
-        if points:
-            how = ", ".join(
-                sorted({how_text(row.get("how")) for row in rows if number(row.get("accuracy")) is not None})
-            )
-            text = f"{label} ({len(points)}), {how}" if how else f"{label} ({len(points)})"
-            x, y = [cost.value for cost, _ in points], [accuracy.value for _, accuracy in points]
+        rows = [row for row in trials if row.state == state]
+        points = [(getattr(row, measure.field), row.accuracy, how_text(row.how)) for row in rows]
+        known = [point for point in points if None not in point]
+        if known:
+            costs, accuracies, hows = zip(*known, strict=True)
+            text = f"{label} ({len(known)}), {', '.join(sorted(set(hows)))}"
+            x = [measure.scale * cost for cost in costs]
+            y = [MEASURES["accuracy"].scale * accuracy for accuracy in accuracies]
             axes.scatter(x, y, s=22, marker=marker, color=SKY, alpha=0.75, linewidths=1, label=text, zorder=2)
 
 
-def _draw_references(axes: Axes, references: Sequence[Mapping[str, Any]], measure: Measure) -> None:
-    families: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in references:
-        families.setdefault(re.sub(r"(_[wr]\d[\d.]*)+$", "", str(entry.get("name"))), []).append(entry)
-    for index, (family, entries) in enumerate(sorted(families.items())):
-        points = sorted(_points(entries, measure), key=lambda point: point[0].value)
-        if points:
-            how = ", ".join(sorted({how_text(entry.get("how")) for entry in entries}))
-            x, y = [cost.value for cost, _ in points], [accuracy.value for _, accuracy in points]
-            color, marker = ((BLACK, "s"), (GREEN, "^"), (PURPLE, "D"))[index % 3]
-            label = f"{_NAMES.get(family, family)} widths, {how}"
-            axes.plot(x, y, "--", color=color, marker=marker, markersize=4, linewidth=1.1, label=label, zorder=3)
+def _draw_baselines(axes: Axes, baselines: Sequence[Baseline], measure: Measure) -> None:
+    families: dict[str, list[Baseline]] = {}
+    for baseline in baselines:
+        families.setdefault(re.sub(r"(_[wr]\d[\d.]*)+$", "", baseline.name), []).append(baseline)
+    for index, (family, widths) in enumerate(sorted(families.items())):
+        points = sorted(_points(widths, measure), key=lambda point: point[0].value)
+        how = ", ".join(sorted({how_text(each.accuracy.how) for each in widths}))
+        x, y = [cost.value for cost, _ in points], [accuracy.value for _, accuracy in points]
+        color, marker = ((BLACK, "s"), (GREEN, "^"), (PURPLE, "D"))[index % 3]
+        label = f"{_NAMES.get(family, family)} widths, {how}"
+        axes.plot(x, y, "--", color=color, marker=marker, markersize=4, linewidth=1.1, label=label, zorder=3)
 
 
 def _draw_confirmed(
     axes: Axes,
-    entries: Sequence[Mapping[str, Any]],
+    members: Sequence[Member],
     measure: Measure,
     label: str,
     color: str,
@@ -250,7 +226,7 @@ def _draw_confirmed(
     step: bool = False,
     hollow: bool = False,
 ) -> None:
-    points = _points(entries, measure)
+    points = _points(members, measure)
     if not points:
         return
     x, y = [cost.value for cost, _ in points], [accuracy.value for _, accuracy in points]
@@ -276,46 +252,36 @@ def _draw_confirmed(
         axes.step(*zip(*stair, strict=True), where="post", color=color, linewidth=1.8, alpha=0.8, zorder=4)
 
 
-def _draw_random_search(axes: Axes, found: Mapping[str, Any] | None) -> None:
+def _draw_random_search(axes: Axes, found: WithoutModel) -> None:
     """Its band and mean; dashed where it is extrapolated beyond the networks drawn."""
-    if not found:
-        return
-    draws, mean = int(found["draws"]), found["mean"]
+    draws, mean = found.draws, found.mean
     networks = range(1, len(mean) + 1)
-    axes.fill_between(
-        networks, found["low"], found["high"], color=GREY, alpha=0.22, linewidth=0, label="90 % of such searches"
-    )
-    how = "spread over the cost, no model" if found.get("drawn") == "start" else "random search"
-    label = f"{how}, from {draws} draws"
-    axes.plot(networks[:draws], mean[:draws], color=GREY, linewidth=1.6, label=label)
+    axes.fill_between(networks, found.low, found.high, color=GREY, alpha=0.22, linewidth=0, label=_BAND)
+    how = "spread over the cost, no model" if found.drawn == "start" else "random search"
+    axes.plot(networks[:draws], mean[:draws], color=GREY, linewidth=1.6, label=f"{how}, from {draws} draws")
     if len(mean) > draws:
         beyond = slice(draws - 1, None)
         axes.plot(networks[beyond], mean[beyond], "--", color=GREY, linewidth=1.6, label="extrapolated")
 
 
-def _number(axes: Axes, members: Sequence[Mapping[str, Any]], measure: Measure) -> None:
+def _number(axes: Axes, members: Sequence[Member], measure: Measure) -> None:
     halo: list[AbstractPathEffect] = [withStroke(linewidth=2.5, foreground="white")]
-    for index, member in enumerate(members):
-        for cost, accuracy in _points([member], measure):
-            at, by = (cost.value, accuracy.value), (5, -12)
-            text = axes.annotate(str(index + 1), at, xytext=by, textcoords="offset points", fontsize=9, zorder=6)
-            text.set_path_effects(halo)
+    for index, (cost, accuracy) in enumerate(_points(members, measure), start=1):
+        at, by = (cost.value, accuracy.value), (5, -12)
+        text = axes.annotate(str(index), at, xytext=by, textcoords="offset points", fontsize=9, zorder=6)
+        text.set_path_effects(halo)
 
 
-def _draw_budget(
-    axes: Axes, front: Mapping[str, Any], measure: Measure, color: str = BLACK, label: str | None = "budget"
-) -> None:
-    limit = (front.get("budget") or {}).get(measure.field)
+def _draw_budget(axes: Axes, front: Front, measure: Measure, color: str = BLACK, label: str | None = "budget") -> None:
+    limit = front.budget.limits.get(measure.field)
     if limit:
         text = f"{label}, {limit * measure.scale:g} {measure.unit}" if label else None
         axes.axvline(limit * measure.scale, color=color, linestyle=":", linewidth=1.6, label=text, zorder=1)
 
 
 def _corner(name: str, value: float) -> str:
-    if name == "accuracy":
-        return f"accuracy {100 * value:.3g} %"
-    measure = COSTS.get(name)
-    return f"{measure.label} {value * measure.scale:.3g} {measure.unit}" if measure else f"{name} {value:.3g}"
+    measure = MEASURES[name]
+    return f"{measure.label} {value * measure.scale:.3g} {measure.unit}"
 
 
 def _label(axes: Axes, measure: Measure) -> None:

@@ -1,29 +1,31 @@
 """What the person at the terminal sees while a search runs, and the table at its end.
 
-`Progress` draws a live display on a terminal and prints one plain line per finished trial anywhere
+`TerminalDisplay` draws a live display on a terminal and prints one plain line per finished trial anywhere
 else (a log file, a pipe, CI), without control characters. The search calls it as an observer.
 """
 
-from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from nas.measures import Interval
-from nas.report.text import cost_measure, count_text, how_text, interval, number, ordered, percent
+from nas.report.networks import bounds, cost_measure, host_timing, ordered
+from nas.report.text import count_text, how_text, percent
+from nas.results.front import Front
+from nas.results.member import Member
+from nas.results.trials import TrialRow
 
 _SPEED_PERIOD = 900.0  # seconds of past trials behind "time left": a trial takes many
 
 
-class Progress:
+class TerminalDisplay:
     """A live display of the search; use it as a context manager, or call `stop` at the end."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -54,20 +56,20 @@ class Progress:
         if not self._is_live:
             self._print(f"{name}: {done} of {total} done" if done else f"{name}: {total} to do")
 
-    def trial(self, row: Mapping[str, Any], *, front_size: int, hypervolume: float, best: float | None) -> None:
+    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:
         """Report a finished trial, a row of `trials.csv`; a rejected one is counted but not a step."""
-        if row.get("state") == "rejected":
+        if row.state == "rejected":
             self._rejected += 1
             return
-        self._stopped += row.get("state") == "stopped"
-        self._failed += row.get("state") == "failed"
+        self._stopped += row.state == "stopped"
+        self._failed += row.state == "failed"
         self._facts = _facts(front_size, hypervolume, best, self._stopped, self._failed)
         self.advance()
         if not self._is_live:
             after = f"  front {front_size}  hypervolume {hypervolume:.3f}" + _count("stopped", self._stopped)
             self._print(f"trial {self._done}/{self._total}  {_trial_text(row)}{after}")
-        elif row.get("state") == "failed":
-            self._print(f"trial {row.get('number')}  {_trial_text(row)}")
+        elif row.state == "failed":
+            self._print(f"trial {row.number}  {_trial_text(row)}")
 
     def advance(self) -> None:
         """Report one finished step of the stage."""
@@ -92,55 +94,29 @@ class Progress:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-class Silent:
-    """An observer that shows nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def stage(self, name: str, total: int, done: int = 0) -> None:
-        """Nothing."""
-
-    def trial(self, row: Mapping[str, Any], *, front_size: int, hypervolume: float, best: float | None) -> None:
-        """Nothing."""
-
-    def advance(self) -> None:
-        """Nothing."""
-
-    def message(self, text: str) -> None:
-        """Nothing."""
-
-    def stop(self) -> None:
-        """Nothing."""
-
-
-def front_table(front: Mapping[str, Any]) -> Table:
-    """The front from cheap to dear, numbered as in the figure and the report; 80 columns hold it."""
+def front_table(front: Front) -> Table:
+    """The front from cheap to expensive, numbered as in the figure and the report; 80 columns hold it."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False, show_edge=False)
     for name in ("#", "accuracy %", "latency ms", "host ms", "MACs"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("network", no_wrap=True)
     marked = False
-    for index, entry in enumerate(ordered(front["front"], cost_measure(front)), start=1):
-        extrapolated = _is_extrapolated(entry)
-        marked = marked or extrapolated
-        table.add_row(str(index), *_cells(entry, extrapolated), Text(str(entry["key"])))
+    for index, member in enumerate(ordered(front.front, cost_measure(front)), start=1):
+        marked = marked or member.latency_ms.extrapolates
+        table.add_row(str(index), *_cells(member), Text(member.key))
     if marked:
         table.caption = "* extrapolates beyond the measured networks"
         table.caption_justify = "left"
     return table
 
 
-def _cells(entry: Mapping[str, Any], extrapolated: bool) -> list[Text]:
-    accuracy, latency, host = (interval(entry, field) for field in ("accuracy", "latency_ms", "host_latency_ms"))
+def _cells(member: Member) -> list[Text]:
+    host = host_timing(member)
     return [
-        _with_bounds(accuracy.scaled(100), 1) if accuracy else Text("-"),
-        _with_bounds(latency, 2, "*" * extrapolated) if latency else Text("-"),
-        Text(f"{host.value:.2f}" if host else "-"),
-        Text(count_text(entry.get("macs"))),
+        _with_bounds(bounds(member.accuracy).scaled(100), 1),
+        _with_bounds(bounds(member.latency_ms), 2, "*" * member.latency_ms.extrapolates),
+        Text(f"{host.median:.2f}" if host else "-"),
+        Text(count_text(member.macs)),
     ]
 
 
@@ -149,12 +125,7 @@ def _with_bounds(found: Interval, digits: int, mark: str = "") -> Text:
     return Text.assemble((f"{found.value:.{digits}f}{mark}", "bold"), (bounds, "dim"))
 
 
-def _is_extrapolated(entry: Mapping[str, Any]) -> bool:
-    latency = entry.get("latency_ms")
-    return isinstance(latency, Mapping) and latency.get("in_range") is False and latency.get("how") != "measured"
-
-
-def _bars(console: Console) -> Bars:
+def _bars(console: Console) -> Progress:
     columns = (
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=None),
@@ -164,7 +135,7 @@ def _bars(console: Console) -> Bars:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    return Bars(*columns, console=console, speed_estimate_period=_SPEED_PERIOD, expand=True)
+    return Progress(*columns, console=console, speed_estimate_period=_SPEED_PERIOD, expand=True)
 
 
 def _facts(front_size: int, hypervolume: float, best: float | None, stopped: int, failed: int) -> str:
@@ -177,14 +148,13 @@ def _count(name: str, number: int) -> str:
     return f"  {name} {number}" if number else ""
 
 
-def _trial_text(row: Mapping[str, Any]) -> str:
+def _trial_text(row: TrialRow) -> str:
     """A trial in one line: what it is worth and what it costs, or why it failed."""
-    if row.get("state") == "failed":
-        return f"failed: {' '.join(str(row.get('error') or 'no reason recorded').split())}"
-    accuracy, how = number(row.get("accuracy")), how_text(row.get("how"))
-    parts = [how if accuracy is None else f"accuracy {percent(accuracy)} % ({how})"]
-    latency, seconds = number(row.get("latency_ms")), number(row.get("seconds"))
-    parts += [f"{latency:.2f} ms"] if latency is not None else []
-    parts += [f"{count_text(row.get('macs'))} MACs"] if number(row.get("macs")) is not None else []
-    parts += [f"in {seconds:.1f} s"] if seconds is not None else []
-    return ("stopped after " if row.get("state") == "stopped" else "") + "  ".join(parts)
+    if row.state == "failed":
+        return f"failed: {' '.join((row.error or 'no reason recorded').split())}"
+    how = how_text(row.how)
+    parts = [how if row.accuracy is None else f"accuracy {percent(row.accuracy)} % ({how})"]
+    parts += [f"{row.latency_ms:.2f} ms"] if row.latency_ms is not None else []
+    parts += [f"{count_text(row.macs)} MACs"] if row.macs is not None else []
+    parts += [f"in {row.seconds:.1f} s"] if row.seconds is not None else []
+    return ("stopped after " if row.state == "stopped" else "") + "  ".join(parts)

@@ -12,7 +12,7 @@ def read_front(run_folder: str | Path) -> Front:
     """The contents of `front.json`.
 
     Raises:
-        RunError: it is missing, unreadable, of another schema, or a key is missing or wrong; the file and key are named.
+        RunError: it is missing, unreadable, of another schema, or a key is missing or wrong; file and key are named.
     """
     path = Path(run_folder) / "front.json"
     try:

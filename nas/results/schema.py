@@ -49,7 +49,7 @@ def page_text() -> str:
 
 def _budget() -> dict[str, Any]:
     """The limits of a budget stand beside its other keys."""
-    types = _without_titles(schema_of(BudgetFacts))
+    types: dict[str, Any] = _without_titles(schema_of(BudgetFacts))
     budget = types["BudgetFacts"]
     limit = budget["properties"].pop("limits")["additionalProperties"]
     limits = {measure.field: {**limit, "description": f"limit on {measure.label}"} for measure in COSTS.values()}

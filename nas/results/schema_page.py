@@ -12,8 +12,8 @@ _INTRODUCTION = """\
 
 A finished search leaves its result in `front.json` in the run folder, one JSON object, and a row for each network it
 proposed in `trials.csv`. In Python `nas.results.run_folder.read_front(folder)` and
-`nas.results.trials.read_trials(folder)` give both as frozen dataclasses of the fields below; a key that is missing or of
-a wrong type is one line of error that names file and key. A
+`nas.results.trials.read_trials(folder)` give both as frozen dataclasses of the fields below; a key that is missing or
+of a wrong type is one line of error that names file and key. A
 [JSON Schema](../nas/results/front.schema.json) of `front.json`, for readers in other languages, is in the package.
 A later version may add keys; `schema` goes up by one when a key changes its meaning or goes.
 """
@@ -33,7 +33,7 @@ def page(front: Schema, row: Schema) -> str:
 
 
 def _sentence(kind: Schema) -> str:
-    return kind["description"].replace("\n", " ").replace("  ", "\n\n") + "\n"
+    return str(kind["description"]).replace("\n", " ").replace("  ", "\n\n") + "\n"
 
 
 def _table(kind: Schema) -> str:
@@ -78,4 +78,4 @@ def _words(field: Schema) -> str:
         inner = field.get("additionalProperties")
         return f"object of {_words(inner)}" if isinstance(inner, Mapping) else "object"
     bounds = " in 0..1" if field.get("maximum") == 1 else " ≥ 0" if field.get("minimum") == 0 else ""
-    return {"string": "text", "boolean": "true or false"}.get(field["type"], field["type"]) + bounds
+    return {"string": "text", "boolean": "true or false"}.get(field["type"], str(field["type"])) + bounds

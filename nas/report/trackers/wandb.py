@@ -10,50 +10,66 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.measures import COSTS
+from nas.errors import ConfigError
+from nas.measures import COSTS, MEASURES
 from nas.report.figures import save_front_png
-from nas.report.text import cost_measure, interval, number, ordered
+from nas.report.networks import cost_measure, cost_of, host_timing, ordered
+from nas.resources import names
+from nas.results.front import Front
+from nas.results.member import Member
+from nas.results.trials import COLUMNS, TrialRow
 
-METRICS = ("accuracy", "latency_ms", "macs", "params", "weight_bytes", "peak_activation_bytes", "seconds")
-TEXTS = ("state", "key", "notation", "how", "error")
+MODES = ("offline", "online")
+METRICS = (*(measure.field for measure in MEASURES.values()), "seconds")
 FILES = ("front.json", "trials.csv", "report.html", "front.png", "models/*.onnx", ".hydra/*.yaml", "study.journal")
 MAX_JOURNAL_BYTES = 50_000_000
-_TRIAL_COLUMNS = ("number", *TEXTS, *METRICS)
+_TRIAL_COLUMNS = tuple(column for column in COLUMNS if column != "rungs")
 _FRONT_COLUMNS = ("key", "notation", "accuracy", "accuracy_low", "accuracy_high", "how", "in_range", "host_latency_ms")
 
 
+@dataclass(frozen=True, slots=True)
+class WandbSettings:
+    """tracker=wandb. `run_name` is the run folder's without one, `entity` the account's own."""
+
+    mode: str = "offline"
+    project: str = "sepconv-nas"
+    entity: str | None = None
+    run_name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ConfigError(f"unknown tracker.mode {self.mode!r}; known: {names(MODES)}")
+
+    def start(self, run_folder: Path, config: Mapping[str, object]) -> "WandbTracker":
+        """A W&B run for the search.
+
+        Raises:
+            ImportError: wandb is not installed.
+        """
+        return WandbTracker(self, run_folder, config)
+
+
 class WandbTracker:
-    """One W&B run for one search.
+    """One W&B run for one search."""
 
-    Raises:
-        ImportError: wandb is not installed.
-    """
-
-    def __init__(
-        self,
-        folder: str | Path,
-        project: str = "sepconv-nas",
-        mode: str = "offline",
-        config: Mapping[str, Any] | None = None,
-        name: str | None = None,
-        entity: str | None = None,
-    ) -> None:
+    def __init__(self, settings: WandbSettings, folder: Path, config: Mapping[str, object]) -> None:
+        mode = settings.mode
         if mode == "offline":  # wandb's error reporting looks up its host even offline
             os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         wandb = _wandb()
-        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         continued: dict[str, Any] = {"id": _run_id(folder), "resume": "allow"} if mode == "online" else {}
         self._run = wandb.init(
             dir=folder,
-            project=project,
-            entity=entity,
-            name=name,
+            project=settings.project,
+            entity=settings.entity,
+            name=settings.run_name or folder.name,
             mode=mode,
-            config=dict(config or {}),
+            config=dict(config),
             settings=wandb.Settings(
                 console="off",  # the live display owns the terminal
                 silent=mode == "offline",
@@ -69,36 +85,35 @@ class WandbTracker:
             self._run.define_metric(metric, step_metric="trial")
         self._run.define_metric("rung/*", step_metric="trial")
 
-    def trial(self, row: Mapping[str, Any], hypervolume: float, front_size: int) -> None:
+    def trial(self, row: TrialRow, hypervolume: float, front_size: int) -> None:
         """Log what is known of one trial; what its rungs gave is `rung/short`, `rung/score/NAME` and so on."""
-        metrics = {name: value for name in METRICS if (value := number(row.get(name))) is not None}
-        state = {"trial": row.get("number"), "state": row.get("state")}
+        metrics = {name: value for name in METRICS if (value := getattr(row, name)) is not None}
+        state = {"trial": row.number, "state": row.state}
         self._run.log({**state, **metrics, **_rungs(row), "hypervolume": hypervolume, "front_size": front_size})
 
-    def finish(self, front: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], run_folder: str | Path) -> None:
+    def finish(self, front: Front, trials: Sequence[TrialRow], run_folder: Path) -> None:
         """Log tables, scatter, picture and summary, and the run folder's files as one artifact."""
-        folder = Path(run_folder)
-        with _staging_in(folder / "wandb"):
+        with _staging_in(run_folder / "wandb"):
             self._log_tables(front, trials)
-            self._log_picture(front, trials, folder)
+            self._log_picture(front, trials, run_folder)
             self._run.summary.update(_summary(front))
-            self._log_files(folder)
+            self._log_files(run_folder)
 
     def close(self) -> None:
         """End the W&B run; a search that was interrupted ends so too."""
         self._run.finish()
 
-    def _log_tables(self, front: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> None:
+    def _log_tables(self, front: Front, trials: Sequence[TrialRow]) -> None:
         wandb, measure = _wandb(), cost_measure(front)
-        rows = [[_cell(row, column) for column in _TRIAL_COLUMNS] for row in trials]
-        members = ordered(front["front"], measure)
+        rows = [[getattr(row, column) for column in _TRIAL_COLUMNS] for row in trials]
+        members = ordered(front.front, measure)
         columns = [*_FRONT_COLUMNS, *(cost.field for cost in COSTS.values())]
-        table = wandb.Table(columns=columns, data=[_front_row(entry) for entry in members])
+        table = wandb.Table(columns=columns, data=[_front_row(member) for member in members])
         scatter = wandb.plot.scatter(table, measure.field, "accuracy", title=f"Front: accuracy and {measure.label}")
         trial_table = wandb.Table(columns=list(_TRIAL_COLUMNS), data=rows)
         self._run.log({"trials": trial_table, "front": table, "pareto": scatter})
 
-    def _log_picture(self, front: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    def _log_picture(self, front: Front, trials: Sequence[TrialRow], folder: Path) -> None:
         path = folder / "front.png"
         if not path.exists():
             save_front_png(front, trials, path)
@@ -152,42 +167,32 @@ def _artifact_name(folder: Path, run_id: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", f"search-{folder.resolve().name}-{run_id}")[-128:]
 
 
-def _rungs(row: Mapping[str, Any]) -> dict[str, float]:
+def _rungs(row: TrialRow) -> dict[str, float]:
     """What the rungs of a trial gave, flat."""
     flat: dict[str, float] = {}
-    for rung, gave in (row.get("rungs") or {}).items():
-        flat |= {f"rung/{rung}/{name}": score for name, score in gave.items()} if isinstance(gave, Mapping) else {}
-        flat |= {f"rung/{rung}": gave} if not isinstance(gave, Mapping) else {}
+    for rung, gave in (row.rungs or {}).items():
+        if isinstance(gave, Mapping):
+            flat |= {f"rung/{rung}/{name}": score for name, score in gave.items()}
+        else:
+            flat[f"rung/{rung}"] = gave
     return flat
 
 
-def _cell(row: Mapping[str, Any], column: str) -> Any:
-    if column in TEXTS:
-        return None if row.get(column) is None else str(row[column])
-    return number(row.get(column))
+def _front_row(member: Member) -> list[object]:
+    accuracy, host = member.accuracy, host_timing(member)
+    figures = [accuracy.value, accuracy.low, accuracy.high, accuracy.how, member.latency_ms.in_range]
+    costs = [cost_of(member, cost).value for cost in COSTS.values()]
+    return [member.key, member.notation, *figures, host.median if host else None, *costs]
 
 
-def _front_row(entry: Mapping[str, Any]) -> list[Any]:
-    accuracy, host = interval(entry, "accuracy"), interval(entry, "host_latency_ms")
-    bounds = [accuracy.value, accuracy.low, accuracy.high] if accuracy else [None, None, None]
-    how = entry["accuracy"].get("how") if isinstance(entry.get("accuracy"), Mapping) else None
-    latency = entry.get("latency_ms")
-    in_range = latency.get("in_range") if isinstance(latency, Mapping) else None
-    costs = [interval(entry, cost.field) for cost in COSTS.values()]
-    values = [cost.value if cost else None for cost in costs]
-    return [entry["key"], entry.get("notation"), *bounds, how, in_range, host.value if host else None, *values]
-
-
-def _summary(front: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(front: Front) -> dict[str, object]:
     """The run's last figures; `final_`, because wandb keeps the last trial's under the metrics' own names."""
-    accuracies = [interval(entry, "accuracy") for entry in front["front"]]
-    best = max((accuracy.value for accuracy in accuracies if accuracy), default=None)
     found = {
-        "final_hypervolume": number((front.get("hypervolume") or {}).get("value")),
-        "final_front_size": len(front["front"]),
-        "best_accuracy": best,
-        "proxy_kendall_tau": number((front.get("proxy_fidelity") or {}).get("kendall_tau")),
-        "latency_mape_percent": number(((front.get("hardware") or {}).get("error") or {}).get("mape_percent")),
-        **(front.get("counts") or {}),
+        "final_hypervolume": front.hypervolume.value,
+        "final_front_size": len(front.front),
+        "best_accuracy": max((member.accuracy.value for member in front.front), default=None),
+        "proxy_kendall_tau": front.proxy_fidelity.kendall_tau,
+        "latency_mape_percent": front.hardware.error.mape_percent,
+        **asdict(front.counts),
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,98 @@
+"""One confirmed network as the texts of its row in a table."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from nas.measures import Interval
+from nas.report.networks import bounds, host_timing
+from nas.report.text import bytes_text, count_text, how_text, percent, plural
+from nas.results.member import HostTiming, LatencyFigure, Member, ModelFile
+
+
+@dataclass(frozen=True, slots=True)
+class FileLink:
+    """A file of the network: `fp32`, or `tflite fp32` where it is not ONNX."""
+
+    label: str
+    link: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRow:
+    """A value with its interval, or how it was got, beside it; blank or a dash where it is unknown."""
+
+    key: str
+    notation: str
+    accuracy: str
+    accuracy_range: str
+    how: str
+    probability: str
+    int8: str
+    int8_range: str
+    int8_fp32: str
+    latency: str
+    latency_range: str
+    latency_how: str
+    predicted: str
+    extrapolated: bool
+    macs: str
+    params: str
+    weights: str
+    activations: str
+    host: str
+    host_range: str
+    host_int8: str
+    host_how: str
+    files: tuple[FileLink, ...]
+
+
+def network_row(member: Member) -> NetworkRow:
+    """The texts of a network."""
+    accuracy, latency = member.accuracy, member.latency_ms
+    file = member.file("int8")
+    int8 = file.accuracy if file else None
+    host, host_int8 = host_timing(member), host_timing(member, "int8")
+    return NetworkRow(
+        key=member.key,
+        notation=member.notation,
+        accuracy=percent(accuracy.value),
+        accuracy_range=_percents(bounds(accuracy)),
+        how=f"{how_text(accuracy.how)}, {plural(accuracy.seeds, 'seed')}",
+        probability=_probability(member.probability),
+        int8=percent(int8.value) if int8 else "-",
+        int8_range=_percents(bounds(int8)) if int8 else "",
+        int8_fp32=f"fp32: {percent(int8.fp32)}" if int8 else "",
+        latency=f"{latency.value:.2f}",
+        latency_range=_ms(latency),
+        latency_how=latency.how,
+        predicted=f"predicted {latency.predicted.value:.2f} ({_ms(latency.predicted)})" if latency.predicted else "",
+        extrapolated=latency.extrapolates,
+        macs=count_text(member.macs),
+        params=count_text(member.params),
+        weights=bytes_text(member.weight_bytes),
+        activations=bytes_text(member.peak_activation_bytes),
+        host=f"{host.median:.2f}" if host else "-",
+        host_range=_ms(host) if host else "",
+        host_int8=f"int8: {host_int8.median:.2f}" if host_int8 else "",
+        host_how=host.runtime if host else "",
+        files=tuple(_link(file, file.path) for file in member.files if file.path),
+    )
+
+
+def _link(file: ModelFile, path: str) -> FileLink:
+    label = file.precision if file.format == "onnx" else f"{file.format} {file.precision}"
+    return FileLink(label, quote(path), bytes_text(file.bytes))
+
+
+def _probability(value: float) -> str:
+    """The probability of being on the front, never shown surer than it was drawn."""
+    return f"{100 * value:.0f} %" if 0.01 <= value <= 0.99 else "<1 %" if value < 0.5 else ">99 %"
+
+
+def _percents(found: Interval) -> str:
+    return f"{percent(found.low)} to {percent(found.high)}"
+
+
+def _ms(found: Interval | LatencyFigure | HostTiming) -> str:
+    return f"{found.low:.2f} to {found.high:.2f}"

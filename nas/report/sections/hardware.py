@@ -1,0 +1,24 @@
+"""The device, and where its measurements come from."""
+
+from collections.abc import Sequence
+
+from nas.report.blocks import Facts, Section, Text, section
+from nas.results.front import Front
+from nas.results.trials import TrialRow
+
+_PROVENANCE = (
+    *("name", "configuration", "device", "soc", "cores", "threads", "precision"),
+    *("runtime", "runtime_version", "method", "repeats", "date", "source"),
+)
+
+
+def make(front: Front, trials: Sequence[TrialRow]) -> Section:
+    """The section."""
+    notes = (Text(note) for note in front.hardware.notes)
+    return section("Where the latencies come from", *notes, Facts(provenance(front)))
+
+
+def provenance(front: Front) -> tuple[tuple[str, str], ...]:
+    """(name, value) of what is known of the measurements."""
+    values = ((field, str(getattr(front.hardware, field))) for field in _PROVENANCE)
+    return tuple((field, value) for field, value in values if value)

@@ -1,0 +1,126 @@
+"""What a report says first: the result in a sentence, its key figures, and what to know before using them."""
+
+from nas.measures import Measure
+from nas.report.networks import cost_measure, cost_of, ordered
+from nas.report.sections.proposals import share_inside
+from nas.report.sections.trust import warnings
+from nas.report.text import budget_text, configuration_text, percent, plural, whole
+from nas.results.front import Front
+from nas.results.member import Member
+
+_OF = {"macs": " MACs", "params": " parameters", "memory": " of activations"}
+
+
+def headline(front: Front) -> str:
+    """The result in one sentence."""
+    measure = cost_measure(front)
+    members = ordered(front.front, measure)
+    under = f" within {budget_text(front)}" if front.budget.text else ""
+    where = f"{front.hardware.device} ({configuration_text(front)})"
+    if not members:
+        return f"No network was confirmed{under} on {where}."
+    if len(members) == 1:
+        return f"One confirmed network{under} on {where}: {place(members[0], measure)}."
+    first, last = place(members[0], measure), place(members[-1], measure)
+    return f"{len(members)} confirmed networks{under} on {where}: from {first} to {last}."
+
+
+def place(member: Member, measure: Measure) -> str:
+    """A network's accuracy and cost: `90.5 % at 5.2 ms`."""
+    cost = cost_of(member, measure).value * measure.scale
+    return f"{percent(member.accuracy.value)} % at {cost:.3g} {measure.unit}{_OF.get(measure.name, '')}"
+
+
+def tiles(front: Front) -> list[tuple[str, str]]:
+    """(value, label) of the run's key figures."""
+    best = max((member.accuracy.value for member in front.front), default=None)
+    share, mape = share_inside(front), front.hardware.error.mape_percent
+    shown = [
+        (str(len(front.front)), "networks on the front"),
+        (f"{percent(best)} %" if best is not None else "-", "best confirmed accuracy"),
+        (whole(front.counts.evaluated), "networks evaluated"),
+        (f"{100 * share:.2g} %", "of the space's networks fit the budget")
+        if share is not None
+        else (whole(front.counts.rejected_by_budget), "rejected by the budget, untrained"),
+        (f"{front.hypervolume.value:.3f}", "hypervolume, of 1"),
+    ]
+    return shown + ([(f"{mape:.1f} %", "latency error on unseen networks")] if mape is not None else [])
+
+
+def notices(front: Front) -> list[str]:
+    """What a reader must know before using the numbers, the gravest first."""
+    found = [_resolution(front), *warnings(front), _extrapolation(front), _over(front), _precision(front)]
+    found += [*_missing_files(front), _skipped(front), _failed(front)]
+    return [notice for notice in found if notice]
+
+
+def _resolution(front: Front) -> str | None:
+    taken = {member.accuracy.resolution for member in front.front}
+    own = {member.architecture.resolution for member in front.front}
+    if not any(member.accuracy.resolution < member.architecture.resolution for member in front.front):
+        return None
+    native = front.data.native_resolution
+    why = f" (the images are {native} px)" if native in taken else ""
+    return (
+        f"The accuracies were taken at {_sizes(taken)} px{why}, below the networks' own {_sizes(own)} px. MACs and "
+        f"latency count at the networks' own resolution: at {_sizes(taken)} px the same networks are cheaper."
+    )
+
+
+def _precision(front: Front) -> str | None:
+    if front.hardware.precision == "fp32":
+        return None
+    return (
+        f"The latencies are predicted at {front.hardware.precision}; the accuracies are those of fp32 networks. An "
+        "int8 file has an accuracy of its own beside it."
+    )
+
+
+def _extrapolation(front: Front) -> str | None:
+    beyond = sum(member.latency_ms.extrapolates for member in front.front)
+    if not beyond:
+        return None
+    return (
+        f"{plural(beyond, 'predicted latency', 'predicted latencies')} on the front (marked *) "
+        f"{'extrapolates' if beyond == 1 else 'extrapolate'} beyond what was measured on the device, "
+        "so the stated interval may be too narrow."
+    )
+
+
+def _over(front: Front) -> str | None:
+    """Networks that were predicted inside the budget's milliseconds and measured above them."""
+    limit = front.budget.limits.get("latency_ms")
+    slow = [member for member in front.front if limit is not None and member.latency_ms.value > limit]
+    if not slow:
+        return None
+    return f"{plural(len(slow), 'network')} on the front measured above the budget of {limit:g} ms."
+
+
+def _missing_files(front: Front) -> list[str]:
+    """A notice for each kind of file that some network lacks, with the first reason."""
+    errors: dict[str, list[str]] = {}
+    for file in (file for member in front.front for file in member.files if file.error):
+        kind = (
+            f"quantised to {file.precision}" if file.format == "onnx" else f"exported as {file.format} {file.precision}"
+        )
+        errors.setdefault(kind, []).append(file.error or "")
+    return [
+        f"{plural(len(reasons), 'network')} on the front could not be {kind}: {reasons[0]}"
+        for kind, reasons in errors.items()
+    ]
+
+
+def _skipped(front: Front) -> str | None:
+    skipped = front.data.skipped
+    if not skipped:
+        return None
+    return f"{plural(len(skipped), 'file')} could not be read and took no part; listed under Data."
+
+
+def _failed(front: Front) -> str | None:
+    failed = front.counts.failed
+    return f"{plural(failed, 'training')} failed; the reasons are listed under Failed trials." if failed else None
+
+
+def _sizes(sizes: set[int]) -> str:
+    return " or ".join(str(size) for size in sorted(sizes))

@@ -1,0 +1,30 @@
+"""A display of a search that shows nothing."""
+
+from typing import Self
+
+from nas.results.trials import TrialRow
+
+
+class Silent:
+    """It has every method of `nas.report.terminal.TerminalDisplay`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        """Nothing."""
+
+    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:
+        """Nothing."""
+
+    def advance(self) -> None:
+        """Nothing."""
+
+    def message(self, text: str) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""
