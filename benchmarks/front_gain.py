@@ -2,19 +2,20 @@
 
     python -m benchmarks.front_gain RUN
 
-RUN is the folder of a finished search, whose reference networks were trained by the recipe, for the epochs and at the
-pixels of the confirmed ones. At each reference network's latency stands the front's best member that is no slower.
+RUN is the folder of a finished search, whose baselines were trained by the recipe, for the epochs and at the
+pixels of the confirmed ones. At each baseline's latency stands the front's best member that is no slower.
 Between the networks of a curve, accuracy is linear in the logarithm of the latency, the curve's and the front's alike;
 the mean over the curve's range of latency weighs all ratios of latency equally.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.results.front import Front
+from nas.results.member import Baseline
 from nas.results.run_folder import read_front
 
 Curve = NDArray[np.float64]
@@ -40,39 +41,39 @@ def at(front: Curve, where: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(index >= 0, front[np.maximum(index, 0), 1], np.nan)
 
 
-def mean_gain(front: Curve, reference: Curve) -> float:
-    """Mean over the reference's range of front minus reference, both linear in ln ms; the front level beyond its end.
+def mean_gain(front: Curve, baseline: Curve) -> float:
+    """Mean over the baseline's range of front minus baseline, both linear in ln ms; the front level beyond its end.
 
-    From the front's fastest member on; NaN where all of it is slower than the reference's networks.
+    From the front's fastest member on; NaN where all of it is slower than the baseline's networks.
     """
-    low, high = max(reference[0, 0], front[0, 0]), reference[-1, 0]
+    low, high = max(baseline[0, 0], front[0, 0]), baseline[-1, 0]
     if not low < high:
         return float("nan")
     where = np.linspace(low, high, STEPS)
-    return float(np.mean(np.interp(where, *front.T) - np.interp(where, *reference.T)))
+    return float(np.mean(np.interp(where, *front.T) - np.interp(where, *baseline.T)))
 
 
-def families(references: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """The reference networks by family, in their order."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for network in references:
-        found.setdefault(str(network["name"]).split("_w")[0], []).append(network)
+def families(baselines: Sequence[Baseline]) -> dict[str, list[Baseline]]:
+    """The baselines by family, in their order."""
+    found: dict[str, list[Baseline]] = {}
+    for network in baselines:
+        found.setdefault(network.name.split("_w")[0], []).append(network)
     return found
 
 
-def report(front: Mapping[str, Any]) -> str:
-    """A Markdown table of reference networks beside the front's members, and the mean gain over each curve."""
-    ours = best(curve([(entry["latency_ms"]["value"], entry["accuracy"]["value"]) for entry in front["front"]]))
+def report(front: Front) -> str:
+    """A Markdown table of the baselines beside the front's members, and the mean gain over each curve."""
+    ours = best(curve([(member.latency_ms.value, member.accuracy.value) for member in front.front]))
     lines = ["| network | ms | accuracy | front, no slower | gain |", "|---|---|---|---|---|"]
     means = []
-    for family, networks in families(front["references"]).items():
-        networks = sorted(networks, key=lambda network: float(network["latency_ms"]))
-        theirs = curve([(network["latency_ms"], network["accuracy"]) for network in networks])
+    for family, networks in families(front.baselines).items():
+        networks = sorted(networks, key=lambda network: network.latency_ms.value)
+        theirs = curve([(network.latency_ms.value, network.accuracy.value) for network in networks])
         found = at(ours, theirs[:, 0])
         gains = found - theirs[:, 1]
         for network, accuracy, member, gain in zip(networks, theirs[:, 1], found, gains, strict=True):
             lines.append(
-                f"| {network['name']} | {network['latency_ms']:.2f} | {accuracy:.1f} | {member:.1f} | {gain:+.1f} |"
+                f"| {network.name} | {network.latency_ms.value:.2f} | {accuracy:.1f} | {member:.1f} | {gain:+.1f} |"
             )
         matched = gains[~np.isnan(gains)]
         if not len(matched):

@@ -22,7 +22,6 @@ from benchmarks.tables import shares
 from nas.latency.profile import load_profile
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
-from nas.report.terminal import Silent
 from nas.search.executors.inline import InlineExecutor
 from nas.search.loop import search
 from nas.search.record.study import reached
@@ -31,6 +30,7 @@ from nas.search.samplers.distinct import DistinctSampler
 from nas.search.samplers.pareto import informed_sampler
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
+
 
 AT = (10, 15, 25, 40, 55)
 """Total costs, in full trainings, at which the share is shown."""
@@ -41,6 +41,13 @@ VARIANTS = {
     "rungs, stopped networks inform the model": (True, True),
 }
 """By name: whether there is a cheap rung, and whether the model learns of networks stopped there."""
+
+
+class Unseen:
+    """Shows nothing of the search."""
+
+    def trial(self, *_: object, **__: object) -> None:
+        """Nothing."""
 
 
 def noise_for(accuracies: NDArray[np.float64], tau: float) -> float:
@@ -78,7 +85,7 @@ def run(case: Table, noise: float, cheap: float, seed: int, rungs: bool, stopped
         *(DistinctSampler(problem, lambda state: sampler, seed), InlineExecutor()),
         trials=2 * AT[-1] if rungs else AT[-1],
         reference={"accuracy": case.reference[0] / 100, "macs": case.reference[1]},
-        observer=Silent(),
+        observer=Unseen(),
     )
     trials = study.get_trials(deepcopy=False)
     spent = np.cumsum([sum(cheap if r["how"] == "short" else 1 for r in reached(trial)) for trial in trials])

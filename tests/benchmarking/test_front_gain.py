@@ -1,11 +1,20 @@
 """What the small benchmarks compute from a run or a table, checked by hand-made cases."""
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.front_gain import at, best, curve, mean_gain, report
+from tests.helpers.run_sample import sample_front
+
+
+def at_point(network: Any, ms: float, accuracy: float, **changes: Any) -> Any:
+    """A member or a baseline of that latency and accuracy."""
+    latency = replace(network.latency_ms, value=ms, low=ms, high=ms)
+    return replace(network, latency_ms=latency, accuracy=replace(network.accuracy, value=accuracy), **changes)
 
 
 def test_a_front_that_is_two_points_better_everywhere_gains_two_points() -> None:
@@ -30,10 +39,11 @@ def test_nothing_is_said_where_all_members_are_slower() -> None:
     reference, front = curve([(2.0, 0.5), (4.0, 0.6)]), curve([(5.0, 0.9)])
     assert math.isnan(mean_gain(front, reference))
     assert np.isnan(at(front, reference[:, 0])).all()
-    entry = {"latency_ms": {"value": 5.0}, "accuracy": {"value": 0.9}}
-    references = [{"name": "mobilenet_v1_w0.5_r224", "latency_ms": 2.0, "accuracy": 0.5}]
-    text = report({"front": [entry], "references": references})
+    sample = sample_front()
+    members = (at_point(sample.front[0], 5.0, 0.9),)
+    one = at_point(sample.baselines[0], 2.0, 0.5, name="mobilenet_v1_w0.5_r224")
+    text = report(replace(sample, front=members, baselines=(one,)))
     assert "mobilenet_v1: no member of the front is as fast" in text
-    references.append({"name": "mobilenet_v1_w1_r224", "latency_ms": 6.0, "accuracy": 0.8})
-    text = report({"front": [entry], "references": references})
+    other = at_point(sample.baselines[0], 6.0, 0.8, name="mobilenet_v1_w1_r224")
+    text = report(replace(sample, front=members, baselines=(one, other)))
     assert "mobilenet_v1: +10.0 points at its networks' latencies (1)" in text

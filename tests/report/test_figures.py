@@ -1,0 +1,131 @@
+"""nas.report.figures: what the figures show of a made-up run."""
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas.report.figures import (
+    comparison_figure,
+    front_figure,
+    front_labels,
+    hypervolume_figure,
+    measured_figure,
+    save_front_png,
+    staircase,
+    svg,
+)
+from nas.report.networks import cost_measure, cost_of
+from tests.helpers.run_sample import bare_front, budget, climbed_front, sample_front, sample_trials, with_measured
+
+
+def labels(figure: Any) -> list[str]:
+    return figure.axes[0].get_legend_handles_labels()[1]
+
+
+def test_front_figure_shows_every_trial_member_and_baseline() -> None:
+    figure = front_figure(sample_front(), sample_trials())
+    axes = figure.axes[0]
+    assert labels(figure) == [
+        "evaluated (30), short training",
+        "MobileNetV1 widths, short training",
+        "MobileNetV2 widths, short training",
+        "confirmed, but dominated",
+        "front, confirmed (6)",
+    ]
+    assert len(axes.collections[0].get_offsets()) == 30
+    assert [text.get_text() for text in axes.texts if text.get_text().isdigit()] == list("123456")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("latency (ms)", "accuracy (%)")
+    assert axes.get_title(loc="left") == "Google Pixel 4, budget 300M"
+    assert len(axes.containers) == 2
+    assert all(bars.has_xerr and bars.has_yerr for bars in axes.containers)
+    assert axes.get_ylim()[1] <= 101
+
+
+def test_budget_line_is_drawn_only_on_its_own_axis() -> None:
+    on_macs = front_figure(replace(sample_front(), objectives=("accuracy", "macs")), sample_trials())
+    assert "budget, 300 M" in labels(on_macs)
+    assert on_macs.axes[0].get_xlabel() == "multiply-accumulates (M)"
+    line = next(line for line in on_macs.axes[0].lines if line.get_label() == "budget, 300 M")
+    assert list(line.get_xdata()) == [300, 300]
+    assert not any("budget" in label for label in labels(front_figure(sample_front(), [])))
+    in_ms = front_figure(replace(sample_front(), budget=budget(("25ms",), latency_ms=25.0)), [])
+    assert "budget, 25 ms" in labels(in_ms)
+
+
+@pytest.mark.parametrize("cost", ["latency", "macs", "params", "weights", "memory"])
+def test_front_figure_with_each_cost(cost: str) -> None:
+    front = replace(sample_front(), objectives=("accuracy", cost))
+    measure = cost_measure(front)
+    assert measure.name == cost
+    assert "front, confirmed (6)" in labels(front_figure(front, sample_trials()))
+    assert len(front_figure(front, sample_trials()).axes[0].collections[0].get_offsets()) == 30
+    known = cost_of(front.front[0], measure)
+    assert known.low <= known.value <= known.high
+    assert cost_of(front.baselines[0], measure).value > 0
+
+
+def test_front_figure_of_a_run_with_next_to_nothing() -> None:
+    figure = front_figure(bare_front(), [])
+    assert labels(figure) == []
+    assert svg(figure)
+    assert svg(hypervolume_figure(bare_front()))
+    assert svg(measured_figure(bare_front()))
+
+
+def test_measured_figure_sets_predictions_beside_what_was_measured() -> None:
+    figure = measured_figure(with_measured(sample_front()))
+    assert labels(figure) == ["equal", "network, 90 % interval"]
+    assert svg(figure)
+    assert labels(measured_figure(sample_front())) == []
+
+
+def test_staircase_keeps_what_no_cheaper_point_equals() -> None:
+    assert staircase([(3, 0.9), (1, 0.5), (2, 0.4), (2, 0.8), (4, 0.9)]) == [(1, 0.5), (2, 0.8), (3, 0.9)]
+    assert staircase([]) == []
+
+
+def test_saved_png(tmp_path: Path) -> None:
+    save_front_png(sample_front(), sample_trials(), tmp_path / "front.png")
+    data = (tmp_path / "front.png").read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", data[16:24]) == (1290, 870)
+
+
+def test_a_figure_is_the_same_bytes_each_time() -> None:
+    assert svg(front_figure(sample_front(), sample_trials())) == svg(front_figure(sample_front(), sample_trials()))
+
+
+def test_hypervolume_figure() -> None:
+    axes = hypervolume_figure(sample_front()).axes[0]
+    assert len(axes.lines[0].get_xdata()) == 30
+    assert "accuracy 10 %, latency 44 ms" in axes.texts[0].get_text()
+
+
+def test_hypervolume_figure_with_the_band_of_random_search() -> None:
+    alone, beside = hypervolume_figure(sample_front()), hypervolume_figure(climbed_front())
+    assert labels(alone) == ["this search"]
+    names = ["90 % of such searches", "random search, from 10 draws", "extrapolated", "this search"]
+    assert labels(beside) == names
+    axes = beside.axes[0]
+    lines = dict(zip(names[1:], axes.lines, strict=False))
+    assert list(lines["random search, from 10 draws"].get_xdata()) == list(range(1, 11))
+    assert list(lines["extrapolated"].get_xdata()) == list(range(10, 21))
+    assert axes.collections[0].get_datalim(axes.transData).x1 == 20
+    assert svg(beside)
+
+
+def test_front_figure_draws_stopped_networks_that_have_an_accuracy() -> None:
+    figure = front_figure(climbed_front(), sample_trials(stopped=5))
+    assert "stopped early (3), short training" in labels(figure)  # two were stopped on their score
+
+
+def test_comparison_tells_runs_apart() -> None:
+    a, b = sample_front(), replace(sample_front(4), seed=1)
+    c = replace(sample_front(), budget=budget(("150M", "25ms"), macs=150e6, latency_ms=25.0))
+    assert labels(comparison_figure([a, c])) == ["pixel4, 300M", "pixel4, 150M and 25ms"]
+    assert front_labels([a, b]) == ["pixel4, 300M, seed 0", "pixel4, 300M, seed 1"]
+    assert front_labels([a, a]) == ["pixel4, 300M (1)", "pixel4, 300M (2)"]
+    assert front_labels([]) == []
