@@ -31,7 +31,6 @@ from nas.search.samplers.pareto import informed_sampler
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 
-
 AT = (10, 15, 25, 40, 55)
 """Total costs, in full trainings, at which the share is shown."""
 

@@ -8,7 +8,7 @@ from nas.report.text import budget_text, configuration_text, percent, plural, wh
 from nas.results.front import Front
 from nas.results.member import Member
 
-_OF = {"macs": " MACs", "params": " parameters", "memory": " of activations"}
+_OF = {"macs": " MACs", "params": " parameters", "weights": " of weights", "memory": " of activations"}
 
 
 def headline(front: Front) -> str:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 
@@ -104,8 +105,7 @@ def with_measured(front: Front) -> Front:
 def bare_front() -> Front:
     """What is left of the sample where nothing came of the search and little is known."""
     front = sample_front()
-    unknown = {"kendall_tau": None, "low": None, "high": None, "macs_kendall_tau": None, "warning": None}
-    errors = {field: None for field in LatencyErrors.__slots__ if field not in ("n", "how")}
+    errors: dict[str, Any] = {field: None for field in LatencyErrors.__slots__ if field not in ("n", "how")}
     return replace(
         front,
         hardware=replace(front.hardware, notes=(), error=replace(front.hardware.error, **errors)),
@@ -113,7 +113,7 @@ def bare_front() -> Front:
         data=replace(front.data, path=None, skipped=()),
         counts=Counts(0, 0, 0, 0, 0, 0),
         hypervolume=Hypervolume(0.0, {}, (), None),
-        proxy_fidelity=ProxyFidelity(**unknown, n=0, verdict="cannot be told"),
+        proxy_fidelity=ProxyFidelity(None, None, None, 0, None, "cannot be told", None),
         baselines=(),
         versions={},
         front=(),

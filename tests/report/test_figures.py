@@ -21,13 +21,17 @@ from nas.report.networks import cost_measure, cost_of
 from tests.helpers.run_sample import bare_front, budget, climbed_front, sample_front, sample_trials, with_measured
 
 
+def axes_of(figure: Any) -> Any:
+    return figure.axes[0]
+
+
 def labels(figure: Any) -> list[str]:
-    return figure.axes[0].get_legend_handles_labels()[1]
+    return list(axes_of(figure).get_legend_handles_labels()[1])
 
 
 def test_front_figure_shows_every_trial_member_and_baseline() -> None:
     figure = front_figure(sample_front(), sample_trials())
-    axes = figure.axes[0]
+    axes = axes_of(figure)
     assert labels(figure) == [
         "evaluated (30), short training",
         "MobileNetV1 widths, short training",
@@ -47,8 +51,8 @@ def test_front_figure_shows_every_trial_member_and_baseline() -> None:
 def test_budget_line_is_drawn_only_on_its_own_axis() -> None:
     on_macs = front_figure(replace(sample_front(), objectives=("accuracy", "macs")), sample_trials())
     assert "budget, 300 M" in labels(on_macs)
-    assert on_macs.axes[0].get_xlabel() == "multiply-accumulates (M)"
-    line = next(line for line in on_macs.axes[0].lines if line.get_label() == "budget, 300 M")
+    assert axes_of(on_macs).get_xlabel() == "multiply-accumulates (M)"
+    line = next(line for line in axes_of(on_macs).lines if line.get_label() == "budget, 300 M")
     assert list(line.get_xdata()) == [300, 300]
     assert not any("budget" in label for label in labels(front_figure(sample_front(), [])))
     in_ms = front_figure(replace(sample_front(), budget=budget(("25ms",), latency_ms=25.0)), [])
@@ -61,7 +65,7 @@ def test_front_figure_with_each_cost(cost: str) -> None:
     measure = cost_measure(front)
     assert measure.name == cost
     assert "front, confirmed (6)" in labels(front_figure(front, sample_trials()))
-    assert len(front_figure(front, sample_trials()).axes[0].collections[0].get_offsets()) == 30
+    assert len(axes_of(front_figure(front, sample_trials())).collections[0].get_offsets()) == 30
     known = cost_of(front.front[0], measure)
     assert known.low <= known.value <= known.high
     assert cost_of(front.baselines[0], measure).value > 0
@@ -99,7 +103,7 @@ def test_a_figure_is_the_same_bytes_each_time() -> None:
 
 
 def test_hypervolume_figure() -> None:
-    axes = hypervolume_figure(sample_front()).axes[0]
+    axes = axes_of(hypervolume_figure(sample_front()))
     assert len(axes.lines[0].get_xdata()) == 30
     assert "accuracy 10 %, latency 44 ms" in axes.texts[0].get_text()
 
@@ -109,7 +113,7 @@ def test_hypervolume_figure_with_the_band_of_random_search() -> None:
     assert labels(alone) == ["this search"]
     names = ["90 % of such searches", "random search, from 10 draws", "extrapolated", "this search"]
     assert labels(beside) == names
-    axes = beside.axes[0]
+    axes = axes_of(beside)
     lines = dict(zip(names[1:], axes.lines, strict=False))
     assert list(lines["random search, from 10 draws"].get_xdata()) == list(range(1, 11))
     assert list(lines["extrapolated"].get_xdata()) == list(range(10, 21))

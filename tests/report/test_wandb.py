@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def run_folder(tmp_path: Path) -> Path:
 
 def records(path: Path) -> Iterator[Any]:
     """The records of a .wandb file: LevelDB's log format behind a header of 7 bytes."""
-    from wandb.proto.wandb_internal_pb2 import Record
+    record: Any = import_module("wandb.proto.wandb_internal_pb2").Record
 
     data, position, parts, block = path.read_bytes(), 7, b"", 32768
     while position + 7 <= len(data):
@@ -35,7 +36,7 @@ def records(path: Path) -> Iterator[Any]:
         parts += data[position + 7 : position + 7 + size]
         position += 7 + size
         if kind in (1, 4):  # whole, or last part
-            yield Record.FromString(parts)
+            yield record.FromString(parts)
             parts = b""
 
 

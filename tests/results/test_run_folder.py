@@ -141,13 +141,13 @@ def test_nothing_that_is_no_json_is_written(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
-    for write in (
-        lambda folder: write_front(sample_front(), folder),
-        lambda folder: write_trials(sample_trials(), folder),
-        lambda folder: write_text(folder / "x.html", "x"),
-    ):
-        with pytest.raises(RunError, match=r"cannot write .*: No such file or directory"):
-            write(tmp_path / "nowhere")
+    nowhere, says = tmp_path / "nowhere", r"cannot write .*: No such file or directory"
+    with pytest.raises(RunError, match=says):
+        write_front(sample_front(), nowhere)
+    with pytest.raises(RunError, match=says):
+        write_trials(sample_trials(), nowhere)
+    with pytest.raises(RunError, match=says):
+        write_text(nowhere / "x.html", "x")
 
 
 def test_every_measure_has_its_field() -> None:
