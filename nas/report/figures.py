@@ -1,6 +1,5 @@
-"""The run's figures, as matplotlib Figures built without pyplot, so nothing global is touched.
+"""The figures of a run.
 
-Colours are Okabe and Ito's, which colour-blind readers can tell apart; shapes repeat what colours say.
 Accuracies are drawn in percent, costs in the measure's own unit. Members of a front are numbered
 from cheap to expensive, as in the report's table.
 """
@@ -12,14 +11,24 @@ from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
-from matplotlib.legend_handler import HandlerErrorbar
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from nas.measures import MEASURES, Interval, Measure
+from nas.report.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    draw_legend,
+    draw_title,
+    new_figure,
+)
 from nas.report.networks import bounds, cost_measure, cost_of, dominated, ordered
 from nas.report.text import budget_text, budget_words, configuration_text, how_text
 from nas.results.front import Front
@@ -27,29 +36,17 @@ from nas.results.member import Baseline, Member
 from nas.results.quality import WithoutModel
 from nas.results.trials import TrialRow
 
-BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, YELLOW, BLACK = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-    "#F0E442",
-    "#000000",
-)
-GREY = "#8c8c8c"
 _SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _NAMES = {"mobilenet_v1": "MobileNetV1", "mobilenet_v2": "MobileNetV2"}
 _SIZE = (8.6, 5.8)
-DPI = 150
 _BAND = "90 % of such searches"
 
 
 def front_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
     """Accuracy against the first cost: every trial, the confirmed front, width curves, the budget."""
     measure = cost_measure(front)
-    figure, axes = _figure(_SIZE)
+    figure, axes = new_figure(_SIZE)
     _draw_trials(axes, trials, measure)
     _draw_baselines(axes, front.baselines, measure)
     _draw_confirmed(axes, dominated(front), measure, "confirmed, but dominated", VERMILLION, "o", hollow=True)
@@ -58,8 +55,8 @@ def front_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
     _number(axes, members, measure)
     _draw_budget(axes, front, measure)
     _label(axes, measure)
-    _title(axes, f"{front.hardware.device}, {budget_words(front)}", configuration_text(front))
-    _legend(figure, axes, upside_down=True)
+    draw_title(axes, f"{front.hardware.device}, {budget_words(front)}", configuration_text(front))
+    draw_legend(figure, axes, upside_down=True)
     return figure
 
 
@@ -71,7 +68,7 @@ def save_front_png(front: Front, trials: Sequence[TrialRow], path: str | Path) -
 def hypervolume_figure(front: Front) -> Figure:
     """Hypervolume of what had been evaluated so far, as a share of the reference box."""
     history = front.hypervolume.history
-    figure, axes = _figure((8.6, 3.8))
+    figure, axes = new_figure((8.6, 3.8))
     if front.hypervolume.random:
         _draw_random_search(axes, front.hypervolume.random)
     if history:
@@ -82,14 +79,14 @@ def hypervolume_figure(front: Front) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)
     reference = ", ".join(_corner(name, value) for name, value in front.hypervolume.reference.items())
-    _title(axes, "Hypervolume", f"share of the box between ({reference}) and the ideal" if reference else "")
-    _legend(figure, axes)
+    draw_title(axes, "Hypervolume", f"share of the box between ({reference}) and the ideal" if reference else "")
+    draw_legend(figure, axes)
     return figure
 
 
 def measured_figure(front: Front) -> Figure:
     """Predicted milliseconds, with their interval, against those measured on the device."""
-    figure, axes = _figure((8.6, 4.6))
+    figure, axes = new_figure((8.6, 4.6))
     latencies = [member.latency_ms for member in front.confirmed]
     known = [(bounds(latency), latency.predicted) for latency in latencies if latency.predicted]
     ends = [value for pair in known for each in pair for value in (each.low, each.high)]
@@ -108,15 +105,15 @@ def measured_figure(front: Front) -> Figure:
             axis.set_minor_locator(NullLocator())
     axes.set_xlabel("measured (ms)", fontsize=11)
     axes.set_ylabel("predicted (ms)", fontsize=11)
-    _title(axes, "Predicted and measured", f"{front.hardware.device}, {configuration_text(front)}")
-    _legend(figure, axes)
+    draw_title(axes, "Predicted and measured", f"{front.hardware.device}, {configuration_text(front)}")
+    draw_legend(figure, axes)
     return figure
 
 
 def comparison_figure(fronts: Sequence[Front]) -> Figure:
     """The confirmed fronts of several runs over one another, on the first run's cost."""
     measure = cost_measure(fronts[0])
-    figure, axes = _figure(_SIZE)
+    figure, axes = new_figure(_SIZE)
     for index, (front, label) in enumerate(zip(fronts, front_labels(fronts), strict=True)):
         color, marker = _SERIES[index % len(_SERIES)], _MARKERS[index % len(_MARKERS)]
         members = ordered(front.front, measure)
@@ -125,8 +122,8 @@ def comparison_figure(fronts: Sequence[Front]) -> Figure:
     _label(axes, measure)
     any_budget = any(front.budget.limits.get(measure.field) for front in fronts)
     devices = sorted({front.hardware.device for front in fronts})
-    _title(axes, f"{len(fronts)} fronts compared", " · ".join(devices) + "; dotted lines are budgets" * any_budget)
-    _legend(figure, axes)
+    draw_title(axes, f"{len(fronts)} fronts compared", " · ".join(devices) + "; dotted lines are budgets" * any_budget)
+    draw_legend(figure, axes)
     return figure
 
 
@@ -169,18 +166,6 @@ def _facts(front: Front) -> dict[str, str]:
         "sampler": front.sampler,
         "seed": f"seed {front.seed}",
     }
-
-
-def _figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.grid(color="#e4e4e4", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
-    axes.tick_params(color=GREY, labelsize=10)
-    return figure, axes
 
 
 def _points(networks: Iterable[Member | Baseline], measure: Measure) -> list[tuple[Interval, Interval]]:
@@ -289,33 +274,3 @@ def _label(axes: Axes, measure: Measure) -> None:
     axes.set_ylabel("accuracy (%)", fontsize=11)
     axes.margins(x=0.05, y=0.07)
     axes.set_ylim(top=min(axes.get_ylim()[1], 101.0))
-
-
-def _title(axes: Axes, title: str, subtitle: str) -> None:
-    axes.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=24 if subtitle else 8)
-    axes.annotate(
-        subtitle,
-        (0, 1),
-        xytext=(0, 8),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=10,
-        color="#555555",
-    )
-
-
-def _legend(figure: Figure, axes: Axes, *, upside_down: bool = False) -> None:
-    """The legend goes under the axes, where no data can be; `upside_down` puts what was drawn last first."""
-    handles, labels = axes.get_legend_handles_labels()
-    order = slice(None, None, -1) if upside_down else slice(None)
-    bars = {ErrorbarContainer: HandlerErrorbar(xerr_size=1.1, yerr_size=0.55)}
-    if handles:
-        figure.legend(
-            handles[order],
-            labels[order],
-            handler_map=bars,
-            loc="outside lower left",
-            ncols=2,
-            fontsize=9.5,
-            frameon=False,
-        )

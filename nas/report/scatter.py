@@ -1,7 +1,7 @@
 """validation.png of a profile's folder: predicted against measured milliseconds, and below how far they are apart.
 
 A panel per configuration, both axes logarithmic, so that a percentage is equally wide everywhere. Colours and
-shapes as in figures.py.
+shapes as in drawing.py.
 """
 
 import io
@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from nas.latency.profile import HardwareProfile
 from nas.recording.validation_file import COLUMNS, Entry
-from nas.report.figures import BLACK, BLUE, DPI, GREY, ORANGE, VERMILLION
+from nas.report.drawing import BLACK, BLUE, DPI, GREY, ORANGE, VERMILLION
 
 FILE = "validation.png"
 _LOOKS = {"left_out": (BLUE, "o"), "kept_back": (ORANGE, "s"), "measured_now": (VERMILLION, "D")}

@@ -1,0 +1,67 @@
+"""What every figure looks like: colours, axes, title and legend, built without pyplot, so nothing global is touched.
+
+Colours are Okabe and Ito's, which colour-blind readers can tell apart; shapes repeat what colours say.
+"""
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerErrorbar
+
+BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, YELLOW, BLACK = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#000000",
+)
+GREY = "#8c8c8c"
+DPI = 150
+
+
+def new_figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """A figure of one pair of axes; `size` in inches."""
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.grid(color="#e4e4e4", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(color=GREY, labelsize=10)
+    return figure, axes
+
+
+def draw_title(axes: Axes, text: str, subtitle: str) -> None:
+    """A title over the axes, and smaller what else is to be known."""
+    axes.set_title(text, loc="left", fontsize=13, fontweight="bold", pad=24 if subtitle else 8)
+    axes.annotate(
+        subtitle,
+        (0, 1),
+        xytext=(0, 8),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=10,
+        color="#555555",
+    )
+
+
+def draw_legend(figure: Figure, axes: Axes, *, upside_down: bool = False) -> None:
+    """The legend goes under the axes, where no data can be; `upside_down` puts what was drawn last first."""
+    handles, labels = axes.get_legend_handles_labels()
+    order = slice(None, None, -1) if upside_down else slice(None)
+    bars = {ErrorbarContainer: HandlerErrorbar(xerr_size=1.1, yerr_size=0.55)}
+    if handles:
+        figure.legend(
+            handles[order],
+            labels[order],
+            handler_map=bars,
+            loc="outside lower left",
+            ncols=2,
+            fontsize=9.5,
+            frameon=False,
+        )
