@@ -25,7 +25,8 @@ from nas.latency.profile import load_profile
 from nas.problem import Problem, reference_point
 from nas.proxies.base import Evaluation
 from nas.proxies.scores import ScoreValues
-from nas.results.trials import read_trials
+from nas.report.terminal import Silent
+from nas.results.run_folder import read_trials
 from nas.search.compose import compose, write_trials
 from nas.search.executors.base import Executor
 from nas.search.executors.inline import InlineExecutor
@@ -43,7 +44,6 @@ from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
-from tests.helpers.display import Silent
 
 TINY = load_space("tiny").with_data(1, 10)
 PROBLEM = Problem(TINY, load_profile("pixel4"), Budget())

@@ -33,6 +33,7 @@ from nas.latency.profile import load_profile
 from nas.measures import MEASURES
 from nas.problem import Problem, reference_point
 from nas.proxies.base import Evaluation
+from nas.report.terminal import Silent
 from nas.resources import data_dir
 from nas.search import loop
 from nas.search.compose import write_trials
@@ -57,7 +58,6 @@ from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
 from nas.training.divergence import Diverged
 from nas.training.long import Judged, Trained, hexadecimal
-from tests.helpers.display import Silent
 
 NEVER_OVER = ("pareto",)
 """Samplers that know the budget, and so propose nothing beyond it."""

@@ -22,6 +22,7 @@ from nas.recording.runner.machine import environment
 from nas.report import facts
 from nas.report.figures import measured_figure, svg
 from nas.report.html import network_row
+from nas.report.terminal import Silent
 from nas.search.compose import compose
 from nas.search.confirm import target
 from nas.search.confirm.target import DeviceTiming, is_here
@@ -37,7 +38,6 @@ from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
 from nas.training.long import hexadecimal
-from tests.helpers.display import Silent
 
 PIXEL4 = load_profile("pixel4")
 TINY = load_space("tiny").with_data(1, 10)
