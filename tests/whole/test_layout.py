@@ -41,7 +41,19 @@ DATA = ("conf", "search_spaces", "hardware_profiles")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 ROOMS = (
-    *("errors", "resources", "measures", "spaces", "latency", "recording", "problem", "results", "nets", "exports"),
+    *(
+        "errors",
+        "resources",
+        "identity",
+        "measures",
+        "spaces",
+        "latency",
+        "recording",
+        "problem",
+        "results",
+        "nets",
+        "exports",
+    ),
     *("data", "training", "proxies", "search", "report", "commandline", "commands"),
 )
 LIGHT = ROOMS[: ROOMS.index("nets")]
