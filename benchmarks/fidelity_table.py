@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from nas.proxies.scores import calibrated, combine
-from nas.search.fidelity import rank_fidelity
+from nas.search.result.fidelity import rank_fidelity
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 

@@ -4,8 +4,6 @@ Exit codes: 0 done; 2 the user's input is wrong (one line); 1 anything else; 130
 """
 
 import dataclasses
-import hashlib
-import json
 import keyword
 import os
 import re
@@ -32,21 +30,6 @@ from nas.resources import data_dir, names
 
 Settings = TypeVar("Settings")
 
-FREE = (
-    "trials",
-    "time_limit",
-    "patience",
-    "patience_gain",
-    "workers",
-    "accelerator",
-    "storage",
-    "confirm",
-    "executor",
-    "tracker",
-    "hydra",
-)
-"""Settings of a search that may change when it is resumed; all others name the run folder."""
-
 _KINDS = ("function", "constrained", "literal[", "list[")  # pydantic's words in a place, between the keys
 
 
@@ -66,10 +49,11 @@ def command(
 ) -> None:
     """Run `main` once for every combination the command line asks for, and exit.
 
-    `name` is the command's configuration in conf/. `after_multirun` gets the folders of a multirun's runs.
+    `name` is the command's configuration in conf/, in which `${run_folder:}` is what `settings.run_name()` says.
+    `after_multirun` gets the folders of a multirun's runs.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them
-    OmegaConf.register_new_resolver("run_folder", _run_folder, replace=True)
+    OmegaConf.register_new_resolver("run_folder", lambda *, _root_: _run_folder(_root_, settings), replace=True)
     codes: list[int] = []
     folders: list[Path] = []
     line = f"python -m nas.{name} {shlex.join(sys.argv[1:])}".rstrip()
@@ -221,14 +205,11 @@ def _known_beside(key: str, settings: Any) -> str:
     return names(prefix + _key(known) for known in typing.get_type_hints(place))
 
 
-def _run_folder(*, _root_: DictConfig) -> str:
-    """The default run folder: readable, and one for each set of settings that makes results comparable."""
-    kept = [str(key) for key in _root_ if key not in FREE]
-    config = typing.cast(dict[str, Any], OmegaConf.to_container(OmegaConf.masked_copy(_root_, kept), resolve=True))
-    digest = hashlib.blake2b(json.dumps(config, sort_keys=True, default=str).encode(), digest_size=3).hexdigest()
-    budget = config.get("budget")
-    limits = "_".join(str(limit) for limit in budget) if isinstance(budget, list) else str(budget)
-    source = (config.get("data") or {}).get("source", "")
-    hardware, space = (Path(str(config.get(key))).stem for key in ("hardware", "search_space"))
-    parts = [hardware, limits, space, source, f"seed{config.get('seed')}", digest]
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(parts))
+def _run_folder(config: DictConfig, settings: Any) -> str:
+    """The default run folder, named by the settings; of wrong ones, whose error comes later, any name will do."""
+    try:
+        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        name = str(parse(own, settings).run_name())
+    except NasError:
+        name = "wrong-settings"
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name)

@@ -56,7 +56,8 @@ def agreeing(settings: Any) -> dict[str, Any]:
 
     `settings` is a dataclass, whose fields may be dataclasses of settings.
     """
-    hints, found = get_type_hints(type(settings), include_extras=True), {}
+    hints = get_type_hints(type(settings), include_extras=True)
+    found: dict[str, Any] = {}
     for field in fields(settings):
         value = getattr(settings, field.name)
         if MAY_CHANGE in getattr(hints[field.name], "__metadata__", ()) or not _tells(field, settings):

@@ -93,11 +93,8 @@ class Problem:
         return self.budget.excess(self.candidate(arch).measures())
 
     def values(self, measures: Mapping[str, Any]) -> list[float]:
-        """The objective values among `measures` (which hold `accuracy` too, and may hold its `worth`), in order."""
-        return [
-            float(ranked_by(measures) if name == "accuracy" else measures[MEASURES[name].field])
-            for name in self.objectives
-        ]
+        """The objective values among `measures`, which hold `accuracy` too, in order."""
+        return [float(measures[MEASURES[name].field]) for name in self.objectives]
 
     def cost_values(self, measures: Mapping[str, Any]) -> list[float]:
         """The objective values other than accuracy among `measures`, in order."""
@@ -151,12 +148,6 @@ class Problem:
         require_possible(self.space, self.budget, self.costs, self.profile.precision)
         if len(self.budget.limits) > 1 or self.budget.latency_ms is not None:  # met by none, for all that is certain
             self.draw(rng, 1)
-
-
-def ranked_by(measures: Mapping[str, Any]) -> float:
-    """What a network is ranked by: its `worth`, or its accuracy where it has none."""
-    worth = measures.get("worth")
-    return float(measures["accuracy"] if worth is None else worth)
 
 
 @lru_cache(maxsize=16)

@@ -27,5 +27,10 @@ class Evaluation:
     resolution: int
     worth: float | None = None
 
+    @property
+    def rank_value(self) -> float:
+        """What the network is ranked by: its worth, or its accuracy where it has none."""
+        return self.accuracy if self.worth is None else self.worth
+
 
 Evaluator = Callable[[Architecture], Evaluation]

@@ -52,10 +52,5 @@ class SharedRanked:
     def joint(self, found: Evaluation, arch: Architecture) -> Evaluation:
         """What `shared` has `found` of `arch`, with the worth."""
         free = self.scores(arch)
-        worth = self.reference.worth({**free.values, SHARED: ranking(found)})
+        worth = self.reference.worth({**free.values, SHARED: found.rank_value})
         return replace(found, worth=worth, seconds=found.seconds + sum(free.seconds.values()))
-
-
-def ranking(found: Evaluation) -> float:
-    """What an evaluation ranks by: its worth, or else its accuracy."""
-    return found.accuracy if found.worth is None else found.worth

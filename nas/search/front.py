@@ -39,7 +39,7 @@ def hypervolume_history(
     return [hypervolume(points[: n + 1], objectives, reference) for n in range(len(points))]
 
 
-def spread(points: Sequence[Sequence[float]], directions: Sequence[str], n: int) -> list[int]:
+def choose_to_confirm(points: Sequence[Sequence[float]], directions: Sequence[str], n: int) -> list[int]:
     """At most n indices to confirm: front after front, the most hypervolume gained first.
 
     Ends of the front count as much as its middle, since the box reaches a tenth beyond the worst point.

@@ -1,177 +1,173 @@
 """The search itself: ask for a network, check the budget, send it up the rungs, tell; nothing is repeated."""
 
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Any, Protocol
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
 
 from optuna.samplers import BaseSampler
-from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from nas.problem import Problem
-from nas.search.executors.base import Executor
+from nas.search.context import Run
+from nas.search.executors.pending import Pending
 from nas.search.front import hypervolume, nondominated
 from nas.search.parameters import decode, distributions, encode
 from nas.search.pareto.pool import Exhausted
 from nas.search.patience import Patience
-from nas.search.record.study import reached, row, rows
-from nas.search.rungs import Ladder, contents
+from nas.search.record.trial import (
+    fail,
+    left_running,
+    read_trial,
+    record,
+    records,
+    reject,
+    write_candidate,
+    write_rungs,
+)
+from nas.search.rungs import Ladder, rung_record
 from nas.spaces.architecture import Architecture
 
 ALL_FAILED = 8
-"""After so many failures without one success the search stops: something is wrong with all of them."""
-
-
-class Observer(Protocol):
-    """Is told of each finished trial."""
-
-    def trial(self, row: dict[str, Any], *, front_size: int, hypervolume: float, best: float) -> None:
-        """`row` has just finished; the other figures are of the whole search so far."""
+"""After this many failures without one success the search stops: something is wrong with all of them."""
 
 
 class SearchFailed(RuntimeError):
     """No training succeeds at all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """When a search ends: after `trials` networks, after `time_limit` seconds, or as its `patience` says."""
+
+    trials: int
+    time_limit: float | None = None
+    patience: Patience | None = None
+
+
 def search(
-    problem: Problem,
-    ladder: Ladder,
-    study: Study,
-    sampler: BaseSampler,
-    executor: Executor,
-    *,
-    trials: int,
-    reference: Mapping[str, float],
-    observer: Observer,
-    time_limit: float | None = None,
-    patience: Patience | None = None,
-    start: Sequence[Architecture] = (),
+    run: Run, ladder: Ladder, sampler: BaseSampler, stopping: Stopping, start: Sequence[Architecture] = ()
 ) -> str:
-    """Evaluate networks until `trials` are begun, `time_limit` seconds are over, `patience` ends, or none is left.
+    """Evaluate networks until `stopping` says that it is enough, or none is left.
 
     A new study begins with the networks of `start`, which are of the space. A network that is begun climbs the
     ladder until it is stopped, at the top, or fails: an evaluation that raises makes its trial a failed one, with
     the reason. Trials that an earlier process left unfinished come first, under their own numbers, from the rung
-    they had reached. Returns which of the four ended the search, in words.
+    they had reached. Returns what ended the search, in words.
 
     Raises:
         SearchFailed: the first `ALL_FAILED` evaluations all failed.
     """
+    study, space = run.study, run.problem.space
     study.sampler = sampler
-    waiting = _unfinished(problem, ladder, study)
+    waiting = _unfinished(run, ladder)
     for begun in start:
-        study.enqueue_trial(encode(problem.space, problem.space.genotype(begun)), skip_if_exists=True)
-    stop_at = time.monotonic() + time_limit if time_limit else float("inf")
-    running: dict[Future[Any], Trial] = {}
+        study.enqueue_trial(encode(space, space.genotype(begun)), skip_if_exists=True)
+    stop_at = time.monotonic() + stopping.time_limit if stopping.time_limit else float("inf")
+    pending: Pending[Trial] = Pending(run.executor)
     exhausted = ""
     while True:
         ended = ""
-        while len(running) < executor.slots and not ended:
+        while pending.has_room and not ended:
             if waiting:
                 trial = waiting.pop(0)
-                rung = ladder.rungs[len(reached(trial))]
-                running[executor.submit(rung.evaluator, decode(problem.space, trial.params))] = trial
+                rung = ladder.rungs[len(read_trial(trial).rungs)]
+                pending.start(trial, rung.evaluator, decode(space, trial.params))
             elif time.monotonic() >= stop_at:
-                ended = f"the time limit of {time_limit:g} s is over"
-            elif not (ended := exhausted or _enough(problem, study, trials, patience, reference)):
+                ended = f"the time limit of {stopping.time_limit:g} s is over"
+            elif not (ended := exhausted or _enough(run, stopping)):
                 try:
-                    trial = study.ask(distributions(problem.space))
+                    trial = study.ask(distributions(space))
                 except Exhausted:
-                    _unfinished(problem, ladder, study)  # closes the trial that was asked for
-                    exhausted = f"no network of {problem.space.name} inside the budget is left to evaluate"
+                    _unfinished(run, ladder)  # closes the trial that was asked for
+                    exhausted = f"no network of {space.name} inside the budget is left to evaluate"
                 else:
-                    waiting += [trial] if _is_inside(problem, study, trial) else []
-        if not running:
+                    waiting += [trial] if _is_inside(run, trial) else []
+        if not pending:
             return ended
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            trial = running.pop(future)
-            if _goes_on(problem, ladder, study, trial, future):
+        for trial, future in pending.finished():
+            if _goes_on(run, ladder, trial, future):
                 waiting.append(trial)
             else:
-                _notify(problem, study, trial.number, reference, observer)
+                _show(run, trial.number)
 
 
-def _enough(
-    problem: Problem, study: Study, trials: int, patience: Patience | None, reference: Mapping[str, float]
-) -> str:
+def _enough(run: Run, stopping: Stopping) -> str:
     """Why no further network is to be begun, by the record alone; empty where nothing says so."""
-    states = [r["state"] for r in rows(study)]
+    states = [trial.state for trial in records(run.study)]
     begun = len(states) - states.count("rejected")
-    if begun >= trials:
+    if begun >= stopping.trials:
         stopped = states.count("stopped")
         return f"{begun} networks are evaluated" + (f", {stopped} of them stopped early" if stopped else "")
-    return patience.enough(problem, study, reference) if patience else ""
+    return stopping.patience.enough(run.problem, run.study, run.reference_point) if stopping.patience else ""
 
 
-def _unfinished(problem: Problem, ladder: Ladder, study: Study) -> list[Trial]:
+def _unfinished(run: Run, ladder: Ladder) -> list[Trial]:
     """Trials an earlier process was evaluating, with rungs left to climb; all others it left are ended."""
     begun = []
-    for frozen in study.get_trials(states=(TrialState.RUNNING,)):
-        trial = Trial(study, frozen._trial_id)
-        if len(frozen.params) < len(problem.space.variables):  # it had not even been drawn
-            study.tell(trial, state=TrialState.FAIL)
-        elif ladder.has_ended(trial):
-            _tell(problem, ladder, study, trial)
-        elif _is_inside(problem, study, trial):
+    for trial in left_running(run.study):
+        if len(trial.params) < len(run.problem.space.variables):  # it had not even been drawn
+            run.study.tell(trial, state=TrialState.FAIL)
+        elif ladder.has_ended(read_trial(trial)):
+            _tell(run, ladder, trial)
+        elif _is_inside(run, trial):
             begun.append(trial)
     return begun
 
 
-def _is_inside(problem: Problem, study: Study, trial: Trial) -> bool:
+def _is_inside(run: Run, trial: Trial) -> bool:
     """Whether the network of `trial` is inside the budget; if not, the trial ends as rejected."""
-    if "candidate" not in trial.user_attrs:  # a resumed trial has it already
-        candidate = problem.candidate(decode(problem.space, trial.params))
+    measures = read_trial(trial).measures
+    if not measures:  # a resumed trial has them already
+        candidate = run.problem.candidate(decode(run.problem.space, trial.params))
+        measures = candidate.measures()
         if not trial.constraints:  # Optuna warns of a second time
-            trial.set_constraint("budget", problem.budget.excess(candidate.measures()) - 1)
-        trial.set_user_attr("key", candidate.key)
-        trial.set_user_attr("candidate", candidate.measures())
-    violation = problem.budget.violation(trial.user_attrs["candidate"])
+            trial.set_constraint("budget", run.problem.budget.excess(measures) - 1)
+        write_candidate(trial, measures)
+    violation = run.problem.budget.violation(measures)
     if violation is None:
         return True
-    trial.set_user_attr("error", violation)
-    trial.set_user_attr("state", "rejected")
-    study.tell(trial, state=TrialState.PRUNED)
+    reject(run.study, trial, violation)
     return False
 
 
-def _goes_on(problem: Problem, ladder: Ladder, study: Study, trial: Trial, future: Future[Any]) -> bool:
+def _goes_on(run: Run, ladder: Ladder, trial: Trial, future: Future[Any]) -> bool:
     """Write down what a rung gave; whether another is to follow. If not, the trial is told."""
+    earlier = read_trial(trial).rungs
     try:
-        result = contents(future.result())
+        result = rung_record(ladder.rungs[len(earlier)].name, future.result())
     except Exception as error:  # an evaluation may fail in any way
-        _fail(study, trial, error)
+        _fail(run, trial, error)
         return False
-    trial.set_user_attr("rungs", ladder.climb(problem, study, trial, result))
-    if ladder.has_ended(trial):
-        _tell(problem, ladder, study, trial)
+    write_rungs(trial, [*earlier, ladder.climb(run.problem, records(run.study), trial.number, result)])
+    if ladder.has_ended(read_trial(trial)):
+        _tell(run, ladder, trial)
         return False
     return True
 
 
-def _tell(problem: Problem, ladder: Ladder, study: Study, trial: Trial) -> None:
+def _tell(run: Run, ladder: Ladder, trial: Trial) -> None:
     """End `trial` as its record says: stopped, or complete with the values of the top rung."""
-    records = reached(trial)
-    if len(records) < len(ladder.rungs):
-        study.tell(trial, state=TrialState.PRUNED)
+    known = read_trial(trial)
+    if len(known.rungs) < len(ladder.rungs):
+        run.study.tell(trial, state=TrialState.PRUNED)
     else:
-        study.tell(trial, problem.values({**trial.user_attrs["candidate"], **records[-1]}))
+        run.study.tell(trial, known.values(run.problem))
 
 
-def _fail(study: Study, trial: Trial, error: Exception) -> None:
-    trial.set_user_attr("error", f"{type(error).__name__}: {' '.join(str(error).split())}")
-    study.tell(trial, state=TrialState.FAIL)
-    states = [r["state"] for r in rows(study)]
+def _fail(run: Run, trial: Trial, error: Exception) -> None:
+    fail(run.study, trial, f"{type(error).__name__}: {' '.join(str(error).split())}")
+    states = [each.state for each in records(run.study)]
     if states.count("failed") >= ALL_FAILED and "complete" not in states:
         raise SearchFailed(f"the first {ALL_FAILED} evaluations all failed, the last with {error!r}") from error
 
 
-def _notify(problem: Problem, study: Study, number: int, reference: Mapping[str, float], observer: Observer) -> None:
-    complete = [r for r in rows(study) if r["state"] == "complete"]
-    points = [problem.values(r) for r in complete]
-    observer.trial(
-        row(study.get_trials(deepcopy=False)[number]),
-        front_size=len(nondominated(points, problem.directions)),
-        hypervolume=hypervolume(points, problem.objectives, reference),
-        best=max((r["accuracy"] for r in complete), default=0.0),
+def _show(run: Run, number: int) -> None:
+    complete = [trial for trial in records(run.study) if trial.state == "complete"]
+    points = [trial.values(run.problem) for trial in complete]
+    run.display.trial(
+        record(run.study, number).row(),
+        front_size=len(nondominated(points, run.problem.directions)),
+        hypervolume=hypervolume(points, run.problem.objectives, run.reference_point),
+        best=max((trial.rungs[-1].accuracy or 0.0 for trial in complete), default=0.0),
     )

@@ -1,5 +1,6 @@
 """A search space as Optuna sees it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
@@ -19,7 +20,7 @@ def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
     return result
 
 
-def decode(space: SearchSpace, params: dict[str, Any]) -> Architecture:
+def decode(space: SearchSpace, params: Mapping[str, Any]) -> Architecture:
     """The network that a trial's parameters stand for."""
     return space.architecture([params[variable.name] for variable in space.variables])
 

@@ -8,7 +8,7 @@ from optuna.study import Study
 
 from nas.problem import Problem
 from nas.search.front import hypervolume
-from nas.search.record.study import row
+from nas.search.record.trial import records
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,16 @@ def expected_gain(problem: Problem, study: Study, reference: Mapping[str, float]
 
     The larger of two estimates, so that neither a model too sure of itself nor luck alone ends a search: what the
     last `trials` finished networks did add (gains diminish, so the next add less on average), and what the sampler
-    expected of them, where it noted `expected_gain` (hypervolume as a share of the box) in their user attributes.
+    expected of them, where it noted that.
     None while no network was complete before those.
     """
-    finished = [t for t in study.get_trials(deepcopy=False) if "candidate" in t.user_attrs]
-    finished = [t for t in finished if row(t)["state"] in ("complete", "stopped", "failed")]
-    points = [[problem.values(row(t))] if row(t)["state"] == "complete" else [] for t in finished]
+    finished = [trial for trial in records(study) if trial.state in ("complete", "stopped", "failed")]
+    points = [[trial.values(problem)] if trial.state == "complete" else [] for trial in finished]
     before, now = (
         hypervolume([point for found in some for point in found], problem.objectives, reference)
         for some in (points[:-trials], points)
     )
     if before == 0:
         return None
-    hoped = [t.user_attrs["expected_gain"] for t in finished[-trials:] if "expected_gain" in t.user_attrs]
+    hoped = [trial.expected_gain for trial in finished[-trials:] if trial.expected_gain is not None]
     return max(now - before, trials * float(np.mean(hoped)) if hoped else 0.0) / now

@@ -1,7 +1,7 @@
 """What a proxy needs before the first network: the scores of a population, or a supernet's weights."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,14 @@ from optuna.study import Study
 
 from nas.errors import ConfigError
 from nas.problem import Problem
+from nas.proxies.base import Evaluation
 from nas.proxies.ranked import SHARED, Ranked, SharedRanked
-from nas.proxies.scores import TrainingFree
+from nas.proxies.scores import ScoreValues, TrainingFree
 from nas.proxies.scores.population import FEWEST, ScorePopulation
 from nas.proxies.shared_weights import SharedWeights
 from nas.search.display import Display
 from nas.search.executors.base import Executor
-from nas.search.record.jobs import evaluate_once
+from nas.search.record.jobs import Failed, Job, evaluate_once, judged_by_shared_weights, scored
 from nas.spaces.architecture import Architecture
 from nas.training.fit import use_one_thread
 from nas.training.supernet.train import Progress, SharedRecipe, train_supernet
@@ -53,10 +54,11 @@ def shared_ranked(
     """
     networks = _drawn(problem, population, scores.seed)
     digest = _digest(training, shared.calibration, shared.batch_size)
-    judged = {f"shared:{digest}:{arch.key}": (shared, arch) for arch in networks}
-    scored = _scored(scores, networks)
-    results = evaluate_once(study, executor, judged | scored, display, STAGE)
-    pairs = [(results[one], results[other]) for one, other in zip(scored, judged, strict=True)]
+    judged = {judged_by_shared_weights(digest, arch): Job(Evaluation, shared, (arch,)) for arch in networks}
+    free = _scored(scores, networks)
+    jobs: dict[str, Job[Evaluation | ScoreValues]] = {**judged, **free}
+    results = evaluate_once(study, executor, jobs, display, STAGE)
+    pairs = [(results[one], results[other]) for one, other in zip(free, judged, strict=True)]
     return SharedRanked(shared, scores, _reference(pairs))
 
 
@@ -65,22 +67,25 @@ def _drawn(problem: Problem, population: int, seed: int) -> list[Architecture]:
     return [problem.space.architecture(row) for row in rows]
 
 
-def _scored(scores: TrainingFree, networks: Sequence[Architecture]) -> dict[str, tuple[Any, ...]]:
+def _scored(scores: TrainingFree, networks: Sequence[Architecture]) -> dict[str, Job[ScoreValues]]:
     digest = _digest(scores.scores, scores.scale, scores.images)
-    return {f"scored:{digest}:{arch.key}": (scores, arch) for arch in networks}
+    return {scored(digest, arch): Job(ScoreValues, scores, (arch,)) for arch in networks}
 
 
-def _reference(results: Iterable[Sequence[Mapping[str, Any]]]) -> ScorePopulation:
+def _reference(results: Iterable[Sequence[Evaluation | ScoreValues | Failed]]) -> ScorePopulation:
     """Of networks of which nothing failed: the values of `ScoreValues`, and what an `Evaluation` ranks by."""
     rows: list[dict[str, float]] = []
     errors: set[str] = set()
     for found in results:
-        if failed := [result["error"] for result in found if "error" in result]:
+        if failed := [result.error for result in found if isinstance(result, Failed)]:
             errors.update(failed)
             continue
         rows.append({})
         for result in found:
-            rows[-1] |= result["values"] if "values" in result else {SHARED: result["worth"]}
+            if isinstance(result, Evaluation):
+                rows[-1][SHARED] = result.rank_value
+            elif isinstance(result, ScoreValues):
+                rows[-1] |= result.values
     if len(rows) < FEWEST:
         why = f"; the first error: {min(errors)}" if errors else "; raise the budget, or take another proxy"
         raise ConfigError(

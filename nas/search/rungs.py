@@ -1,4 +1,4 @@
-"""The rungs a network climbs, from cheap to dear, and who goes on from each.
+"""The rungs a network climbs, from cheap to expensive, and who goes on from each.
 
 A rung is an evaluator under a name. A network that has finished a rung goes on to the next or stops there, at once
 (asynchronous successive halving of the stopping kind: Jamieson and Talwalkar 2016, https://arxiv.org/abs/1502.07943;
@@ -10,75 +10,60 @@ written into it together with the result that led to it.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial
 
 from nas.errors import ConfigError
-from nas.problem import Problem, ranked_by
+from nas.problem import Problem
 from nas.proxies.base import Evaluation
 from nas.proxies.scores import ScoreValues, combine
 from nas.resources import names
-from nas.search.record.study import Record, reached
+from nas.search.record.trial import RungRecord, TrialRecord
 from nas.spaces.architecture import Architecture
-
-AnyTrial = Trial | FrozenTrial
 
 BINS = 4
 """A latency bin holds a quarter of the networks that reached the rung: those nearest in latency."""
 
 
-def accuracies(records: Sequence[Record]) -> Sequence[float]:
-    """The worth of trainings' records: their `worth`, or their accuracy."""
-    return [ranked_by(record) for record in records]
-
-
-def joined_scores(records: Sequence[Record]) -> Sequence[float]:
-    """The worth of training-free scores' records: their combination by ranks."""
-    table = {name: [record["scores"][name] for record in records] for name in records[0]["scores"]}
-    return [float(value) for value in combine(table)]
-
-
-def worth(records: Sequence[Record]) -> Sequence[float]:
-    """The worth of the records of one rung, whichever it is."""
-    return joined_scores(records) if "scores" in records[0] else accuracies(records)
+def rank_values(rungs: Sequence[RungRecord]) -> Sequence[float]:
+    """What networks are ranked by, of what one rung gave of each: scores are combined by their ranks among these."""
+    scores = [rung.scores for rung in rungs if rung.scores is not None]
+    if not scores:
+        return [rung.rank_value for rung in rungs]
+    return [float(value) for value in combine({name: [each[name] for each in scores] for name in scores[0]})]
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One way to evaluate. `values` gives each record of a population its worth, more is better."""
+    """One way to evaluate, under a name."""
 
     name: str
     evaluator: Callable[[Architecture], Evaluation | ScoreValues]
-    values: Callable[[Sequence[Record]], Sequence[float]] = accuracies
 
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """Rungs from cheap to dear; the last decides, and about `keep` of a latency bin go on from each other one."""
+    """Rungs from cheap to expensive; the last decides, and about `keep` of a latency bin go on from each other one."""
 
     rungs: tuple[Rung, ...]
     keep: float = 1 / 3
 
-    def climb(self, problem: Problem, study: Study, trial: AnyTrial, result: Record) -> list[Record]:
-        """The records of `trial` with `result`, the contents of what its next rung gave, and the decision."""
-        records, step = reached(trial), len(reached(trial))
-        record = {**result, "how": self.rungs[step].name}
-        if step + 1 < len(self.rungs):
-            others = [other for other in at_rung(study, step) if other.number != trial.number]
-            values = self.rungs[step].values([*(reached(other)[step] for other in others), record])
-            costs = np.array([problem.cost_values(climber.user_attrs["candidate"]) for climber in (*others, trial)])
-            record["goes_on"] = goes_on(np.asarray(values, dtype=np.float64), costs, self.keep)
-        return [*records, record]
+    def climb(self, problem: Problem, trials: Sequence[TrialRecord], number: int, result: RungRecord) -> RungRecord:
+        """`result`, what the next rung of the trial of that number gave, with the decision whether another follows."""
+        (climber,) = (trial for trial in trials if trial.number == number)
+        step = len(climber.rungs)
+        if step + 1 == len(self.rungs):
+            return result
+        others = [trial for trial in at_rung(trials, step) if trial.number != number]
+        values = rank_values([*(other.rungs[step] for other in others), result])
+        costs = np.array([problem.cost_values(trial.measures) for trial in (*others, climber)])
+        return replace(result, goes_on=goes_on(np.asarray(values, dtype=np.float64), costs, self.keep))
 
-    def has_ended(self, trial: AnyTrial) -> bool:
-        """Whether `trial` has nothing more to climb, by its record: it was stopped, or is at the top."""
-        records = reached(trial)
-        return len(records) == len(self.rungs) or bool(records and not records[-1]["goes_on"])
+    def has_ended(self, trial: TrialRecord) -> bool:
+        """Whether `trial` has nothing more to climb: it was stopped, or is at the top."""
+        return len(trial.rungs) == len(self.rungs) or bool(trial.rungs and not trial.rungs[-1].goes_on)
 
 
 def goes_on(values: npt.NDArray[np.float64], costs: npt.NDArray[np.float64], keep: float, bins: int = BINS) -> bool:
@@ -96,32 +81,31 @@ def goes_on(values: npt.NDArray[np.float64], costs: npt.NDArray[np.float64], kee
     return int(better[peers].sum()) < max(1, round(keep * size))
 
 
-def contents(result: Evaluation | ScoreValues) -> Record:
-    """What is kept of a result.
+def rung_record(how: str, result: Evaluation | ScoreValues) -> RungRecord:
+    """What is kept of the result of the rung called `how`.
 
     Raises:
         ValueError: an accuracy or a score is not a finite number.
     """
-    kept: dict[str, Any]
     if isinstance(result, Evaluation):
-        kept = {name: value for name, value in asdict(result).items() if name != "worth" or value is not None}
-        figures = {name: value for name, value in kept.items() if name in ("accuracy", "worth")}
+        figures = {"accuracy": result.accuracy, "worth": result.rank_value}
+        kept = RungRecord(**{**asdict(result), "how": how})
     else:
         figures = {name: float(score) for name, score in result.values.items()}
-        kept = {"scores": figures, "seconds": sum(result.seconds.values())}
+        kept = RungRecord(how, sum(result.seconds.values()), scores=figures)
     for name, value in figures.items():
         if not math.isfinite(value):
             raise ValueError(f"the {name} is {value}")
     return kept
 
 
-def at_rung(study: Study, step: int) -> list[FrozenTrial]:
+def at_rung(trials: Sequence[TrialRecord], step: int) -> list[TrialRecord]:
     """The trials that have finished the rung of this number, counted from 0."""
-    return [trial for trial in study.get_trials(deepcopy=False) if len(reached(trial)) > step]
+    return [trial for trial in trials if len(trial.rungs) > step]
 
 
 def check_rungs(chosen: Sequence[str], known: Sequence[str]) -> None:
-    """Check that `chosen` are of `known`, in its order from cheap to dear, and end with a training where there is one.
+    """Check that `chosen` are of `known`, in its order from cheap to expensive, and end with a training if it has one.
 
     Raises:
         ConfigError: they are or do not.
@@ -130,7 +114,7 @@ def check_rungs(chosen: Sequence[str], known: Sequence[str]) -> None:
         raise ConfigError(f"unknown rung {unknown[0]!r}; known: {names(known)}")
     order = [known.index(name) for name in chosen]
     if order != sorted(set(order)):
-        raise ConfigError(f"rungs must go from cheap to dear ({', '.join(known)}), each once, got {list(chosen)}")
+        raise ConfigError(f"rungs must go from cheap to expensive ({', '.join(known)}), each once, got {list(chosen)}")
     if not chosen or chosen[-1] == "score" != known[-1]:
         raise ConfigError(
             f"the last of rungs must be a training, since the front is made of accuracies, got {list(chosen)}"

@@ -8,13 +8,18 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from nas.data.settings import DataSettings
 from nas.errors import ConfigError
+from nas.identity import Free, agreeing, digest
 from nas.recording.devices import Reached
 from nas.recording.devices.base import Reach
+from nas.spaces.budget import Budget, show
 from nas.training.recipe import Distillation, Recipe
 from nas.training.supernet.train import SharedRecipe
 
 SUPERNET = "supernet"
 """The teacher that is the largest network of the shared weights."""
+
+IDENTITY_VERSION = 1
+"""Raised when settings that must agree come to mean something else."""
 
 Positive = Annotated[int, Ge(1)]
 Share = Annotated[float, Gt(0), Lt(1)]
@@ -22,28 +27,36 @@ Share = Annotated[float, Gt(0), Lt(1)]
 
 @dataclass(frozen=True, slots=True)
 class ConfirmSettings:
-    """How the front's candidates are confirmed. `resolution` is in pixels at the space's largest resolution.
-
-    `extra` trainings more where it is open who is on the front; `calibration` images give the ranges of int8.
-    """
+    """How the front's candidates are confirmed: trained longer, several times, and written as files."""
 
     networks: Positive
+    """how many candidates to train longer, the front first"""
     members: Positive
+    """while the confirmed front has fewer, up to as many networks more are trained"""
     seeds: Positive
+    """trainings of each"""
     extra: Annotated[int, Ge(0)]
+    """further trainings where it is open who is on the front; 0 for none"""
     epochs: Positive
+    """passes over the training images"""
     batch_size: Annotated[int, Ge(2)]
+    """images of a step"""
     learning_rate: Annotated[float, Gt(0)]
+    """at its peak, for a batch of 64; it scales with the batch size"""
     resolution: Annotated[int, Ge(8)] | None
+    """pixels at the space's largest resolution, others in proportion; null: what the images have"""
     calibration: Positive
+    """training images that the ranges of int8 are taken from"""
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceSettings:
-    """The MobileNet v1 and v2 curves that a search is compared with, trained like the confirmed networks."""
+class BaselineSettings:
+    """MobileNet v1 and v2 to compare a search with, trained like the confirmed networks."""
 
-    seeds: Positive
     widths: tuple[Annotated[float, Gt(0)], ...]
+    """their width multipliers; [] for none; those over the budget are left out"""
+    seeds: Free[Positive]
+    """trainings of each"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +152,7 @@ class DistillationSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """What every training has in common: the proxy's, the confirmations and the references."""
+    """What every training has in common: the proxy's, the confirmations and the baselines."""
 
     optimizer: Literal["sgd", "adamw"]
     schedule: Literal["one_cycle", "cosine", "cyclical"]
@@ -182,39 +195,71 @@ class ExecutorSettings:
     """Where evaluations run."""
 
     name: str
+    """of `EXECUTORS`"""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """Everything that `nas.search` can be told."""
+    """Everything that `nas.search` can be told.
+
+    What is not `Free` names the run folder and must agree when a run is resumed. A setting that is added later needs
+    a default here too, else the runs of before are no longer found.
+    """
 
     hardware: str
+    """a profile's name, name:configuration (`pixel4:1large_int8`), or a folder"""
     budget: str | int | float | tuple[str | int | float, ...] | None
+    """`300M` (MACs), `25ms`, `4MB` (weights), `5Mparams`, or a list such as [300M,25ms]; null for none"""
     search_space: str
+    """a shipped space by name, or a YAML file"""
     objectives: tuple[str, ...]
+    """accuracy and any of the other measures"""
     warm_start: bool
+    """begin with the baselines, where the space holds them"""
     rungs: tuple[str, ...] | None
+    """evaluations from cheap to expensive, of which the last makes the front; null: the proxy alone"""
     keep: Share
+    """share of the networks of like cost that goes on to the next rung; those on its front always do"""
     score: ScoreSettings
+    """training-free scores, joined by ranks: a rung, a proxy, and what corrects a short training"""
     long: LongSettings
-    trials: Positive
-    time_limit: Annotated[float, Gt(0)] | None
-    patience: Positive | None
-    patience_gain: Share
+    """the rung `long`"""
+    trials: Free[Positive]
+    """networks to begin, whether they are stopped on a rung or not"""
+    time_limit: Free[Annotated[float, Gt(0)] | None]
+    """seconds after which no network is begun; null for no limit"""
+    patience: Free[Positive | None]
+    """end when this many more networks are expected to raise the hypervolume by less than `patience_gain`"""
+    patience_gain: Free[Share]
+    """the least gain of hypervolume worth waiting for, as a share of it"""
     seed: Annotated[int, Ge(0)]
-    workers: Positive | None
-    accelerator: Literal["auto", "cpu", "gpu"]
-    storage: str | None
-    device: Literal["auto", "none", Reached]
-    reach: Reach
+    """of all that is random"""
+    workers: Free[Positive | None]
+    """worker processes of one thread each; null: one per core"""
+    accelerator: Free[Literal["auto", "cpu", "gpu"]]
+    """where networks are trained; auto: on a GPU where there is one"""
+    storage: Free[str | None]
+    """an Optuna storage URL; null: study.journal in the run folder"""
+    device: Free[Literal["auto", "none", Reached]]
+    """where the confirmed networks are measured in the end; auto: here, if the profile was recorded on this machine"""
+    reach: Free[Reach]
+    """how such a device is reached"""
     training: TrainingSettings
-    confirm: ConfirmSettings
-    references: ReferenceSettings
+    """what all trainings have in common: of the proxy, the confirmations and the baselines"""
+    confirm: Free[ConfirmSettings]
+    """how candidates are confirmed"""
+    baselines: BaselineSettings
+    """networks to compare with"""
     data: DataSettings
+    """the images"""
     sampler: dict[str, str | int | float]
+    """what proposes networks, by `name`, with its options"""
     proxy: ShortSettings | SupernetSettings | TrainingFreeSettings
-    executor: ExecutorSettings
-    tracker: dict[str, str | int | float | None]
+    """the cheap evaluation, by `name`, with its settings"""
+    executor: Free[ExecutorSettings]
+    """where evaluations run"""
+    tracker: Free[dict[str, str | int | float | None]]
+    """where the run is shown beside its folder, by `name`, with its options"""
 
     def __post_init__(self) -> None:
         if self.training.distillation.teacher == SUPERNET and self.proxy.name != "supernet":
@@ -228,3 +273,15 @@ class SearchSettings:
                 f"confirm.members={self.confirm.members} is more than can be confirmed with "
                 f"confirm.networks={self.confirm.networks}, which goes up to {most}; raise confirm.networks"
             )
+
+    def run_name(self) -> str:
+        """The name of the run folder: readable, and one for each set of settings that must agree.
+
+        Raises:
+            BudgetError: the budget cannot be read.
+        """
+        limits = Budget.parse(self.budget).limits
+        name = digest({**agreeing(self), "budget": limits}, IDENTITY_VERSION, size=3)
+        budget = "_".join(show(*limit).removesuffix(" MACs").replace(" ", "") for limit in limits.items())
+        hardware, space = (Path(each).stem for each in (self.hardware, self.search_space))
+        return "-".join([hardware, budget or "any", space, self.data.source, f"seed{self.seed}", name])

@@ -17,7 +17,7 @@ from nas.search.confirm.export import Export
 from nas.search.display import Display
 from nas.search.executors.base import Executor
 from nas.search.preparing import ranked, restricted, shared_ranked, trained
-from nas.search.rungs import Ladder, Rung, joined_scores
+from nas.search.rungs import Ladder, Rung
 from nas.search.settings import SUPERNET, SearchSettings, ShortSettings, SupernetSettings
 from nas.training.long import LongTraining
 from nas.training.supernet.train import largest
@@ -28,9 +28,9 @@ RUNGS = {"short": ("score", "short", "long"), "supernet": ("score", "supernet"),
 
 @dataclass(frozen=True, slots=True)
 class Trainings:
-    """How a run trains: the rungs for every network, long trainings of candidates and of references, and the files.
+    """How a run trains: the rungs for every network, long trainings of candidates and of baselines, and the files.
 
-    References are trained like the candidates, but always from scratch. Seeds are counted from `first_seed`.
+    Baselines are trained like the candidates, but always from scratch. Seeds are counted from `first_seed`.
     """
 
     ladder: Ladder
@@ -43,8 +43,8 @@ class Trainings:
         return self.export.training
 
     @property
-    def reference(self) -> LongTraining:
-        """Of reference networks."""
+    def baseline(self) -> LongTraining:
+        """Of the networks to compare with."""
         return replace(self.long, start=None)
 
 
@@ -103,7 +103,7 @@ def make_trainings(
     """The trainings of a run, after whatever its proxy needs beforehand: a supernet, or the scores of a population."""
     proxy, names, start, teacher = settings.proxy, rung_names(settings), None, None
     free = TrainingFree(data.small, settings.score.names, data.proxy_scale, settings.seed, settings.score.images)
-    rungs = {"score": Rung("score", free, joined_scores)}
+    rungs = {"score": Rung("score", free)}
     if isinstance(proxy, ShortSettings):
         prior = None
         if proxy.correction:

@@ -27,7 +27,7 @@ from nas.proxies.base import Evaluation
 from nas.proxies.scores import ScoreValues
 from nas.report.terminal import Silent
 from nas.results.run_folder import read_trials
-from nas.search.compose import compose, write_trials
+from nas.search.result.compose import compose, write_trials
 from nas.search.executors.base import Executor
 from nas.search.executors.inline import InlineExecutor
 from nas.search.front import hypervolume, hypervolume_history
@@ -35,7 +35,7 @@ from nas.search.loop import search
 from nas.search.parameters import distributions
 from nas.search.pareto.surrogate import Inputs, fit
 from nas.search.patience import Patience, expected_gain
-from nas.search.random_search import FEWEST, MOST, drawn_without_model, random_search
+from nas.search.result.random_search import FEWEST, MOST, drawn_without_model, random_search
 from nas.search.record.study import load_journal, open_study, reached, rows
 from nas.search.rungs import Ladder, Rung, accuracies, check_rungs, contents, goes_on, joined_scores
 from nas.search.samplers.distinct import make_sampler

@@ -36,16 +36,16 @@ from nas.proxies.base import Evaluation
 from nas.report.terminal import Silent
 from nas.resources import data_dir
 from nas.search import loop
-from nas.search.compose import write_trials
+from nas.search.result.compose import write_trials
 from nas.search.confirm.candidates import Bench, confirm_candidates
 from nas.search.confirm.export import Exported
 from nas.search.confirm.files import judge, publish
 from nas.search.executors.base import Executor
 from nas.search.executors.inline import InlineExecutor
-from nas.search.fidelity import fidelity_warnings, proxy_fidelity, rank_fidelity
+from nas.search.result.fidelity import fidelity_warnings, proxy_fidelity, rank_fidelity
 from nas.search.front import hypervolume, hypervolume_history, nondominated, ranks, spread
 from nas.search.loop import ALL_FAILED, SearchFailed, search
-from nas.search.random_search import drawn_without_model
+from nas.search.result.random_search import drawn_without_model
 from nas.search.record.jobs import evaluate_once
 from nas.search.record.study import COLUMNS, load_journal, lock, open_study, rows
 from nas.search.rungs import Ladder, Rung

@@ -15,6 +15,7 @@ from nas.data.images import stratified
 from nas.errors import NasError
 from nas.exports.onnx_fp32 import describe, export, runner
 from nas.exports.onnx_int8 import quantize
+from nas.results.member import FileAccuracy, ModelFile
 from nas.spaces.architecture import Architecture
 from nas.training.long import Classes, LongTraining, predictor, right
 from nas.training.metrics import wilson
@@ -27,29 +28,30 @@ DISAGREEMENT = 0.005
 class Exported:
     """The files of one training, `difference` the largest one between the logits of torch and of ONNX Runtime.
 
-    `accuracy_int8` is that of the int8 file on the test split with its 95 % interval, and beside it `fp32`, that of the
-    other file; both by ONNX Runtime. Where no int8 file could be made, `failed` says why. `digests` are those of the
-    files' contents.
+    Accuracies are by ONNX Runtime on the test split. `digests` are those of the files' contents, by path.
     """
 
     seed: int
-    onnx: str
-    onnx_bytes: int
     difference: float
-    onnx_int8: str | None
-    onnx_int8_bytes: int | None
-    accuracy_int8: dict[str, float] | None
-    failed: str | None
-    digests: dict[str, str | None]
+    files: tuple[ModelFile, ...]
+    digests: Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Writes a training as ONNX files, fp32 and int8, to `folder`; int8 is calibrated on so many training images."""
+    """Writes a training as ONNX files, fp32 and int8, to a `folder` of the run folder.
+
+    int8 is calibrated on this many training images.
+    """
 
     training: LongTraining
     folder: Path
     calibration: int
+
+    @property
+    def digest(self) -> str:
+        """Changes with everything that changes the files of a network, wherever the run folder is."""
+        return f"{self.training.digest}:{self.calibration}"
 
     def __call__(self, arch: Architecture, seed: int, metadata: Mapping[str, Any]) -> Exported:
         """The files of one training, with `metadata` and what is known here.
@@ -64,32 +66,31 @@ class Export:
         known |= {"preprocessing": preprocessing, "precision": "fp32"}
         difference = export(net, arch, path, {**known, **metadata}, trained_at=data.resolution)
         _require_agreement(net, path, data)
-        share, _ = self._judge(path, data, seed)
-        accuracy_int8 = failed = None
+        share, images = self._judge(path, data, seed)
+        files = [self._written("fp32", path, share, images, share)]
         try:
             quantize(path, small, self._calibration(data))
             value, images = self._judge(small, data, seed, precision="int8")
         except Exception as error:  # the quantiser may fail in any way, and the fp32 file is good without it
             small.unlink(missing_ok=True)
-            failed = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            files.append(ModelFile("onnx", "int8", path=None, bytes=None, error=why))
         else:
-            low, high = wilson(value, images)
-            accuracy_int8 = {"value": value, "low": low, "high": high, "fp32": share}
-        return Exported(
-            seed=seed,
-            onnx=path.name,
-            onnx_bytes=path.stat().st_size,
-            difference=difference,
-            onnx_int8=None if failed else small.name,
-            onnx_int8_bytes=None if failed else small.stat().st_size,
-            accuracy_int8=accuracy_int8,
-            failed=failed,
-            digests={file.name: _digest(file) for file in ([path] if failed else [path, small])},
-        )
+            files.append(self._written("int8", small, value, images, share))
+        digests = {file.path: _digest(self._place(file.path)) for file in files if file.path}
+        return Exported(seed, difference, tuple(files), digests)
 
-    def is_whole(self, exported: Mapping[str, Any]) -> bool:
+    def is_whole(self, exported: Exported) -> bool:
         """Whether the files of an earlier export are still there as they were written."""
-        return all(_digest(self.folder / name) == digest for name, digest in exported["digests"].items())
+        return all(_digest(self._place(path)) == digest for path, digest in exported.digests.items())
+
+    def _written(self, precision: str, path: Path, share: float, images: int, fp32: float) -> ModelFile:
+        accuracy = FileAccuracy(share, *wilson(share, images), fp32)
+        return ModelFile("onnx", precision, f"{self.folder.name}/{path.name}", path.stat().st_size, accuracy)
+
+    def _place(self, path: str) -> Path:
+        """The file of a path that is relative to the run folder."""
+        return self.folder.parent / path
 
     def _judge(self, path: Path, data: ImageData, seed: int, **metadata: Any) -> tuple[float, int]:
         """The accuracy of a file on the test split, which is written into it, and the number of images."""

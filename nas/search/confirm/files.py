@@ -1,70 +1,101 @@
-"""The end of a run: the chosen networks judged on the test split, each training once, and written as files."""
+"""The end of a run: the chosen networks judged on the test split, each training once, written as files, and timed."""
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from nas.recording.host_timing import time_model
-from nas.search.confirm.candidates import Bench, Network
-from nas.search.confirm.export import Export
+from nas.results.member import HostTiming, ModelFile
+from nas.search.confirm.export import Export, Exported
+from nas.search.confirm.network import Confirmed
+from nas.search.context import Run
 from nas.search.executors.inline import InlineExecutor
+from nas.search.record import jobs
+from nas.search.record.jobs import Failed, Job, earlier_result
 from nas.spaces.architecture import Architecture
-from nas.training.long import LongTraining
+from nas.training.long import Judged, LongTraining
+
+Networks = Mapping[str, Confirmed]
+"""Networks by key or name."""
 
 
-def judge(training: LongTraining, bench: Bench, networks: Mapping[str, Network]) -> dict[str, dict[str, Any]]:
-    """What the trainings of each network gave: accuracies per seed, 0..1, on the validation and the test split.
+def evaluate_on_test(run: Run, training: LongTraining, networks: Networks) -> dict[str, Confirmed]:
+    """The networks with the accuracy of each of their trainings on the test split, which is taken once and kept.
 
-    A test figure is taken once and kept. A network of which one is missing is left out, with a warning.
+    A network of which one is missing is left out, with a warning.
     """
-    names = {
-        (name, record["seed"]): f"tested:{training.digest}:{arch.key}:{record['seed']}"
-        for name, (arch, records) in networks.items()
-        for record in records
-    }
-    found = bench.once("test", {job: (training.test, networks[name][0], seed) for (name, seed), job in names.items()})
-    told = {}
-    for name, (_, records) in networks.items():
-        results = [found[names[name, record["seed"]]] for record in records]
-        if bench.succeeded(f"judging {name}", *results):
-            told[name] = {
-                "val": [record["val"] for record in records],
-                "trainings": records,
-                "val_images": records[0]["images"],
-                "test": [result["accuracy"] for result in results],
-                "test_images": results[0]["images"],
-                "resolution": records[0]["resolution"],
-                "seconds": sum(record["seconds"] for record in records),
-            }
-    return told
+    wanted = {}
+    for network in networks.values():
+        for trained in network.trainings:
+            name = jobs.tested(training.digest, network.architecture, trained.seed)
+            wanted[name] = Job(Judged, training.test, (network.architecture, trained.seed))
+    found = run.do_once("test", wanted)
+    tested = {}
+    for name, network in networks.items():
+        seeds = [trained.seed for trained in network.trainings]
+        results = [found[jobs.tested(training.digest, network.architecture, seed)] for seed in seeds]
+        run.warn_of_failures(f"judging {name}", *results)
+        judged = tuple(result for result in results if not isinstance(result, Failed))
+        if len(judged) == len(seeds):
+            tested[name] = replace(network, tested=judged)
+    return tested
 
 
-def publish(
-    export: Export, bench: Bench, networks: Mapping[str, Network], metadata: Callable[[Architecture], Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """The files of each network's best seed by the validation split; a network without a fp32 file is left out.
+def export_networks(
+    run: Run, export: Export, networks: Networks, metadata: Callable[[Architecture], Mapping[str, Any]]
+) -> dict[str, Confirmed]:
+    """The networks with the files of their best seed; one without a fp32 file is left out.
 
     Of what was exported before, files that are gone or another's are written again. Weights are not kept beyond this.
     """
-    names: dict[str, str] = {}
-    jobs: dict[str, tuple[Any, ...]] = {}
-    for key, (arch, records) in networks.items():
-        seed = max(records, key=lambda record: record["val"])["seed"]
-        name = f"exported:{export.training.digest}:{export.calibration}:{key}:{seed}"
-        while (known := bench.study.user_attrs.get(name)) and "digests" in known and not export.is_whole(known):
-            name += ":again"
-        names[key], jobs[name] = name, (export, arch, seed, metadata(arch))
-    found = bench.once("export", jobs)
-    files = {key: found[name] for key, name in names.items() if bench.succeeded(f"exporting {key}", found[name])}
-    for key, result in files.items():
-        if result["failed"]:
-            bench.display.message(f"warning: {key} has no int8 file: {result['failed']}")
+    names = {key: _export_name(run, export, network) for key, network in networks.items()}
+    wanted = {
+        names[key]: Job(Exported, export, (network.architecture, network.best.seed, metadata(network.architecture)))
+        for key, network in networks.items()
+    }
+    found, exported = run.do_once("export", wanted), {}
+    for key, network in networks.items():
+        result = found[names[key]]
+        run.warn_of_failures(f"exporting {key}", result)
+        if isinstance(result, Failed):
+            continue
+        exported[key] = replace(network, files=result.files)
+        for file in result.files:
+            if file.error:
+                run.display.message(f"warning: {key} has no {file.precision} file: {file.error}")
     shutil.rmtree(export.training.folder, ignore_errors=True)
-    return files
+    return exported
 
 
-def time_files(export: Export, bench: Bench, files: Mapping[str, tuple[str, int]]) -> dict[str, dict[str, Any]]:
-    """Milliseconds on this machine of each file at its pixels, one file after the other, one thread."""
-    jobs = {f"timed:{name}": (time_model, export.folder / file, pixels) for name, (file, pixels) in files.items()}
-    found = bench.once("timing", jobs, InlineExecutor())
-    return {name: found[f"timed:{name}"] for name in files if "error" not in found[f"timed:{name}"]}
+def _export_name(run: Run, export: Export, network: Confirmed) -> str:
+    """The name of the job that wrote the files as they are now, or is to write them."""
+    attempt = 0
+    while True:
+        name = jobs.exported(export.digest, network.architecture, network.best.seed, attempt)
+        known = earlier_result(run.study, name, Exported)
+        if not isinstance(known, Exported) or export.is_whole(known):
+            return name
+        attempt += 1
+
+
+def time_files(run: Run, networks: Networks) -> dict[str, Confirmed]:
+    """The networks with the time of each file on this machine, one file after the other, one thread."""
+    wanted = {
+        jobs.timed(file.path): Job(HostTiming, _time, (run.folder / file.path, network.architecture.resolution))
+        for network in networks.values()
+        for file in network.files
+        if file.path
+    }
+    found = run.do_once("timing", wanted, InlineExecutor())
+
+    def timed(file: ModelFile) -> ModelFile:
+        timing = found.get(jobs.timed(file.path)) if file.path else None
+        return replace(file, host_latency_ms=timing) if isinstance(timing, HostTiming) else file
+
+    return {key: replace(network, files=tuple(map(timed, network.files))) for key, network in networks.items()}
+
+
+def _time(path: Path, pixels: int) -> HostTiming:
+    return HostTiming(**asdict(time_model(path, pixels)))

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
+from nas.measures import Interval
+
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
@@ -37,7 +39,7 @@ def slope(shares: npt.ArrayLike, images: int) -> Floats:
     return p * (1 - p)
 
 
-def accuracy_intervals(shares: Sequence[Sequence[float]], images: int) -> list[dict[str, float]]:
+def accuracy_intervals(shares: Sequence[Sequence[float]], images: int) -> list[Interval]:
     """Each network's mean accuracy over its seeds, counted on `images`, with its 95 % interval.
 
     A t interval of the logit, its degrees of freedom by Welch and Satterthwaite (doi:10.2307/3002019). Where no
@@ -51,30 +53,30 @@ def accuracy_intervals(shares: Sequence[Sequence[float]], images: int) -> list[d
         known = freedom * (1 + counting / seeds) ** 2 if seeds else math.inf
         half = float(stats.t.ppf(0.975, known)) * math.sqrt(seeds + counting)
         low, high = special.expit(special.logit(_inside(mean, images)) + np.array([-half, half]))
-        found.append({"value": mean, "low": min(mean, float(low)), "high": max(mean, float(high))})
+        found.append(Interval(mean, min(mean, float(low)), max(mean, float(high))))
     return found
 
 
-def counting_covariance(right: Sequence[Flags]) -> Floats:
+def counting_covariance(correct: Sequence[Flags]) -> Floats:
     """Covariance (n, n) of the accuracies of n networks through the choice of images alone.
 
-    `right`, one (seeds, images) per network, says which images each of its trainings got.
+    `correct`, one (seeds, images) per network, says which images each of its trainings got.
     """
-    shares = np.stack([flags.mean(axis=0) for flags in right])
+    shares = np.stack([flags.mean(axis=0) for flags in correct])
     covariance: Floats = np.atleast_2d(np.cov(shares)) / shares.shape[1]
     return covariance
 
 
-def draw_accuracies(right: Sequence[Flags], seed: int = 0) -> Floats:
-    """Draws (`DRAWS`, n) from the posterior over the accuracies of n networks; `right` as above."""
-    images, rng = right[0].shape[1], np.random.default_rng(seed)
-    means = np.array([flags.mean() for flags in right])
-    least = 1e-12 * np.eye(len(right))  # breaks ties
-    draws: Floats = rng.multivariate_normal(means, counting_covariance(right) + least, DRAWS, method="eigh")
-    variance, freedom = seed_spread([flags.mean(axis=1) for flags in right], images)
+def draw_accuracies(correct: Sequence[Flags], seed: int = 0) -> Floats:
+    """Draws (`DRAWS`, n) from the posterior over the accuracies of n networks; `correct` as above."""
+    images, rng = correct[0].shape[1], np.random.default_rng(seed)
+    means = np.array([flags.mean() for flags in correct])
+    least = 1e-12 * np.eye(len(correct))  # breaks ties
+    draws: Floats = rng.multivariate_normal(means, counting_covariance(correct) + least, DRAWS, method="eigh")
+    variance, freedom = seed_spread([flags.mean(axis=1) for flags in correct], images)
     if not freedom:
         return draws
-    deviations = slope(means, images) * np.sqrt([variance / len(flags) for flags in right])
+    deviations = slope(means, images) * np.sqrt([variance / len(flags) for flags in correct])
     factors = np.sqrt(freedom / rng.chisquare(freedom, (DRAWS, 1)))  # the variance itself is known by a few seeds only
     return draws + rng.standard_normal(draws.shape) * factors * deviations
 
@@ -93,9 +95,9 @@ def on_front(accuracies: Floats, costs: Floats, rivals: int | None = None) -> Fl
     return shares
 
 
-def probabilities(right: Sequence[Flags], costs: Floats) -> list[float]:
+def probabilities(correct: Sequence[Flags], costs: Floats) -> list[float]:
     """The probability of each network to be on the front of all of them."""
-    return [float(share) for share in on_front(draw_accuracies(right), costs)] if right else []
+    return [float(share) for share in on_front(draw_accuracies(correct), costs)] if correct else []
 
 
 def _inside(shares: npt.ArrayLike, images: int) -> Floats:

@@ -34,7 +34,7 @@ class Weighed:
 
     cheap: float
     costs: tuple[float, ...]
-    right: Flags
+    correct: Flags
 
 
 def best_spent(trained: Sequence[Weighed], waiting: Sequence[Weighed], seeds: int) -> list[int]:
@@ -43,27 +43,27 @@ def best_spent(trained: Sequence[Weighed], waiting: Sequence[Weighed], seeds: in
     A network of `waiting` has no long training yet, so it is not on the front, and would get `seeds` of them at once.
     What it will reach is predicted from its cheap accuracy by a straight line through the trained ones.
     """
-    right = [network.right for network in trained]
-    counting = np.diag(counting_covariance(right))
-    images = right[0].shape[1]
-    variance, freedom = seed_spread([flags.mean(axis=1) for flags in right], images)
+    correct = [network.correct for network in trained]
+    counting = np.diag(counting_covariance(correct))
+    images = correct[0].shape[1]
+    variance, freedom = seed_spread([flags.mean(axis=1) for flags in correct], images)
 
     def between(shares: Floats) -> Floats:
         """The variance between seeds at these accuracies; one seed each says nothing of it."""
         return variance * slope(shares, images) ** 2 if freedom else np.full_like(shares, counting.mean())
 
-    reached = np.array([flags.mean() for flags in right])
-    done = np.array([len(flags) for flags in right])
-    spread = between(reached)
-    removed = [_share(spread / done - spread / (done + 1), spread / done + counting)]
-    draws = [draw_accuracies(right)]
+    reached = np.array([flags.mean() for flags in correct])
+    done = np.array([len(flags) for flags in correct])
+    variances = between(reached)
+    removed = [_share(variances / done - variances / (done + 1), variances / done + counting)]
+    draws = [draw_accuracies(correct)]
     if len(trained) < LEAST:
         waiting = []
     if waiting:
         cheap = np.array([network.cheap for network in trained])
-        means, variances = _predicted(cheap, reached, np.array([network.cheap for network in waiting]))
-        draws.append(np.random.default_rng(1).normal(means, np.sqrt(variances), (DRAWS, len(waiting))))
-        removed.append(_share(variances, variances + between(means.clip(0, 1)) / seeds + counting.mean()) / seeds)
+        means, doubts = _predicted(cheap, reached, np.array([network.cheap for network in waiting]))
+        draws.append(np.random.default_rng(1).normal(means, np.sqrt(doubts), (DRAWS, len(waiting))))
+        removed.append(_share(doubts, doubts + between(means.clip(0, 1)) / seeds + counting.mean()) / seeds)
     costs = np.array([network.costs for network in (*trained, *waiting)])
     p = on_front(np.hstack(draws), costs, rivals=len(trained))
     wrong = np.minimum(p, 1 - p)

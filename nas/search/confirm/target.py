@@ -1,12 +1,12 @@
 """The confirmed networks on the target itself, where it can be reached."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from nas.errors import ConfigError
+from nas.errors import ConfigError, NasError
 from nas.latency.profile import HardwareProfile
+from nas.measures import Interval
 from nas.recording.bundle import configuration, recorded_cores, validation_chunk, write_bundle
 from nas.recording.design import burst_seconds
 from nas.recording.devices.target import Target, open_device
@@ -15,6 +15,9 @@ from nas.recording.profile_writer import SOURCE, device_words
 from nas.recording.recordings import read_results
 from nas.recording.runner.machine import environment
 from nas.resources import names
+from nas.search.confirm.files import Networks
+from nas.search.confirm.network import Confirmed
+from nas.search.context import Run
 from nas.spaces.architecture import Architecture
 
 _LONG = 60.0  # minutes: all networks are measured, however long that takes
@@ -36,11 +39,10 @@ class DeviceTiming:
 
     def __call__(
         self, networks: Mapping[str, Architecture], folder: Path, report: Callable[[str], None]
-    ) -> dict[str, dict[str, Any]]:
-        """`{"value", "low", "high", "how"}` in ms by name, without those whose bursts never agreed.
+    ) -> dict[str, Interval]:
+        """Milliseconds by name, without those whose bursts never agreed: the median of the bursts, and their range.
 
-        `value` is the median of the bursts' figures, `low` and `high` their range. Rows are kept in `folder`; what
-        was measured is not measured again.
+        Rows are kept in `folder`; what was measured is not measured again.
 
         Raises:
             NasError: the device cannot be reached or lacks something, or the measuring failed.
@@ -58,9 +60,27 @@ class DeviceTiming:
         write_bundle(folder, planned)
         open_device(self.target, f"search-{self.profile.name}")(folder, report)
         rows = read_results(folder / "results.jsonl")[way["name"]].tables["latency.csv"]
-        ends = {"value": "mean_ms", "low": "low_ms", "high": "high_ms"}
-        found = {row["name"]: {name: float(row[column]) for name, column in ends.items()} for row in rows}
-        return {name: {**found[arch.key], "how": "measured"} for name, arch in networks.items() if arch.key in found}
+        found = {row["name"]: Interval(*(float(row[end]) for end in ("mean_ms", "low_ms", "high_ms"))) for row in rows}
+        return {name: found[arch.key] for name, arch in networks.items() if arch.key in found}
+
+
+def measure_on_target(run: Run, timing: DeviceTiming | None, networks: Networks) -> dict[str, Confirmed]:
+    """The networks with their milliseconds on the target; as they are where there is none, or it is out of reach."""
+    if timing is None or not networks:
+        return dict(networks)
+    run.display.stage("measuring", 1)
+    try:
+        architectures = {name: network.architecture for name, network in networks.items()}
+        found = timing(architectures, run.folder / "measured", lambda line: None)
+    except NasError as error:
+        run.display.message(f"warning: the networks were not measured, their latencies are predicted: {error}")
+        return dict(networks)
+    run.display.advance()
+    if unsettled := len(networks) - len(found):
+        run.display.message(
+            f"warning: {unsettled} of {len(networks)} networks did not settle, their latency is predicted"
+        )
+    return {name: replace(network, measured=found.get(name)) for name, network in networks.items()}
 
 
 def is_here(profile: HardwareProfile) -> bool:

@@ -10,7 +10,7 @@ observations the best are lucky ones (Letham et al. 2019, https://arxiv.org/abs/
 
 import zlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,8 @@ Array = npt.NDArray[np.float64]
 Values = Callable[[Rows], npt.ArrayLike]
 Keys = Callable[[Rows], Sequence[Hashable]]
 Draw = Callable[[np.random.Generator, int], "Sequence[Mapping[str, Any]] | Indices"]
-Proposed = Callable[[Study, FrozenTrial, str, float | None], None]
+Drawn = Literal["start", "random", "model"]
+Proposed = Callable[[Study, FrozenTrial, Drawn, float | None], None]
 
 PARENTS = 30
 """So many of the best points evaluated have offspring in the pool."""
@@ -129,6 +130,7 @@ class ParetoSampler(BaseSampler):
         begun = int((~history.enqueued).sum())
         starting = begun < self._start or history.finished.sum() < 2
         pool = self._candidates(grid, rng, history.points[:0] if starting else history.best(PARENTS))
+        how: Drawn = "model"
         gains = None
         if starting:
             costs = list(self._costs(grid, pool).values())
@@ -137,7 +139,7 @@ class ParetoSampler(BaseSampler):
             how, order = "random", rng.permutation(len(pool))
         else:
             gains = self._gains(grid, pool, history, signs)
-            how, order = "model", np.argsort(-gains, kind="stable")
+            order = np.argsort(-gains, kind="stable")
         chosen = order[self._first_new(grid, pool[order], history)]
         if self._proposed:
             self._proposed(study, trial, how, None if gains is None else float(gains[chosen]))

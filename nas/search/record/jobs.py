@@ -1,36 +1,101 @@
 """Evaluations that are no trials: each is done once for a study, however often a run is resumed."""
 
-from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from optuna.study import Study
 
+from nas.results.codec import from_json, to_json
 from nas.search.display import Display
 from nas.search.executors.base import Executor
+from nas.search.executors.pending import Pending
+from nas.spaces.architecture import Architecture
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[T_co]):
+    """Something to be done once: `function(*arguments)`, which returns a dataclass of the kind it `gives`."""
+
+    gives: type[T_co]
+    function: Callable[..., T_co]
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why a job gave nothing."""
+
+    error: str
 
 
 def evaluate_once(
-    study: Study, executor: Executor, jobs: Mapping[str, tuple[Any, ...]], display: Display, stage: str
-) -> dict[str, dict[str, Any]]:
-    """Results of `jobs`, which maps a name to (function, *arguments); those left to do are a `stage` of the display.
+    study: Study, executor: Executor, jobs: Mapping[str, Job[T]], display: Display, stage: str
+) -> dict[str, T | Failed]:
+    """Results of `jobs` by name, in their order; those left to do are a `stage` of the display.
 
-    Each result (a dataclass) is kept in the study's user attributes under its name, so that a resumed run
-    does not repeat it. A job that fails gives {"error": reason}.
+    Each result, a failure too, is kept in the study's user attributes under its name, so that a resumed run does not
+    repeat it.
     """
-    results = {name: study.user_attrs[name] for name in jobs if name in study.user_attrs}
+    kept = study.user_attrs
+    results = {name: _read(kept[name], job.gives, name) for name, job in jobs.items() if name in kept}
     waiting = [name for name in jobs if name not in results]
-    running: dict[Future[Any], str] = {}
+    pending: Pending[str] = Pending(executor)
     if waiting:
         display.stage(stage, len(waiting))
-    while waiting or running:
-        while waiting and len(running) < executor.slots:
+    while waiting or pending:
+        while waiting and pending.has_room:
             name = waiting.pop(0)
-            running[executor.submit(*jobs[name])] = name
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            name, error = running.pop(future), future.exception()
-            results[name] = asdict(future.result()) if error is None else {"error": f"{type(error).__name__}: {error}"}
-            study.set_user_attr(name, results[name])
+            pending.start(name, jobs[name].function, *jobs[name].arguments)
+        for name, future in pending.finished():
+            error = future.exception()
+            results[name] = future.result() if error is None else Failed(f"{type(error).__name__}: {error}")
+            study.set_user_attr(name, to_json(results[name]))
             display.advance()
-    return results
+    return {name: results[name] for name in jobs}
+
+
+def earlier_result(study: Study, name: str, gives: type[T]) -> T | Failed | None:
+    """What the job of that name gave, None where it has not been done."""
+    kept = study.user_attrs.get(name)
+    return None if kept is None else _read(kept, gives, name)
+
+
+def _read(kept: Mapping[str, Any], gives: type[T], name: str) -> T | Failed:
+    return Failed(kept["error"]) if kept.keys() == {"error"} else from_json(gives, kept, f"study, {name}")
+
+
+# The names of jobs, a function a kind; digests are of what makes results comparable.
+
+
+def trained(training: str, arch: Architecture, seed: int) -> str:
+    """A long training with the settings of that digest."""
+    return f"trained:{training}:{arch.key}:{seed}"
+
+
+def tested(training: str, arch: Architecture, seed: int) -> str:
+    """The same training judged on the test split."""
+    return f"tested:{training}:{arch.key}:{seed}"
+
+
+def exported(export: str, arch: Architecture, seed: int, attempt: int) -> str:
+    """The files of that training; another `attempt` where those of the last were lost."""
+    return f"exported:{export}:{arch.key}:{seed}" + f":{attempt}" * (attempt > 0)
+
+
+def timed(file: str) -> str:
+    """One file timed on this machine."""
+    return f"timed:{file}"
+
+
+def scored(scores: str, arch: Architecture) -> str:
+    """The training-free scores of a network of the population that others are ranked among."""
+    return f"scored:{scores}:{arch.key}"
+
+
+def judged_by_shared_weights(weights: str, arch: Architecture) -> str:
+    """What shared weights say of such a network."""
+    return f"shared:{weights}:{arch.key}"

@@ -16,7 +16,7 @@ from nas.problem import Problem
 from nas.resources import names
 from nas.search.parameters import decode, distributions, encode
 from nas.search.pareto.pool import Exhausted
-from nas.search.record.study import note
+from nas.search.record.trial import Drawn, TrialRecord, note_proposal, read_trial, record
 from nas.search.samplers.pareto import informed_sampler
 
 SamplerMaker = Callable[[int], BaseSampler]
@@ -67,19 +67,19 @@ class DistinctSampler(BaseSampler):
         """
         if trial.system_attrs.get("fixed_params", {}).keys() >= self._distributions.keys():
             return {}
-        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
-        seen = {t.user_attrs["key"] for t in others if "key" in t.user_attrs}
+        others = [read_trial(each) for each in study.get_trials(deepcopy=False) if each.number != trial.number]
+        seen = {other.key for other in others if other.key is not None}
         for attempt in range(0 if _rejected_in_a_row(others) >= STUCK else 10):
             try:
                 params, drawn = self._draw(study, trial, attempt)
             except Exhausted:  # among its candidates; there may be others
                 break
             if decode(self._problem.space, params).key not in seen:
-                if "drawn" not in study._storage.get_trial(trial._trial_id).user_attrs:  # the base knows it better
-                    note(study, trial, drawn=drawn)
+                if record(study, trial.number).drawn is None:  # else the base has noted it, and knows it better
+                    note_proposal(study, trial, drawn)
                 return params
         params = self._unseen(np.random.default_rng((self._seed, trial.number)), seen)
-        note(study, trial, drawn="random")
+        note_proposal(study, trial, "random")
         return params
 
     def sample_independent(
@@ -96,12 +96,12 @@ class DistinctSampler(BaseSampler):
         state = np.random.SeedSequence((self._seed, trial.number, attempt)).generate_state(1)
         return self._make(int(state[0]))
 
-    def _draw(self, study: Study, trial: FrozenTrial, attempt: int) -> tuple[dict[str, Any], str]:
+    def _draw(self, study: Study, trial: FrozenTrial, attempt: int) -> tuple[dict[str, Any], Drawn]:
         """The base sampler's proposal, and how it was drawn."""
         base = self._base(trial, attempt)
         base.before_trial(study, trial)
         params = dict(base.sample_relative(study, trial, base.infer_relative_search_space(study, trial)))
-        drawn = "model" if params else "random"
+        drawn: Drawn = "model" if params else "random"
         for name, distribution in self._distributions.items():
             if name not in params:
                 params[name] = base.sample_independent(study, trial, name, distribution)
@@ -118,13 +118,13 @@ class DistinctSampler(BaseSampler):
         return encode(self._problem.space, rows[0])
 
 
-def _rejected_in_a_row(trials: list[FrozenTrial]) -> int:
+def _rejected_in_a_row(trials: list[TrialRecord]) -> int:
     """How many of the last finished trials were rejected, without one that was not."""
     count = 0
     for trial in reversed(trials):
-        if trial.user_attrs.get("state") == "rejected":
+        if trial.state == "rejected":
             count += 1
-        elif trial.state != TrialState.RUNNING:
+        elif trial.state != "running":
             break
     return count
 

@@ -13,7 +13,7 @@ from nas.problem import Problem, reference_point
 from nas.search.parameters import distributions
 from nas.search.pareto.pool import Rows
 from nas.search.pareto.sampler import ParetoSampler
-from nas.search.record.study import note
+from nas.search.record.trial import Drawn, note_proposal
 from nas.search.samplers.stopped import estimates
 from nas.spaces.graph_counts import graph_features
 from nas.spaces.space import Genotypes
@@ -51,8 +51,8 @@ def informed_sampler(problem: Problem, seed: int, start: int, pool: int, stopped
         fresh = space.sample(rng, n)
         return np.concatenate([spread(), fresh[problem.inside(fresh)]])
 
-    def proposed(study: Study, trial: FrozenTrial, drawn: str, gain: float | None) -> None:
-        note(study, trial, drawn=drawn, **({} if gain is None else {"expected_gain": gain / box}))
+    def proposed(study: Study, trial: FrozenTrial, drawn: Drawn, gain: float | None) -> None:
+        note_proposal(study, trial, drawn, None if gain is None else gain / box)
 
     return ParetoSampler(
         seed=seed,

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from nas.problem import Problem
-from nas.search.record.study import reached
-from nas.search.rungs import worth
+from nas.search.record.trial import TrialRecord, read_trial
+from nas.search.rungs import rank_values
 
 Array = npt.NDArray[np.float64]
 
@@ -24,36 +24,37 @@ FEWEST = 5
 """Nothing is read from fewer networks than these beside one for each cost."""
 
 
-def estimates(problem: Problem, trials: Sequence[FrozenTrial]) -> Mapping[int, tuple[list[float], list[float]]]:
+def estimates(problem: Problem, frozen: Sequence[FrozenTrial]) -> Mapping[int, tuple[list[float], list[float]]]:
     """By trial number, the objective values that stopped and running trials point to, and their standard errors.
 
     None of a rung that does not rise with the accuracy of the top rung, or that too few networks passed.
     """
-    top = max((len(reached(trial)) for trial in trials if trial.state == TrialState.COMPLETE), default=0) - 1
+    trials = [read_trial(trial) for trial in frozen]
+    top = max((len(trial.rungs) for trial in trials if trial.state == "complete"), default=0) - 1
     found = {}
     for step in range(top):
-        climbed = [trial for trial in trials if len(reached(trial)) > step]
-        whole = np.array([len(reached(trial)) > top for trial in climbed])
-        here = np.array([len(reached(trial)) == step + 1 for trial in climbed])
-        given = np.asarray(worth([reached(trial)[step] for trial in climbed]))
+        climbed = [trial for trial in trials if len(trial.rungs) > step]
+        whole = np.array([len(trial.rungs) > top for trial in climbed])
+        here = np.array([len(trial.rungs) == step + 1 for trial in climbed])
+        given = np.asarray(rank_values([trial.rungs[step] for trial in climbed]))
         costs = _log_costs(problem, climbed)
         if whole.sum() < FEWEST + costs.shape[1]:
             continue
-        accuracy = np.asarray(worth([reached(climbed[index])[top] for index in np.flatnonzero(whole)]))
+        accuracy = np.asarray(rank_values([climbed[index].rungs[top] for index in np.flatnonzero(whole)]))
         slope, rest, error = _line(accuracy, costs[whole], given[whole])
         if slope <= 0:
             continue
         read = (given - np.column_stack([np.ones(len(costs)), costs]) @ rest) / slope
         for index in np.flatnonzero(here):
-            measures = {**climbed[index].user_attrs["candidate"], "accuracy": float(read[index])}
+            measures = {**climbed[index].measures, "accuracy": float(read[index])}
             errors = [error / slope if name == "accuracy" else 0.0 for name in problem.objectives]
             found[climbed[index].number] = (problem.values(measures), errors)
     return found
 
 
-def _log_costs(problem: Problem, trials: Sequence[FrozenTrial]) -> Array:
+def _log_costs(problem: Problem, trials: Sequence[TrialRecord]) -> Array:
     """Shape (n, costs among the objectives)."""
-    costs = [problem.cost_values(trial.user_attrs["candidate"]) for trial in trials]
+    costs = [problem.cost_values(trial.measures) for trial in trials]
     return np.log(np.array(costs, dtype=np.float64).reshape(len(trials), -1))
 
 

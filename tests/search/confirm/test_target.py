@@ -23,7 +23,7 @@ from nas.report import facts
 from nas.report.figures import measured_figure, svg
 from nas.report.html import network_row
 from nas.report.terminal import Silent
-from nas.search.compose import compose
+from nas.search.result.compose import compose
 from nas.search.confirm import target
 from nas.search.confirm.target import DeviceTiming, is_here
 from nas.search.executors.inline import InlineExecutor

@@ -9,16 +9,15 @@ estimators of rarefaction and extrapolation are used here (Chao et al. 2014, Eco
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from optuna.study import Study
-from optuna.trial import TrialState
 
 from nas.problem import Problem
+from nas.results.quality import WithoutModel
 from nas.search.front import losses_to_reference
-from nas.search.record.study import row
+from nas.search.record.trial import records
 
 FEWEST, MOST = 4, 200
 """With fewer random networks nothing is said; of more, the first `MOST` are used, to be quick."""
@@ -34,10 +33,9 @@ def drawn_without_model(problem: Problem, study: Study) -> tuple[str, list[list[
 
     `random`, or `start` where a sampler spread them over the cost.
     """
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    chosen = [trial for trial in complete if trial.user_attrs.get("drawn") in ("random", "start")]
-    drawn = {trial.user_attrs["drawn"] for trial in chosen}
-    return "start" if "start" in drawn else "random", [problem.values(row(trial)) for trial in chosen]
+    chosen = [trial for trial in records(study) if trial.state == "complete" and trial.drawn in ("random", "start")]
+    drawn = "start" if any(trial.drawn == "start" for trial in chosen) else "random"
+    return drawn, [trial.values(problem) for trial in chosen]
 
 
 def random_search(
@@ -45,11 +43,12 @@ def random_search(
     objectives: Sequence[str],
     reference: Mapping[str, float],
     most: int,
-) -> dict[str, Any] | None:
-    """Expected hypervolume (`mean`) of random search after 1, 2, … networks, with a 90 % band (`low`, `high`).
+    drawn: str = "random",
+) -> WithoutModel | None:
+    """Expected hypervolume of random search after 1, 2, … networks, with a 90 % band.
 
-    `points` are m networks drawn at random, `draws` in the result. The curves end at 2 m, as the source advises, or
-    at `most`. None for fewer than `FEWEST`. The band holds what one search may reach, and the error of the estimate.
+    `points` are m networks `drawn` without a model. The curves end at 2 m, as the source advises, or at `most`. None
+    for fewer than `FEWEST`. The band holds what one search may reach, and the error of the estimate.
     """
     points = points[:MOST]
     m = len(points)
@@ -65,7 +64,7 @@ def random_search(
     error = 1.645 * _error(covers, ends)
     below, above = (np.hypot(spread, error) for spread in _spread(covers, np.random.default_rng(0), ends))
     low, high = np.maximum.accumulate(np.clip(mean - below, 0, None)), np.clip(mean + above, None, 1)
-    return {"draws": m, **{name: curve.tolist() for name, curve in (("mean", mean), ("low", low), ("high", high))}}
+    return WithoutModel(drawn, m, tuple(mean.tolist()), tuple(low.tolist()), tuple(high.tolist()))
 
 
 def _expected(abundance: npt.NDArray[np.int64], m: int, ends: int) -> Curve:

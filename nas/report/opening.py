@@ -1,0 +1,23 @@
+"""What a search says before it begins."""
+
+from nas.data.images import imbalance
+from nas.problem import Problem
+from nas.report.text import population
+from nas.results.front import DataFacts
+
+
+def opening_lines(problem: Problem, data: DataFacts) -> list[str]:
+    """What the user should know before the search begins."""
+    inside, every = problem.networks()
+    room = f"{population(inside.estimate)} of {population(every)} networks fit"
+    room = room if problem.budget.limits else f"{population(every)} networks"
+    lines = [
+        f"{problem.profile.label}, budget {problem.budget}, space {problem.space.name} "
+        f"({room}), data {data.source}: {len(data.classes)} classes, "
+        f"{data.train} train, {data.val} val, {data.test} test images"
+    ]
+    if data.skipped:
+        lines.append(f"{len(data.skipped)} unreadable images are left out, the first: {data.skipped[0]}")
+    if unbalanced := imbalance(data.counts["train"]):
+        lines.append(unbalanced)
+    return lines

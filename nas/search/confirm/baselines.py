@@ -1,0 +1,43 @@
+"""The published networks that a search is compared with, and may begin with."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from nas.errors import ProfileError
+from nas.problem import Problem
+from nas.search.confirm.candidates import train_longer
+from nas.search.confirm.network import Confirmed
+from nas.search.context import Run
+from nas.search.record.jobs import Failed
+from nas.search.trainings import Trainings
+from nas.spaces.architecture import Architecture
+from nas.spaces.baselines import REFERENCES, reference
+
+
+def baseline_networks(problem: Problem, widths: tuple[float, ...]) -> dict[str, Architecture]:
+    """MobileNet v1 and v2 at each width that is inside the budget, by name."""
+    size, space = max(problem.space.resolution), problem.space
+    networks: dict[str, Architecture] = {}
+    for family in REFERENCES:
+        for width in widths:
+            name = f"{family}_w{width:g}_r{size}"
+            arch = reference(name, space.in_channels, space.classes)
+            with suppress(ProfileError):  # a device that was never measured on such layers has no such curve
+                if problem.excess(arch) <= 1:
+                    networks[name] = arch
+    return networks
+
+
+def train_baselines(
+    run: Run, trainings: Trainings, networks: Mapping[str, Architecture], seeds: int
+) -> dict[str, Confirmed]:
+    """The networks by name, trained as long as the confirmed ones; one of which a training failed is left out."""
+    wanted = [(arch, trainings.first_seed + n) for arch in networks.values() for n in range(seeds)]
+    results = iter(train_longer(run, trainings.baseline, "baselines", wanted))
+    trained = {}
+    for name, arch in networks.items():
+        own = [next(results) for _ in range(seeds)]
+        good = tuple(result for result in own if not isinstance(result, Failed))
+        if len(good) == seeds:
+            trained[name] = Confirmed(arch, good)
+    return trained

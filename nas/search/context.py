@@ -1,0 +1,42 @@
+"""What the steps of one run share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from optuna.study import Study
+
+from nas.problem import Problem
+from nas.search.display import Display
+from nas.search.executors.base import Executor
+from nas.search.record.jobs import Failed, Job, evaluate_once
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is looked for, the record, where evaluations run, where files go, and what is shown.
+
+    `reference_point`, by objective, is where hypervolume counts from.
+    """
+
+    problem: Problem
+    study: Study
+    executor: Executor
+    folder: Path
+    display: Display
+    reference_point: Mapping[str, float]
+
+    def do_once(
+        self, stage: str, jobs: Mapping[str, Job[T]], executor: Executor | None = None
+    ) -> dict[str, T | Failed]:
+        """The results of `jobs` by name, as `evaluate_once` gives them."""
+        return evaluate_once(self.study, executor or self.executor, jobs, self.display, stage)
+
+    def warn_of_failures(self, what: str, *results: object) -> None:
+        """Tell the user of each result that is a failure."""
+        for result in results:
+            if isinstance(result, Failed):
+                self.display.message(f"warning: {what} failed: {result.error}")

@@ -1,0 +1,179 @@
+"""A trial as the study keeps it. Here alone are the keys of Optuna's user attributes, and its private fields.
+
+Each trial holds `candidate` (what is known before training), `rungs` (what each evaluation gave) or `error`, and
+`state` where Optuna's own says too little. Of what it proposes, the sampler notes `drawn` and may note
+`expected_gain`. What was asked for with `enqueue_trial` has neither.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from nas.problem import Candidate, Problem
+from nas.results.trials import TrialRow
+
+State = Literal["running", "complete", "stopped", "failed", "rejected"]
+Drawn = Literal["random", "start", "model"]
+"""How a proposal came about: uniformly; for networks spread over the cost before there is a model; or by one."""
+
+_STATES: Mapping[TrialState, State] = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "stopped",
+    TrialState.FAIL: "failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RungRecord:
+    """What a trial keeps of a rung: its name is `how`.
+
+    A training gave an `accuracy` with its bounds, and a `worth` where networks are not ranked by the accuracy;
+    training-free scores gave `scores` by name. `goes_on` says whether another rung follows, None at the top.
+    """
+
+    how: str
+    seconds: float
+    accuracy: float | None = None
+    low: float | None = None
+    high: float | None = None
+    seeds: int | None = None
+    resolution: int | None = None
+    scores: Mapping[str, float] | None = None
+    worth: float | None = None
+    goes_on: bool | None = None
+
+    @property
+    def rank_value(self) -> float:
+        """What a training's network is ranked by: its worth, or its accuracy where it has none."""
+        value = self.accuracy if self.worth is None else self.worth
+        if value is None:
+            raise ValueError(f"the rung {self.how} gave scores; they rank networks only together")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One network proposed: `measures` are what is known of it before training, by field, none before it is drawn.
+
+    `expected_gain` is of hypervolume, as a share of the box.
+    """
+
+    number: int
+    state: State
+    params: Mapping[str, Any]
+    key: str | None
+    notation: str | None
+    measures: Mapping[str, Any]
+    rungs: tuple[RungRecord, ...]
+    error: str | None
+    drawn: Drawn | None
+    expected_gain: float | None
+
+    def values(self, problem: Problem) -> list[float]:
+        """Its objective values by the last rung it finished, the accuracy being what it is ranked by."""
+        return problem.values({**self.measures, "accuracy": self.rungs[-1].rank_value})
+
+    def row(self) -> TrialRow:
+        """As a row of trials.csv: `accuracy` and `how` of the last rung it finished, `seconds` of all."""
+        last = self.rungs[-1] if self.rungs else _NO_RUNG
+        return TrialRow(
+            number=self.number,
+            state=self.state,
+            key=self.key,
+            notation=self.notation,
+            accuracy=last.accuracy,
+            how=last.how or None,
+            seconds=sum(rung.seconds for rung in self.rungs) if self.rungs else None,
+            error=self.error if self.state in ("failed", "rejected") else None,
+            rungs={rung.how: _gave(rung) for rung in self.rungs} or None,
+            worth=last.worth,
+            **{name: self.measures.get(name) for name in _ROW_MEASURES},
+        )
+
+
+_NO_RUNG = RungRecord("", 0.0)
+_ROW_MEASURES = {*Candidate.__dataclass_fields__} & {*TrialRow.__dataclass_fields__} - {"key", "notation"}
+
+
+def read_trial(trial: Trial | FrozenTrial) -> TrialRecord:
+    """All that is known of a trial; one that this process asked for is `running`."""
+    attributes = trial.user_attrs
+    known = dict(attributes.get("candidate", {}))
+    state = _STATES.get(trial.state, "running") if isinstance(trial, FrozenTrial) else "running"
+    return TrialRecord(
+        number=trial.number,
+        state=attributes.get("state") or state,
+        params=trial.params,
+        key=known.pop("key", None),
+        notation=known.pop("notation", None),
+        measures=known,
+        rungs=tuple(RungRecord(**rung) for rung in attributes.get("rungs", ())),
+        error=attributes.get("error"),
+        drawn=attributes.get("drawn"),
+        expected_gain=attributes.get("expected_gain"),
+    )
+
+
+def records(study: Study) -> list[TrialRecord]:
+    """The trials whose network is known, by number."""
+    every = (read_trial(trial) for trial in study.get_trials(deepcopy=False))
+    return [record for record in every if record.measures]
+
+
+def record(study: Study, number: int) -> TrialRecord:
+    """The trial of that number, as it stands now."""
+    return read_trial(study.get_trials(deepcopy=False)[number])
+
+
+def rows(study: Study) -> list[TrialRow]:
+    """A row per trial whose network is known."""
+    return [each.row() for each in records(study)]
+
+
+def write_candidate(trial: Trial, measures: Mapping[str, Any]) -> None:
+    """Note what is known of the trial's network before training, `Candidate.measures()`."""
+    trial.set_user_attr("candidate", dict(measures))
+
+
+def write_rungs(trial: Trial, rungs: Sequence[RungRecord]) -> None:
+    """Note what the rungs gave that the trial has finished, the first one first."""
+    kept = [{name: value for name, value in asdict(rung).items() if value is not None} for rung in rungs]
+    trial.set_user_attr("rungs", kept)
+
+
+def reject(study: Study, trial: Trial, why: str) -> None:
+    """End a trial whose network is over the budget."""
+    trial.set_user_attr("error", why)
+    trial.set_user_attr("state", "rejected")
+    study.tell(trial, state=TrialState.PRUNED)
+
+
+def fail(study: Study, trial: Trial, why: str) -> None:
+    """End a trial whose evaluation raised."""
+    trial.set_user_attr("error", why)
+    study.tell(trial, state=TrialState.FAIL)
+
+
+def note_proposal(study: Study, trial: FrozenTrial, drawn: Drawn, expected_gain: float | None = None) -> None:
+    """Note how a sampler came to what it proposes for `trial`, which it is being asked about."""
+    live = _live(study, trial)
+    live.set_user_attr("drawn", drawn)
+    if expected_gain is not None:
+        live.set_user_attr("expected_gain", expected_gain)
+
+
+def left_running(study: Study) -> list[Trial]:
+    """The trials that an earlier process was evaluating, to go on with."""
+    return [_live(study, trial) for trial in study.get_trials(states=(TrialState.RUNNING,))]
+
+
+def _live(study: Study, trial: FrozenTrial) -> Trial:
+    # Optuna offers no public way from a frozen trial, which samplers and resumed runs get, to one that can be written
+    return Trial(study, trial._trial_id)
+
+
+def _gave(rung: RungRecord) -> float | Mapping[str, float]:
+    return cast(float, rung.accuracy) if rung.scores is None else rung.scores

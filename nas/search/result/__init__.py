@@ -1,0 +1,1 @@
+"""What a run found, for front.json: its members, how much was reached, and how far the figures can be trusted."""

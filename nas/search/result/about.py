@@ -1,0 +1,41 @@
+"""What front.json says of the settings of a run."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from nas.data.images import Images
+from nas.results.front import DataFacts, Scalar
+from nas.search.settings import SearchSettings
+from nas.search.trainings import rung_names
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the result only passes on; `proxy` are its settings and `how`, the name of the last rung."""
+
+    seed: int
+    data: DataFacts
+    sampler: str
+    proxy: Mapping[str, Scalar]
+    rungs: tuple[str, ...]
+    command: str
+
+
+def data_facts(settings: SearchSettings, images: Images) -> DataFacts:
+    """What there is to learn from."""
+    return DataFacts(
+        source=settings.data.source,
+        path=settings.data.path,
+        classes=tuple(images.classes),
+        **{name: len(split) for name, split in images.splits.items()},
+        counts=images.counts,
+        native_resolution=images.native_resolution,
+        skipped=tuple(f"{skipped.path}: {skipped.reason}" for skipped in images.skipped),
+    )
+
+
+def about_settings(settings: SearchSettings, data: DataFacts, command: str) -> About:
+    """What to say of these settings; `command` is what makes the run again."""
+    rungs = rung_names(settings)
+    proxy = {**asdict(settings.proxy), "how": rungs[-1]}
+    return About(settings.seed, data, str(settings.sampler["name"]), proxy, rungs, command)

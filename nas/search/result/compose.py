@@ -1,0 +1,145 @@
+"""What a run found, as front.json tells it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+
+import numpy as np
+
+from nas.latency.profile import HardwareProfile
+from nas.latency.validation import leave_one_out
+from nas.measures import COSTS
+from nas.problem import Problem
+from nas.results.codec import from_json
+from nas.results.front import SCHEMA, BudgetFacts, Counts, Front, NetworkCount
+from nas.results.hardware import Hardware
+from nas.results.member import Member
+from nas.results.quality import Hypervolume, PredictionErrors
+from nas.search.confirm.intervals import probabilities
+from nas.search.confirm.network import Confirmed, correct_images
+from nas.search.context import Run
+from nas.search.front import hypervolume_history, nondominated
+from nas.search.record.trial import TrialRecord, records
+from nas.search.result.about import About
+from nas.search.result.fidelity import proxy_fidelity
+from nas.search.result.members import accuracies, baseline, latency_figure, member
+from nas.search.result.random_search import drawn_without_model, random_search
+from nas.search.rungs import Ladder
+from nas.spaces.budget import show
+
+PACKAGES = ("sepconv-nas", "torch", "pytorch-lightning", "optuna", "onnxruntime", "numpy")
+
+
+def compose(
+    run: Run, ladder: Ladder, confirmed: Sequence[Confirmed], baselines: Mapping[str, Confirmed], about: About
+) -> Front:
+    """The result of a run, from its record and the networks that were confirmed and compared with.
+
+    The front is chosen by the validation split; of its networks, those that another beats on the test split as well
+    as in all costs are left out, so that it is a front in the figures that it shows.
+    """
+    problem, trials = run.problem, records(run.study)
+    members = _members(problem, confirmed)
+    chosen = _front(problem, members, [each.val_accuracy.value for each in members])
+    chosen = _front(problem, chosen, [each.accuracy.value for each in chosen])
+    judged = accuracies([*confirmed, *baselines.values()])[len(confirmed) :]  # the spread of seeds is that of all
+    return Front(
+        schema=SCHEMA,
+        hardware=_hardware(problem.profile),
+        budget=_budget(problem),
+        search_space=problem.space.name,
+        objectives=problem.objectives,
+        seed=about.seed,
+        data=about.data,
+        sampler=about.sampler,
+        proxy=about.proxy,
+        rungs=about.rungs,
+        command=about.command,
+        counts=_counts(trials, len(members)),
+        hypervolume=_hypervolume(run, trials),
+        proxy_fidelity=proxy_fidelity(run.study, ladder, members),
+        predicted_and_measured=_prediction_errors(members),
+        baselines=tuple(
+            baseline(problem, name, network, accuracy)
+            for (name, network), (accuracy, _) in zip(baselines.items(), judged, strict=True)
+        ),
+        versions={package: version(package) for package in PACKAGES},
+        front=_by_latency(chosen),
+        confirmed=_by_latency(members),
+    )
+
+
+def _members(problem: Problem, confirmed: Sequence[Confirmed]) -> list[Member]:
+    costs = []
+    for network in confirmed:
+        candidate = problem.candidate(network.architecture)
+        milliseconds = latency_figure(candidate, network.measured).value
+        costs.append(problem.cost_values({**candidate.measures(), "latency_ms": milliseconds}))
+    sure = probabilities([correct_images(network.trainings) for network in confirmed], np.array(costs))
+    judged = accuracies(confirmed)
+    return [
+        member(problem, network, *figures, probability)
+        for network, figures, probability in zip(confirmed, judged, sure, strict=True)
+    ]
+
+
+def _front(problem: Problem, members: Sequence[Member], accuracy: Sequence[float]) -> list[Member]:
+    """The members that no other beats, by that accuracy of each."""
+    points = []
+    for each, share in zip(members, accuracy, strict=True):
+        known = {measure.field: getattr(each, measure.field) for measure in COSTS.values()}
+        points.append(problem.values({**known, "latency_ms": each.latency_ms.value, "accuracy": share}))
+    return [members[index] for index in nondominated(points, problem.directions)]
+
+
+def _by_latency(members: Sequence[Member]) -> tuple[Member, ...]:
+    return tuple(sorted(members, key=lambda each: each.latency_ms.value))
+
+
+def _hardware(profile: HardwareProfile) -> Hardware:
+    error = {**leave_one_out(profile).to_json(), "how": "leave-one-out"}
+    return from_json(Hardware, {**profile.provenance(), "error": error}, profile.label)
+
+
+def _budget(problem: Problem) -> BudgetFacts:
+    inside, every = problem.networks()
+    return BudgetFacts(
+        limits=asdict(problem.budget),
+        text=tuple(show(*limit) for limit in problem.budget.limits.items()),
+        networks=NetworkCount(round(inside.estimate), inside.low, inside.high, of=every),
+    )
+
+
+def _counts(trials: Sequence[TrialRecord], confirmed: int) -> Counts:
+    states = [trial.state for trial in trials]
+    return Counts(
+        proposed=len(states),
+        rejected_by_budget=states.count("rejected"),
+        evaluated=states.count("complete"),
+        stopped=states.count("stopped"),
+        failed=states.count("failed"),
+        confirmed=confirmed,
+    )
+
+
+def _hypervolume(run: Run, trials: Sequence[TrialRecord]) -> Hypervolume:
+    problem, reference = run.problem, run.reference_point
+    points = [trial.values(problem) for trial in trials if trial.state == "complete"]
+    history = hypervolume_history(points, problem.objectives, reference)
+    drawn, without_model = drawn_without_model(problem, run.study)
+    random = random_search(without_model, problem.objectives, reference, len(history), drawn)
+    return Hypervolume(history[-1] if history else 0.0, dict(reference), tuple(history), random)
+
+
+def _prediction_errors(members: Sequence[Member]) -> PredictionErrors | None:
+    """How far the predictions of the confirmed networks were from what was measured; None if nothing was."""
+    found = [(each.latency_ms, each.latency_ms.predicted) for each in members if each.latency_ms.predicted]
+    if not found:
+        return None
+    errors = [100 * abs(predicted.value / measured.value - 1) for measured, predicted in found]
+    return PredictionErrors(
+        n=len(found),
+        mape_percent=round(sum(errors) / len(errors), 4),
+        max_percent=round(max(errors), 4),
+        inside_interval=sum(predicted.low <= measured.value <= predicted.high for measured, predicted in found),
+    )
