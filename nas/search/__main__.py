@@ -13,8 +13,9 @@ from nas.problem import Problem, reference_point
 from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
 from nas.report.opening import opening_lines
-from nas.report.terminal import Progress, front_table
-from nas.report.trackers.guard import Guarded, check_tracker, make_tracker
+from nas.report.terminal import TerminalDisplay, front_table
+from nas.report.trackers import tracker_settings
+from nas.report.trackers.guard import Guarded
 from nas.results.trials import TrialRow, read_trials
 from nas.search.checks import checked_problem
 from nas.search.confirm.target import DeviceTiming
@@ -33,18 +34,22 @@ from nas.search.trainings import decoded, make_trainings
 
 def main(settings: SearchSettings, invocation: Invocation) -> None:
     """One search, begun or resumed, in the folder of `invocation`."""
-    check_tracker(str(settings.tracker.get("name")), str(settings.tracker.get("mode", "offline")))
+    tracker_settings(settings.tracker)
     problem, timing = checked_problem(settings)
     held = lock(invocation.folder)
     try:
-        with Progress() as display:
+        with TerminalDisplay() as display:
             _search(settings, problem, timing, invocation, display)
     finally:
         held.release()
 
 
 def _search(
-    settings: SearchSettings, problem: Problem, timing: DeviceTiming | None, invocation: Invocation, display: Progress
+    settings: SearchSettings,
+    problem: Problem,
+    timing: DeviceTiming | None,
+    invocation: Invocation,
+    display: TerminalDisplay,
 ) -> None:
     """Open the run folder, do all steps of the run, and report."""
     folder, seed = invocation.folder, settings.seed
@@ -52,10 +57,12 @@ def _search(
     data = data_facts(settings, images.images)
     for line in opening_lines(problem, data):
         display.message(line)
-    sampler = make_sampler(problem, str(settings.sampler["name"]), _options(settings.sampler), seed)
+    options = {key: value for key, value in settings.sampler.items() if key != "name"}
+    sampler = make_sampler(problem, str(settings.sampler["name"]), options, seed)
     study = open_study(folder, settings.storage, problem.directions, identity(settings, problem, data))
     about = about_settings(settings, data, invocation.line)
-    tracker = _tracker(settings, folder, about, problem, display)
+    asked, chosen = _config(settings, about, problem), tracker_settings(settings.tracker)
+    tracker = Guarded(lambda: chosen.start(folder, asked), display.message)
     executor = EXECUTORS[settings.executor.name](settings.workers or os.cpu_count() or 1)
     origin = reference_point(problem, chance=1 / problem.space.classes)
     this = Run(problem, study, executor, folder, _Tracked(display, tracker), origin)
@@ -81,7 +88,7 @@ def _search(
 class _Tracked:
     """The display, with every trial passed on to the tracker too."""
 
-    def __init__(self, display: Progress, tracker: Guarded) -> None:
+    def __init__(self, display: TerminalDisplay, tracker: Guarded) -> None:
         self.stage, self.advance, self.message = display.stage, display.advance, display.message
         self._display, self._tracker = display, tracker
 
@@ -90,16 +97,14 @@ class _Tracked:
         self._tracker.trial(row, hypervolume, front_size)
 
 
-def _options(chosen: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in chosen.items() if key != "name"}
-
-
-def _tracker(settings: SearchSettings, folder: Path, about: About, problem: Problem, display: Progress) -> Guarded:
-    options = _options(settings.tracker)
+def _config(settings: SearchSettings, about: About, problem: Problem) -> dict[str, Any]:
+    """What trackers show of what the search was asked for."""
     config = {**asdict(about), "hardware": problem.profile.label, "budget": str(problem.budget)}
-    config |= {"search_space": problem.space.name, "objectives": list(problem.objectives), "trials": settings.trials}
-    name, kind = options.pop("run_name", None) or folder.name, str(settings.tracker["name"])
-    return make_tracker(kind, warn=display.message, folder=folder, config=config, name=name, **options)
+    return config | {
+        "search_space": problem.space.name,
+        "objectives": list(problem.objectives),
+        "trials": settings.trials,
+    }
 
 
 def compare(folders: list[Path]) -> None:
