@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from nas.proxies.scores import calibrated, combine
+from nas.results.quality import RankFidelity
 from nas.search.result.fidelity import rank_fidelity
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
@@ -147,12 +147,12 @@ def _surrogate(
     return f"| {label} | {len(networks) - fitted} | {spread} | | {seconds:.2f} |"
 
 
-def _tau(found: Mapping[str, Any]) -> str:
+def _tau(found: RankFidelity) -> str:
     """What `rank_fidelity` found, as far as it can be told."""
-    if found["kendall_tau"] is None:
+    if found.kendall_tau is None:
         return "all alike"
-    interval = "" if found["low"] is None else f" ({found['low']:.2f} to {found['high']:.2f})"
-    return f"{found['kendall_tau']:.3f}{interval}"
+    interval = "" if found.low is None else f" ({found.low:.2f} to {found.high:.2f})"
+    return f"{found.kendall_tau:.3f}{interval}"
 
 
 def _near(tau: float, pairs: int) -> str:

@@ -9,11 +9,11 @@ the two rank all networks with Kendall's `--tau`. It costs `--cheap` of a full t
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.trial import TrialState
 from scipy.stats import kendalltau
 
 from benchmarks.tables import Problem as Table
@@ -22,9 +22,11 @@ from benchmarks.tables import shares
 from nas.latency.profile import load_profile
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
+from nas.results.trials import TrialRow
+from nas.search.context import Run
 from nas.search.executors.inline import InlineExecutor
-from nas.search.loop import search
-from nas.search.record.study import reached
+from nas.search.loop import Stopping, search
+from nas.search.record.trial import records
 from nas.search.rungs import Ladder, Rung
 from nas.search.samplers.distinct import DistinctSampler
 from nas.search.samplers.pareto import informed_sampler
@@ -42,10 +44,19 @@ VARIANTS = {
 """By name: whether there is a cheap rung, and whether the model learns of networks stopped there."""
 
 
-class Unseen:
-    """Shows nothing of the search."""
+class Quiet:
+    """A display that shows nothing."""
 
-    def trial(self, *_: object, **__: object) -> None:
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        """Nothing."""
+
+    def advance(self) -> None:
+        """Nothing."""
+
+    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float) -> None:
+        """Nothing."""
+
+    def message(self, text: str) -> None:
         """Nothing."""
 
 
@@ -79,16 +90,16 @@ def run(case: Table, noise: float, cheap: float, seed: int, rungs: bool, stopped
     problem = Problem(space, load_profile("pixel4"), Budget(), ("accuracy", "macs"))
     study = optuna.create_study(directions=problem.directions)
     sampler = informed_sampler(problem, seed, start=8, pool=20_000, stopped=stopped)
+    origin = {"accuracy": case.reference[0] / 100, "macs": case.reference[1]}
     search(
-        *(problem, Ladder(((Rung("short", short),) if rungs else ()) + (Rung("full", full),)), study),
-        *(DistinctSampler(problem, lambda state: sampler, seed), InlineExecutor()),
-        trials=2 * AT[-1] if rungs else AT[-1],
-        reference={"accuracy": case.reference[0] / 100, "macs": case.reference[1]},
-        observer=Unseen(),
+        Run(problem, study, InlineExecutor(), Path(), Quiet(), origin),
+        Ladder(((Rung("short", short),) if rungs else ()) + (Rung("full", full),)),
+        DistinctSampler(problem, lambda state: sampler, seed),
+        Stopping(2 * AT[-1] if rungs else AT[-1]),
     )
-    trials = study.get_trials(deepcopy=False)
-    spent = np.cumsum([sum(cheap if r["how"] == "short" else 1 for r in reached(trial)) for trial in trials])
-    whole = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    trials = records(study)
+    spent = np.cumsum([sum(cheap if rung.how == "short" else 1 for rung in trial.rungs) for trial in trials])
+    whole = [trial for trial in trials if trial.state == "complete"]
     found = shares(case, np.array([[trial.params[v.name] for v in space.variables] for trial in whole]))
     done = np.searchsorted(spent[[trial.number for trial in whole]], AT, side="right")
     return [float(found[n - 1]) if n else 0.0 for n in done]

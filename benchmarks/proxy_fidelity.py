@@ -34,7 +34,7 @@ from nas.data.views import ImageView, TrainingResolution
 from nas.errors import DataError, NasError
 from nas.nets.device import ACCELERATORS, device_of
 from nas.proxies.base import Evaluator
-from nas.proxies.ranked import SHARED, Ranked, SharedRanked, ranking
+from nas.proxies.ranked import SHARED, Ranked, SharedRanked
 from nas.proxies.scores import SCORES, ScorePopulation, TrainingFree
 from nas.proxies.shared_weights import SharedWeights
 from nas.proxies.short import ShortTraining, corrected
@@ -195,7 +195,7 @@ def supernet(
     )
     shared = SharedWeights(space, pictures, checkpoint, scale, defaults["calibration"], precision="bf16")
     free = TrainingFree(pictures, tuple(joined), scale, seed)
-    rows = [{**free(arch).values, SHARED: ranking(shared(arch))} for arch in population()]
+    rows = [{**free(arch).values, SHARED: shared(arch).rank_value} for arch in population()]
     both = SharedRanked(shared, free, ScorePopulation.of(_columns(rows)))
 
     def call(arch: Architecture) -> dict[str, float]:
@@ -203,8 +203,8 @@ def supernet(
         found = shared(arch)
         alone = time.perf_counter() - started
         joint = both.joint(found, arch)
-        values = {"supernet, accuracy": found.accuracy, "supernet, loss": ranking(found)}
-        values["supernet + scores"] = ranking(joint)
+        values = {"supernet, accuracy": found.accuracy, "supernet, loss": found.rank_value}
+        values["supernet + scores"] = joint.rank_value
         spent = dict.fromkeys(values, alone) | {"supernet + scores": time.perf_counter() - started}
         return {**values, **{f"{name}_seconds": seconds for name, seconds in spent.items()}}
 

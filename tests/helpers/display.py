@@ -28,3 +28,14 @@ class Silent:
 
     def stop(self) -> None:
         """Nothing."""
+
+
+class Told(Silent):
+    """It notes its messages."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def message(self, text: str) -> None:
+        """Keep it."""
+        self.messages.append(text)

@@ -9,16 +9,17 @@ import onnxruntime
 import pytest
 import torch
 
+from nas.data import views
 from nas.data.batches import normalise
 from nas.data.images import open_saved
 from nas.data.views import ImageView, TrainingResolution
 from nas.exports.onnx_fp32 import TOLERANCE
 from nas.nets.build import build
-from nas.proxies import short as proxies
+from nas.results.member import ModelFile
+from nas.search.confirm import export
 from nas.search.confirm.export import Export
 from nas.spaces.architecture import Architecture
 from nas.spaces.load import load_space
-from nas.training import long as confirm
 from nas.training.long import LongTraining, bits, hexadecimal
 from nas.training.metrics import wilson
 from nas.training.recipe import Recipe
@@ -49,7 +50,7 @@ def seal(monkeypatch: pytest.MonkeyPatch, pictures: ImageView, *names: str) -> N
     images = replace(open_saved(pictures.folder))
     for name in names:
         object.__setattr__(images, name, Sealed())
-    monkeypatch.setattr(proxies, "_opened", lambda *_: images)
+    monkeypatch.setattr(views, "_opened", lambda *_: images)
 
 
 # --- one training ---------------------------------------------------------------------------------
@@ -119,20 +120,26 @@ def test_a_confirmed_network_is_files_that_explain_themselves(training: LongTrai
     trained, tested = training(SMALL, 7), training.test(SMALL, 7)
     given = {"latency_ms": {"value": 1.5, "low": 1.4, "high": 1.6}, "macs": "12345"}
     found = export(SMALL, 7, given)
-    assert (found.onnx, found.onnx_int8) == (f"{SMALL.key}.onnx", f"{SMALL.key}.int8.onnx")
-    assert {path.name for path in models.iterdir()} == {found.onnx, found.onnx_int8}  # nothing beside them
+    fp32, int8 = found.files
+    assert (fp32.path, int8.path) == (f"models/{SMALL.key}.onnx", f"models/{SMALL.key}.int8.onnx")
+    assert {f"models/{path.name}" for path in models.iterdir()} == {fp32.path, int8.path}  # nothing beside them
+    assert [(file.format, file.precision, file.error) for file in found.files] == [
+        ("onnx", "fp32", None),
+        ("onnx", "int8", None),
+    ]
     assert 0 <= found.difference <= TOLERANCE
-    assert found.failed is None
-    assert found.accuracy_int8 is not None
-    assert found.accuracy_int8["fp32"] == pytest.approx(tested.accuracy, abs=1.01 / 140)
-    assert abs(found.accuracy_int8["value"] - tested.accuracy) < 0.04
+    assert fp32.accuracy is not None
+    assert int8.accuracy is not None
+    assert fp32.accuracy.value == fp32.accuracy.fp32 == int8.accuracy.fp32
+    assert fp32.accuracy.value == pytest.approx(tested.accuracy, abs=1.01 / 140)
+    assert abs(int8.accuracy.value - tested.accuracy) < 0.04
     assert tested.accuracy > 0.6  # so that the figure is not that of a network which learnt nothing
 
     test = open_saved(training.pictures.folder).test
-    for path, share in (
-        (models / found.onnx, found.accuracy_int8["fp32"]),
-        (models / found.onnx_int8, found.accuracy_int8["value"]),
-    ):
+    for file in found.files:
+        assert file.path is not None
+        assert file.accuracy is not None
+        path, share = tmp_path / file.path, file.accuracy.value
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         metadata = session.get_modelmeta().custom_metadata_map
         said = json.loads(metadata["accuracy"])
@@ -147,16 +154,12 @@ def test_a_confirmed_network_is_files_that_explain_themselves(training: LongTrai
         images = ((np.asarray(test.pixels) * np.float32(steps["scale"]) - mean) / std).astype(np.float32)
         assert float((run(path, images).argmax(1) == test.labels).mean()) == pytest.approx(share, abs=1.01 / 140)
         assert run(path, np.zeros((1, 1, 32, 32), np.float32)).shape == (1, 10)
-    assert (found.onnx_bytes, found.onnx_int8_bytes) == tuple(
-        (models / name).stat().st_size for name in (found.onnx, found.onnx_int8)
-    )
-    low, high = wilson(found.accuracy_int8["value"], 140)
-    assert (found.accuracy_int8["low"], found.accuracy_int8["high"]) == (low, high)
+        assert file.bytes == path.stat().st_size
+        assert (file.accuracy.low, file.accuracy.high) == wilson(share, 140)
 
-    record = {"digests": found.digests}
-    assert export.is_whole(record)
-    (models / found.onnx_int8).write_bytes(b"another")
-    assert not export.is_whole(record)
+    assert export.is_whole(found)
+    (tmp_path / int8.path).write_bytes(b"another")
+    assert not export.is_whole(found)
     assert trained.val > 0.6
 
 
@@ -166,13 +169,13 @@ def test_a_network_that_cannot_be_quantised_keeps_its_fp32_file(
     def broken(*arguments: object) -> None:
         raise ValueError("no ranges\nat all")
 
-    monkeypatch.setattr(confirm, "quantize", broken)
+    monkeypatch.setattr(export, "quantize", broken)
     training = replace(training, recipe=Recipe(1, 16, 0.2))
     found = Export(training, tmp_path, calibration=16)(SMALL, 1, {})
-    assert (found.onnx_int8, found.onnx_int8_bytes, found.accuracy_int8) == (None, None, None)
-    assert found.failed == "ValueError: no ranges at all"
-    assert (tmp_path / found.onnx).is_file()
-    assert list(found.digests) == [found.onnx]
+    fp32, int8 = found.files
+    assert int8 == ModelFile("onnx", "int8", None, None, error="ValueError: no ranges at all")
+    assert (tmp_path.parent / str(fp32.path)).is_file()
+    assert list(found.digests) == [fp32.path]
 
 
 def test_int8_is_calibrated_on_training_images_as_they_are(

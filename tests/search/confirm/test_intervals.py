@@ -33,18 +33,18 @@ def test_accuracy_intervals_pool_the_logits_of_seeds() -> None:
         p = (100 * mean + 0.5) / 101
         parts = pooled / seeds, 1 / (100 * p * (1 - p))
         half = stats.t.ppf(0.975, 3 * (sum(parts) / parts[0]) ** 2) * math.sqrt(sum(parts))
-        assert each["value"] == pytest.approx(mean)
+        assert each.value == pytest.approx(mean)
         ends = [1 / (1 + math.exp(-logit(mean) - sign * half)) for sign in (-1, 1)]
-        assert (each["low"], each["high"]) == pytest.approx(tuple(ends))
+        assert (each.low, each.high) == pytest.approx(tuple(ends))
 
 
 def test_accuracy_intervals_at_the_edges() -> None:
     (single,) = accuracy_intervals([[0.5]], 100)  # of counting alone
-    assert (single["low"], single["high"]) == pytest.approx((0.5 - 0.097, 0.5 + 0.097), abs=0.002)
+    assert (single.low, single.high) == pytest.approx((0.5 - 0.097, 0.5 + 0.097), abs=0.002)
     none, low, high, whole = accuracy_intervals([[0.0], [0.0, 0.02], [0.98, 1.0], [1.0]], 100)
-    assert (none["low"], whole["high"]) == (0.0, 1.0)
-    assert 0 < low["low"] < 0.01 < low["high"] < 0.2
-    assert (1 - high["low"], 1 - high["high"]) == pytest.approx((low["high"], low["low"]))
+    assert (none.low, whole.high) == (0.0, 1.0)
+    assert 0 < low.low < 0.01 < low.high < 0.2
+    assert (1 - high.low, 1 - high.high) == pytest.approx((low.high, low.low))
     assert accuracy_intervals([], 100) == []
     assert seed_spread([[0.5], [0.6]], 100) == (0.0, 0)
 
@@ -59,7 +59,7 @@ def test_intervals_hold_what_they_promise() -> None:
         seeds = special.expit(middle + rng.normal(0, 0.3, (2, 6)))
         images = rng.random((2000, 1, 1))  # the harder, the fewer networks get it
         found = accuracy_intervals((images < seeds).mean(axis=0).T.tolist(), 2000)
-        held.append([each["low"] <= share <= each["high"] for each, share in zip(found, true, strict=True)])
+        held.append([each.low <= share <= each.high for each, share in zip(found, true, strict=True)])
     assert np.mean(held, axis=0) == pytest.approx(0.95, abs=0.03)
 
 
@@ -80,25 +80,25 @@ def test_the_spread_of_some_networks_is_that_of_another() -> None:
 
 
 def flags(*shares: float, images: int = 400, seed: int = 0) -> np.ndarray:
-    """Independent answers of one training per share, exactly so many of them right."""
+    """Independent answers of one training per share, exactly so many of them correct."""
     rng = np.random.default_rng(seed)
     return np.stack([rng.permutation(np.arange(images) < round(images * share)) for share in shares])
 
 
 def test_draws_have_the_mean_and_the_spread_of_seeds_and_counting() -> None:
-    right = [flags(0.9, 0.94, seed=1), flags(0.8, 0.8, 0.86, seed=2)]
-    draws = draw_accuracies(right)
+    correct = [flags(0.9, 0.94, seed=1), flags(0.8, 0.8, 0.86, seed=2)]
+    draws = draw_accuracies(correct)
     pooled, freedom = seed_spread([[0.9, 0.94], [0.8, 0.8, 0.86]], 400)
     assert freedom == 3
-    shares = np.stack([each.mean(axis=0) for each in right])
+    shares = np.stack([each.mean(axis=0) for each in correct])
     counting = shares.var(axis=1, ddof=1) / 400
-    assert np.diag(counting_covariance(right)) == pytest.approx(counting)
+    assert np.diag(counting_covariance(correct)) == pytest.approx(counting)
     seeds = pooled * slope([0.92, 0.82], 400) ** 2 / np.array([2, 3])
     expected = np.sqrt(seeds + counting)
     assert draws.mean(axis=0) == pytest.approx([0.92, 0.82], abs=4 * expected.max() / math.sqrt(len(draws)))
     inner = np.abs(draws - draws.mean(axis=0)) < expected  # the variance of a t with 3 degrees of freedom is far out
     assert inner.mean(axis=0) == pytest.approx(stats.t.cdf(1, 6) - stats.t.cdf(-1, 6), abs=0.05)
-    assert (draw_accuracies(right) == draws).all()
+    assert (draw_accuracies(correct) == draws).all()
 
 
 def test_failing_on_the_same_images_tells_networks_apart() -> None:
@@ -113,16 +113,16 @@ def test_failing_on_the_same_images_tells_networks_apart() -> None:
 
 
 def test_the_probability_of_the_front_is_the_chance_that_no_cheaper_one_is_better() -> None:
-    right = [flags(0.90, 0.92, seed=1), flags(0.91, 0.93, seed=2), flags(0.5, 0.5, seed=3)]
-    found = probabilities(right, np.array([[1.0], [2.0], [3.0]]))
+    correct = [flags(0.90, 0.92, seed=1), flags(0.91, 0.93, seed=2), flags(0.5, 0.5, seed=3)]
+    found = probabilities(correct, np.array([[1.0], [2.0], [3.0]]))
     assert found[0] == 1.0  # nothing is cheaper
-    covariance, (pooled, _) = counting_covariance(right), seed_spread([[0.90, 0.92], [0.91, 0.93], [0.5, 0.5]], 400)
+    covariance, (pooled, _) = counting_covariance(correct), seed_spread([[0.90, 0.92], [0.91, 0.93], [0.5, 0.5]], 400)
     seeds = pooled * (slope([0.91, 0.92], 400) ** 2).sum() / 2
     spread = math.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1] + seeds)
     assert found[1] == pytest.approx(stats.norm.cdf(0.01 / spread), abs=0.03)
     assert found[2] < 0.01
     assert probabilities([], np.zeros((0, 1))) == []
-    assert sum(probabilities(right[:2], np.zeros((2, 0)))) == pytest.approx(1)  # accuracy alone: one is best
+    assert sum(probabilities(correct[:2], np.zeros((2, 0)))) == pytest.approx(1)  # accuracy alone: one is best
 
 
 def test_several_costs_and_rivals() -> None:
@@ -136,8 +136,8 @@ def test_several_costs_and_rivals() -> None:
 
 
 def weighed(cost: float, cheap: float, *shares: float, images: int = 4000, seed: int = 0) -> Weighed:
-    right = flags(*shares, images=images, seed=seed) if shares else np.zeros((0, images), dtype=bool)
-    return Weighed(cheap, (cost,), right)
+    correct = flags(*shares, images=images, seed=seed) if shares else np.zeros((0, images), dtype=bool)
+    return Weighed(cheap, (cost,), correct)
 
 
 def test_no_training_is_spent_where_membership_is_settled() -> None:

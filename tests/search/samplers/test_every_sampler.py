@@ -1,0 +1,212 @@
+"""What holds for any sampler that is added to `SAMPLERS`, and what each notes of its proposals."""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.errors import ConfigError
+from nas.measures import MEASURES
+from nas.search.front import nondominated
+from nas.search.record.study import open_study
+from nas.search.record.trial import read_trial, write_candidate
+from nas.search.samplers.distinct import SAMPLERS, STUCK, DistinctSampler, decode, distributions, make_sampler
+from nas.spaces.budget import Budget
+from nas.spaces.cost import cost
+from nas.spaces.load import load_space
+from nas.spaces.space import SearchSpace
+from tests.helpers.search import (
+    OPTIONS,
+    TINY,
+    Counting,
+    go,
+    in_memory,
+    keys,
+    problem,
+    tiny_measures,
+)
+
+NEVER_OVER = ("pareto",)
+"""Samplers that know the budget, and so propose nothing beyond it."""
+
+
+TIGHT = Budget.parse("395k")  # 8 of tiny's 1,536 networks meet it
+
+
+# 16 genotypes of 12 networks: without the second block its kernel has no effect.
+TWELVE = """
+resolution: 16
+downsample: 2
+stages:
+  - {op: mbconv, kernel: [3, 5], expansion: 2, out_channels: [8, 16], depth: [1, 2], stride: 2, per_block: [kernel]}
+"""
+
+
+@pytest.fixture
+def twelve(tmp_path: Path) -> SearchSpace:
+    path = tmp_path / "twelve.yaml"
+    path.write_text(TWELVE)
+    return load_space(path).with_data(1, 10)
+
+
+def test_every_sampler_has_its_options_in_conf() -> None:
+    assert set(OPTIONS) == set(SAMPLERS)
+
+
+def test_ordered_choices_are_integers_and_others_categories() -> None:
+    found = distributions(TINY)
+    assert list(found) == [variable.name for variable in TINY.variables]
+    for variable in TINY.variables:
+        distribution = found[variable.name]
+        kind = (
+            optuna.distributions.IntDistribution if variable.ordered else optuna.distributions.CategoricalDistribution
+        )
+        assert isinstance(distribution, kind)
+        assert all(distribution._contains(float(index)) for index in range(len(variable.values)))
+        assert not distribution.single()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("tpe", {"startup": "many"}), ("nsga2", {"population": 1}), ("random", {"colour": 3}), ("tpe", {})],
+)
+def test_wrong_options_are_the_users_error(name: str, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"sampler={name}"):
+        make_sampler(problem(), name, options, 0)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+class TestEverySampler:
+    """What holds for any sampler that is added to `SAMPLERS`."""
+
+    def test_no_network_twice_and_every_parameter_inside(self, name: str) -> None:
+        study = in_memory(problem())
+        found = go(problem(), study, name, trials=60)
+        assert [row.state for row in found] == ["complete"] * 60
+        assert len(set(keys(found))) == 60
+        assert set(keys(found)) <= set(tiny_measures())
+        for trial in study.trials:
+            assert trial.distributions == distributions(TINY)
+            assert decode(TINY, trial.params).key == read_trial(trial).key
+
+    def test_a_small_space_is_searched_whole_and_no_further(self, name: str, twelve: SearchSpace) -> None:
+        every = {twelve.architecture(row).key for row in twelve.genotypes()}
+        assert (len(every), twelve.size) == (12, 16)
+        found = go(problem(space=twelve), in_memory(problem()), name, trials=100)
+        assert sorted(keys(found, "complete")) == sorted(every)
+        assert len(found) == 12
+
+    def test_a_small_space_and_a_budget(self, name: str, twelve: SearchSpace) -> None:
+        costs = {arch.key: cost(arch).macs for arch in map(twelve.architecture, twelve.genotypes())}
+        limit = sorted(costs.values())[3]
+        wanted = problem(Budget(macs=limit), space=twelve)
+        found = go(wanted, in_memory(wanted), name, trials=100)
+        assert set(keys(found, "complete")) == {key for key, macs in costs.items() if macs <= limit}
+        assert len(keys(found)) == len(set(keys(found)))
+
+    def test_same_seed_same_proposals_other_seed_others(self, name: str) -> None:
+        first, again, other = (
+            keys(go(problem(), in_memory(problem()), name, trials=20, seed=seed)) for seed in (3, 3, 4)
+        )
+        assert first == again
+        assert first != other
+
+    def test_a_resumed_search_goes_on_as_an_unbroken_one(self, name: str, tmp_path: Path) -> None:
+        wanted = problem(Budget.parse("1M"))
+        unbroken = go(wanted, in_memory(wanted), name, trials=14)
+        go(wanted, open_study(tmp_path, None, wanted.directions, {}), name, trials=11)
+        resumed = go(wanted, open_study(tmp_path, None, wanted.directions, {}), name, trials=14)
+        assert resumed == unbroken
+        assert ("rejected" in {row.state for row in unbroken}) == (name not in NEVER_OVER)
+
+    def test_a_killed_search_goes_on_as_an_unbroken_one(self, name: str, tmp_path: Path) -> None:
+        unbroken = go(problem(), in_memory(problem()), name, trials=13)
+        killed = Counting(lambda call: KeyboardInterrupt() if call == 11 else None)
+        with pytest.raises(KeyboardInterrupt):
+            go(problem(), open_study(tmp_path, None, problem().directions, {}), name, trials=13, evaluator=killed)
+        after = Counting()
+        study = open_study(tmp_path, None, problem().directions, {})
+        assert [trial.state for trial in study.trials].count(TrialState.RUNNING) == 1
+        assert go(problem(), study, name, trials=13, evaluator=after) == unbroken
+        assert after.asked == killed.asked[-1:] + [row.key for row in unbroken[12:]]
+
+    def test_the_budget_holds_for_all_that_is_evaluated(self, name: str) -> None:
+        wanted = problem(Budget.parse(["1M", "0.64ms"]))
+        counting = Counting()
+        found = go(wanted, in_memory(wanted), name, trials=25, evaluator=counting)
+        inside = {key for key, m in tiny_measures().items() if m["macs"] <= 1e6 and m["latency_ms"] <= 0.64}
+        assert keys(found, "complete") == counting.asked
+        assert len(counting.asked) == 25
+        assert set(counting.asked) <= inside
+        assert not inside & set(keys(found, "rejected"))
+        rejected = [row for row in found if row.state == "rejected"]
+        assert bool(rejected) == (name not in NEVER_OVER)
+        for row in rejected:
+            assert "over 1M MACs" in row.error or "over 0.64 ms" in row.error
+            assert row.accuracy is None
+            assert row.macs == tiny_measures()[row.key]["macs"]
+
+    def test_a_tight_budget_ends(self, name: str) -> None:
+        inside = {key for key, measures in tiny_measures().items() if measures["macs"] <= 395e3}
+        assert len(inside) == 8
+        wanted = problem(TIGHT)
+        found = go(wanted, in_memory(wanted), name, trials=5)
+        assert len(set(keys(found, "complete"))) == 5
+        assert set(keys(found, "complete")) <= inside
+        assert len(found) <= 5 * (STUCK + 1)
+
+    @pytest.mark.parametrize("objectives", [("accuracy",), ("accuracy", "latency", "macs", "params", "memory")])
+    def test_one_objective_and_many(self, name: str, objectives: tuple[str, ...]) -> None:
+        wanted = problem(Budget.parse("2M"), objectives)
+        study = in_memory(wanted)
+        found = go(wanted, study, name, trials=20)
+        assert len(set(keys(found, "complete"))) == 20
+        complete = study.get_trials(states=(TrialState.COMPLETE,))
+        for trial in complete:
+            row = found[trial.number]
+            assert trial.values == [getattr(row, MEASURES[objective].field) for objective in objectives]
+        front = {complete[i].number for i in nondominated([t.values for t in complete], wanted.directions)}
+        assert front == {trial.number for trial in study.best_trials}
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "how"), [("nsga2", 12, "random"), ("tpe", 10, "random"), ("pareto", 6, "start")]
+)
+def test_proposals_note_how_they_were_drawn(name: str, first: int, how: str, tmp_path: Path) -> None:
+    study = open_study(tmp_path, None, problem().directions, {})
+    go(problem(), study, name, trials=first + 4)
+    notes = [read_trial(trial).drawn for trial in study.trials]
+    assert notes[:first] == first * [how]
+    assert "model" in notes[first:]
+    assert set(notes[first:]) <= {"model", "random"}  # random instead of a network that is known
+
+
+def test_what_is_drawn_instead_of_a_repeat_is_random_and_what_was_given_is_not_drawn() -> None:
+    class Stubborn(BaseSampler):  # type: ignore[misc]
+        """Proposes one and the same network."""
+
+        def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
+            return {}
+
+        def sample_relative(self, study: Study, trial: FrozenTrial, search_space: Any) -> dict[str, Any]:
+            return dict.fromkeys(distributions(TINY), 0)
+
+        def sample_independent(self, *args: Any) -> Any:
+            raise NotImplementedError
+
+    study = in_memory(problem())
+    study.sampler = DistinctSampler(problem(), lambda seed: Stubborn(), 0)
+    study.enqueue_trial(dict.fromkeys(distributions(TINY), 1))
+    networks = []
+    for _ in range(4):
+        trial = study.ask(distributions(TINY))
+        arch = decode(TINY, trial.params)
+        networks.append(arch.key)
+        write_candidate(trial, problem().candidate(arch).measures())
+        study.tell(trial, [0.5, 1.0])
+    assert [read_trial(trial).drawn for trial in study.trials] == [None, "model", "random", "random"]
+    assert len(set(networks)) == 4
