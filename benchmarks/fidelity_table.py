@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from nas.proxies.scores import calibrated, combine
-from nas.results.quality import RankFidelity
+from benchmarks.calibrated import calibrated
+from nas.proxies.scores import combine
 from nas.search.result.fidelity import rank_fidelity
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost

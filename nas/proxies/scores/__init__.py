@@ -5,8 +5,7 @@ networks, at best those of one search space. Over a population they are joined b
 fixed `ScorePopulation`.
 """
 
-from nas.proxies.scores.calibrated import calibrated
 from nas.proxies.scores.evaluate import SCORES, ScoreValues, TrainingFree, Unscorable, combine
 from nas.proxies.scores.population import ScorePopulation
 
-__all__ = ["SCORES", "ScorePopulation", "ScoreValues", "TrainingFree", "Unscorable", "calibrated", "combine"]
+__all__ = ["SCORES", "ScorePopulation", "ScoreValues", "TrainingFree", "Unscorable", "combine"]
