@@ -30,22 +30,18 @@ _SIZES = ("kernel", "expansion", "out_channels", "se")
 
 
 class Supernet(nn.Module):
-    """The largest blocks of `space`, drawn as `nas.nets.build` draws weights; seed torch for repeatable ones.
+    """The largest blocks of `space`, drawn as `nas.nets.build` draws weights; seed torch for repeatable ones."""
 
-    `apart`: block fields of which each value gets weights of its own, too.
-    """
-
-    def __init__(self, space: SearchSpace, apart: tuple[str, ...] = ()) -> None:
+    def __init__(self, space: SearchSpace) -> None:
         super().__init__()
         self.space = space
-        self.apart = apart
         self.blocks = nn.ModuleDict()
         reached = space.in_channels
         for stage in space.stages:
             widest = max(block.out_channels for block in _choices(stage, space.width))
             entry = reached
             for index in range(max(stage.depth)):
-                for kind, block in _largest(_choices(stage, space.width), apart).items():
+                for kind, block in _largest(_choices(stage, space.width)).items():
                     net = build(Architecture(1, entry, space.classes, (block,)))
                     self.blocks[f"{stage.name}-{index}-{kind}"] = net[0]
                 entry = widest
@@ -109,7 +105,7 @@ class Supernet(nn.Module):
         """Every block of `arch` with the key of its largest and the channels that reach it."""
         channels = self.space.in_channels
         for place, block in zip(_places(self.space, arch), arch.blocks, strict=True):
-            yield f"{place}-{_kind(block, self.apart)}", block, channels
+            yield f"{place}-{_kind(block)}", block, channels
             channels = block.out_channels
 
     def _slices(self, key: str, module: nn.Module) -> dict[str, Tensor]:
@@ -168,11 +164,11 @@ def _choices(stage: Stage, widths: tuple[float, ...]) -> Iterator[Block]:
             yield block
 
 
-def _largest(blocks: Iterable[Block], apart: tuple[str, ...]) -> dict[str, Block]:
+def _largest(blocks: Iterable[Block]) -> dict[str, Block]:
     """The largest block of every kind: the largest of each size among its blocks."""
     kinds: dict[str, list[Block]] = {}
     for block in blocks:
-        kinds.setdefault(_kind(block, apart), []).append(block)
+        kinds.setdefault(_kind(block), []).append(block)
     return {
         kind: Block(
             stride=1,
@@ -184,11 +180,10 @@ def _largest(blocks: Iterable[Block], apart: tuple[str, ...]) -> dict[str, Block
     }
 
 
-def _kind(block: Block, apart: tuple[str, ...]) -> str:
+def _kind(block: Block) -> str:
     """The name that blocks share whose weights are shared at one place."""
     kind = block.op + ("1" if block.op == "mbconv" and block.expansion == 1 else "")
-    kind += "" if block.norm_between else "-nobn"
-    return "-".join([kind, *(f"{name}{getattr(block, name)}".replace(".", "_") for name in apart)])
+    return kind if block.norm_between else f"{kind}-nobn"
 
 
 @lru_cache(maxsize=4096)

@@ -127,6 +127,6 @@ def _opened(space: SearchSpace, pictures: ImageView, checkpoint: Path, scale: Tr
     if not content["finished"]:
         raise RunError(f"the training of {str(checkpoint)!r} is not finished; go on with it first")
     with torch.device("meta"):
-        net = Supernet(space, tuple(content["made_from"]["apart"]))
+        net = Supernet(space)
     net.load_state_dict(content["weights"], assign=True)
     return net.to(pictures.device)

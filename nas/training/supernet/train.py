@@ -64,8 +64,6 @@ class SharedRecipe:
     """The share of the largest network's soft outputs in what the others of a sandwich learn."""
     drawn: Literal["choices", "macs"] = "choices"
     """choices: all values of a choice equally often; macs: even over the logarithm of MACs, as with any budget."""
-    apart: tuple[str, ...] = ()
-    """Block fields of which each value gets weights of its own."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """bf16: bfloat16 autocast; auto: where the machine computes in it."""
 
@@ -116,15 +114,10 @@ def train_supernet(
     """
     drawn = _drawn(space, recipe, seed, budget, costs)
     made_from = checkpoint.facts(space, pictures, scale) | asdict(recipe)
-    made_from |= {
-        "precision": chosen(recipe.precision, pictures.device),
-        "apart": recipe.apart,
-        "seed": seed,
-        "budget": str(budget),
-    }
+    made_from |= {"precision": chosen(recipe.precision, pictures.device), "seed": seed, "budget": str(budget)}
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = Supernet(space, recipe.apart)
+        net = Supernet(space)
     training = _Training(net, drawn, pictures, recipe, scale, seed)
     if path.exists():
         content = checkpoint.read(path, made_from)
