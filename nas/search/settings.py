@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le
 
 from nas.data.settings import DataSettings
 from nas.errors import ConfigError
@@ -12,17 +12,11 @@ from nas.identity import Free, agreeing, digest
 from nas.recording.devices import Reached
 from nas.recording.devices.base import Reach
 from nas.spaces.budget import Budget, show
-from nas.training.recipe import Distillation, Recipe
+from nas.training.settings import SUPERNET, Positive, Share, TrainingSettings
 from nas.training.supernet.train import SharedRecipe
-
-SUPERNET = "supernet"
-"""The teacher that is the largest network of the shared weights."""
 
 IDENTITY_VERSION = 1
 """Raised when settings that must agree come to mean something else."""
-
-Positive = Annotated[int, Ge(1)]
-Share = Annotated[float, Gt(0), Lt(1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +98,7 @@ class SupernetSettings:
     joined: bool
     start: bool
 
-    def recipe(self, training: "TrainingSettings") -> SharedRecipe:
+    def recipe(self, training: TrainingSettings) -> SharedRecipe:
         """How the shared weights are trained."""
         return SharedRecipe(
             self.epochs,
@@ -142,52 +136,6 @@ class LongSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class DistillationSettings:
-    """What trainings learn from a `teacher`: an ONNX file, or long ones from the largest network of the supernet."""
-
-    teacher: str | None
-    alpha: Annotated[float, Gt(0), Le(1)]
-    temperature: Annotated[float, Gt(0)]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSettings:
-    """What every training has in common: the proxy's, the confirmations and the baselines."""
-
-    optimizer: Literal["sgd", "adamw"]
-    schedule: Literal["one_cycle", "cosine", "cyclical"]
-    momentum: Annotated[float, Ge(0), Lt(1)]
-    weight_decay: Annotated[float, Ge(0)]
-    label_smoothing: Annotated[float, Ge(0), Lt(1)]
-    ema: Share | None
-    clip: Annotated[float, Gt(0)] | None
-    precision: Literal["auto", "fp32", "bf16"]
-    compile: bool
-    distillation: DistillationSettings
-
-    @property
-    def teacher(self) -> Path | None:
-        """The teacher's file, if it is one; absolute, so that every worker process finds it."""
-        path = self.distillation.teacher
-        return None if path in (None, SUPERNET) else Path(path).expanduser().resolve()
-
-    def recipe(self, epochs: int, batch_size: int, learning_rate: float) -> Recipe:
-        """The recipe of one of the trainings."""
-        return Recipe(
-            epochs,
-            batch_size,
-            learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            label_smoothing=self.label_smoothing,
-            schedule=self.schedule,
-            optimizer=self.optimizer,
-            ema=self.ema,
-            precision=self.precision,
-            clip=self.clip,
-            compile=self.compile,
-            distillation=Distillation(self.teacher, self.distillation.alpha, self.distillation.temperature),
-        )
 
 
 @dataclass(frozen=True, slots=True)

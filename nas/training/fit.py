@@ -19,7 +19,7 @@ from nas.training.distillation import Teacher
 from nas.training.divergence import Diverged
 from nas.training.metrics import Metrics
 from nas.training.module import Classifier
-from nas.training.precision import chosen
+from nas.training.precision import lightning_precision
 from nas.training.recipe import Recipe
 
 
@@ -69,7 +69,7 @@ def fit(
             max_epochs=recipe.epochs,
             accelerator=data.device.type,
             devices=1,
-            precision=chosen(recipe.precision, data.device),
+            precision=lightning_precision(recipe.precision, data.device),
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,

@@ -12,7 +12,7 @@ import torch
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
-def chosen(precision: str, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
+def lightning_precision(precision: str, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
     """Lightning's name of `precision` on `device`; auto is bf16 on GPUs that compute in it."""
     auto = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     bf16 = precision == "bf16" or (precision == "auto" and auto)
@@ -21,4 +21,4 @@ def chosen(precision: str, device: torch.device) -> Literal["32-true", "bf16-mix
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
     """What computes on `device` as `precision` says, where no Lightning does it."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=chosen(precision, device) == "bf16-mixed")
+    return torch.autocast(device.type, torch.bfloat16, enabled=lightning_precision(precision, device) == "bf16-mixed")

@@ -11,7 +11,7 @@ from nas.errors import ConfigError
 from nas.nets.blocks import Depthwise
 from nas.nets.device import device_of, use_one_gpu
 from nas.training import precision
-from nas.training.precision import chosen
+from nas.training.precision import lightning_precision
 
 
 @pytest.mark.parametrize(("cuda", "expected"), [(None, "32-true"), (True, "bf16-mixed"), (False, "32-true")])
@@ -21,9 +21,9 @@ def test_auto_is_bf16_on_gpus_that_compute_in_it(
     monkeypatch.setattr(precision.torch.cuda, "is_available", lambda: cuda is not None)
     monkeypatch.setattr(precision.torch.cuda, "is_bf16_supported", lambda including_emulation: cuda)
     used = device_of("auto")
-    assert (used.type, chosen("auto", used)) == ("cpu" if cuda is None else "cuda", expected)
-    assert (chosen("fp32", used), chosen("bf16", used)) == ("32-true", "bf16-mixed")
-    assert chosen("auto", device_of("cpu")) == "32-true"
+    assert (used.type, lightning_precision("auto", used)) == ("cpu" if cuda is None else "cuda", expected)
+    assert (lightning_precision("fp32", used), lightning_precision("bf16", used)) == ("32-true", "bf16-mixed")
+    assert lightning_precision("auto", device_of("cpu")) == "32-true"
 
 
 def test_an_accelerator_is_a_device_or_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,6 @@ from nas.nets.teacher import OnnxTeacher
 from nas.proxies import short as proxies
 from nas.proxies.short import ShortTraining
 from nas.resources import data_dir
-from nas.search.settings import TrainingSettings
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
@@ -44,6 +43,7 @@ from nas.training.metrics import judge, wilson
 from nas.training.module import Classifier
 from nas.training.recipe import Distillation, Recipe
 from nas.training.schedules import CYCLES, RISE, SCHEDULES, WARM_UP, rates
+from nas.training.settings import TrainingSettings
 
 SPACE = load_space("tiny").with_data(1, 10)
 SMALL = SPACE.architecture([0] * len(SPACE.variables))

@@ -30,7 +30,7 @@ from nas.spaces.budget import Budget
 from nas.spaces.networks.additive import Costs
 from nas.spaces.space import SearchSpace
 from nas.training.divergence import Diverged
-from nas.training.precision import autocast, chosen
+from nas.training.precision import autocast, lightning_precision
 from nas.training.recipe import decay_groups
 from nas.training.schedules import cosine
 from nas.training.supernet import checkpoint
@@ -114,7 +114,11 @@ def train_supernet(
     """
     drawn = _drawn(space, recipe, seed, budget, costs)
     made_from = checkpoint.facts(space, pictures, scale) | asdict(recipe)
-    made_from |= {"precision": chosen(recipe.precision, pictures.device), "seed": seed, "budget": str(budget)}
+    made_from |= {
+        "precision": lightning_precision(recipe.precision, pictures.device),
+        "seed": seed,
+        "budget": str(budget),
+    }
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = Supernet(space)

@@ -1,0 +1,78 @@
+"""The settings that every training of a search has in common: `training` in conf/search.yaml."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from nas.training.recipe import Distillation, Recipe
+
+SUPERNET = "supernet"
+"""The teacher that is the largest network of the shared weights."""
+
+Positive = Annotated[int, Ge(1)]
+Share = Annotated[float, Gt(0), Lt(1)]
+
+
+@dataclass(frozen=True, slots=True)
+class DistillationSettings:
+    """What trainings learn from another network's logits."""
+
+    teacher: str | None
+    """An ONNX file of the same classes; with proxy=supernet also `supernet`: its largest network teaches the long
+    trainings."""
+    alpha: Annotated[float, Gt(0), Le(1)]
+    """The teacher's share of the loss."""
+    temperature: Annotated[float, Gt(0)]
+    """What softens the logits."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """What every training has in common: the proxy's, the confirmations and the baselines."""
+
+    optimizer: Literal["sgd", "adamw"]
+    """sgd: with Nesterov momentum; adamw wants a proxy.learning_rate of about 0.02."""
+    schedule: Literal["one_cycle", "cosine", "cyclical"]
+    """Of the learning rate: one_cycle, cosine (with warm-up), cyclical (four triangles)."""
+    momentum: Annotated[float, Ge(0), Lt(1)]
+    """Of SGD; AdamW's first beta."""
+    weight_decay: Annotated[float, Ge(0)]
+    """Of kernels and matrices; batch norm and biases have none."""
+    label_smoothing: Annotated[float, Ge(0), Lt(1)]
+    """The share of a label that is spread over all classes."""
+    ema: Share | None
+    """Decay of a moving average of the weights, which is then what is judged, such as 0.999."""
+    clip: Annotated[float, Gt(0)] | None
+    """Largest norm of the gradient; null: any."""
+    precision: Literal["auto", "fp32", "bf16"]
+    """auto: bf16 on GPUs that compute in it, else fp32."""
+    compile: bool
+    """By torch.compile: minutes for each network, so for long trainings on a GPU."""
+    distillation: DistillationSettings
+    """What trainings learn from a teacher."""
+
+    @property
+    def teacher(self) -> Path | None:
+        """The teacher's file, if it is one; absolute, so that every worker process finds it."""
+        path = self.distillation.teacher
+        return None if path in (None, SUPERNET) else Path(path).expanduser().resolve()
+
+    def recipe(self, epochs: int, batch_size: int, learning_rate: float) -> Recipe:
+        """The recipe of one of the trainings."""
+        return Recipe(
+            epochs,
+            batch_size,
+            learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            label_smoothing=self.label_smoothing,
+            schedule=self.schedule,
+            optimizer=self.optimizer,
+            ema=self.ema,
+            precision=self.precision,
+            clip=self.clip,
+            compile=self.compile,
+            distillation=Distillation(self.teacher, self.distillation.alpha, self.distillation.temperature),
+        )
