@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from benchmarks.calibrated import calibrated
-from nas.proxies.scores import combine
+from nas.proxies.scores.evaluate import combine
 from nas.search.result.fidelity import rank_fidelity
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost

@@ -34,16 +34,19 @@ from nas.data.views import ImageView, TrainingResolution
 from nas.errors import DataError, NasError
 from nas.nets.device import ACCELERATORS, device_of
 from nas.proxies.base import Evaluator
-from nas.proxies.ranked import SHARED, Ranked, SharedRanked
-from nas.proxies.scores import SCORES, ScorePopulation, TrainingFree
-from nas.proxies.shared_weights import SharedWeights
-from nas.proxies.short import ShortTraining, corrected
+from nas.proxies.score import RankedByScores
+from nas.proxies.scores import SCORES
+from nas.proxies.scores.evaluate import TrainingFree
+from nas.proxies.scores.population import ScorePopulation
+from nas.proxies.short import ShortTraining, correct_accuracy
+from nas.proxies.supernet import SHARED, RankedByBoth, SharedAccuracy
 from nas.resources import data_dir
 from nas.spaces.architecture import Architecture
 from nas.spaces.load import load_space
 from nas.training.fit import use_one_thread
 from nas.training.recipe import Recipe
 from nas.training.supernet.train import SharedRecipe, train_supernet
+from nas.training.supernet.weights import SharedWeights
 
 PIXELS = 32
 POPULATION = 64
@@ -144,12 +147,14 @@ def short(images: Images, joined: Sequence[str], score_pixels: int, seed: int) -
     pixels = min(defaults["resolution"], PIXELS)
     pictures = replace(images(pixels), limit=defaults["images"])
     evaluator = ShortTraining(pictures, recipe, TrainingResolution(pixels, PIXELS), seed)
-    prior = ranked(TrainingFree(images(score_pixels), tuple(joined), TrainingResolution(score_pixels, PIXELS), seed))
+    prior = rank_in_population(
+        TrainingFree(images(score_pixels), tuple(joined), TrainingResolution(score_pixels, PIXELS), seed)
+    )
 
     def call(arch: Architecture) -> dict[str, float]:
         accuracy, seconds = timed(evaluator, arch)
         share, more = timed(prior, arch)
-        worth = corrected(accuracy, len(pictures.images.val), share, defaults["correction"])
+        worth = correct_accuracy(accuracy, len(pictures.images.val), share, defaults["correction"])
         both = {"short": accuracy, "short_seconds": seconds}
         return {**both, "short, corrected": worth, "short, corrected_seconds": seconds + more}
 
@@ -157,9 +162,9 @@ def short(images: Images, joined: Sequence[str], score_pixels: int, seed: int) -
     return Measurement("short", settings, call)
 
 
-def ranked(scores: TrainingFree) -> Ranked:
+def rank_in_population(scores: TrainingFree) -> RankedByScores:
     """`scores` against those of `POPULATION` random networks."""
-    return Ranked(scores, ScorePopulation.of(_columns([scores(arch).values for arch in population()])))
+    return RankedByScores(scores, ScorePopulation.of(_columns([scores(arch).values for arch in population()])))
 
 
 def population() -> list[Architecture]:
@@ -193,16 +198,17 @@ def supernet(
         *(space, pictures, recipe, scale, seed, checkpoint),
         progress=lambda at: print(f"supernet {at.share:.1%}, loss {at.loss:.3f}", end="\r", file=sys.stderr),
     )
-    shared = SharedWeights(space, pictures, checkpoint, scale, defaults["calibration"], precision="bf16")
+    weights = SharedWeights(space, pictures, checkpoint, scale, defaults["calibration"], precision="bf16")
+    shared = SharedAccuracy(weights)
     free = TrainingFree(pictures, tuple(joined), scale, seed)
     rows = [{**free(arch).values, SHARED: shared(arch).rank_value} for arch in population()]
-    both = SharedRanked(shared, free, ScorePopulation.of(_columns(rows)))
+    both = RankedByBoth(shared, free, ScorePopulation.of(_columns(rows)))
 
     def call(arch: Architecture) -> dict[str, float]:
         started = time.perf_counter()
         found = shared(arch)
         alone = time.perf_counter() - started
-        joint = both.joint(found, arch)
+        joint = both.join(found, arch)
         values = {"supernet, accuracy": found.accuracy, "supernet, loss": found.rank_value}
         values["supernet + scores"] = joint.rank_value
         spent = dict.fromkeys(values, alone) | {"supernet + scores": time.perf_counter() - started}

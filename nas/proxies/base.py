@@ -1,13 +1,23 @@
-"""What a search calls to learn how accurate a network is: the evaluators' one interface.
+"""What a search calls to learn how accurate a network is, and what makes that ready: the proxies' one interface.
 
 An evaluator is any callable from `Architecture` to `Evaluation`. Those of this room are frozen data, so that they
 travel to worker processes; the images are opened there once, memory-mapped.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol, TypeVar
 
+from nas.data.views import ImageView, TrainingResolution
+from nas.problem import Problem
+from nas.proxies.scores.evaluate import ScoreSettings, TrainingFree
 from nas.spaces.architecture import Architecture
+from nas.training.distillation import Teacher
+from nas.training.long import Start
+from nas.training.settings import TrainingSettings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +44,91 @@ class Evaluation:
 
 
 Evaluator = Callable[[Architecture], Evaluation]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why there is no result."""
+
+    error: str
+
+
+class EvaluateOnce(Protocol):
+    """Does work on many networks where the search's evaluations run."""
+
+    def __call__(
+        self,
+        stage: str,
+        name: str,
+        gives: type[T],
+        function: Callable[[Architecture], T],
+        networks: Sequence[Architecture],
+    ) -> list[T | Failed]:
+        """What `function` gives of each network, in their order, as the dataclass `gives`; shown as a `stage`.
+
+        Each is done once for a study, under `name`, which must tell it from any other function, and the network's key.
+        """
+
+
+class Progress(Protocol):
+    """Shows how far a preparation is."""
+
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        """A stage of `total` steps begins, of which `done` are there already."""
+
+    def advance(self) -> None:
+        """One step of the stage is done."""
+
+    def message(self, text: str) -> None:
+        """Something the user should know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a proxy may use before the first network is evaluated.
+
+    `pictures` and `scale` are the images at the proxy's resolution; `long_epochs` are those of a rung `long`.
+    """
+
+    problem: Problem
+    pictures: ImageView
+    scale: TrainingResolution
+    seed: int
+    folder: Path
+    training: TrainingSettings
+    scores: ScoreSettings
+    long_epochs: int
+    evaluate: EvaluateOnce
+    progress: Progress
+
+    @property
+    def training_free(self) -> TrainingFree:
+        """The scores of the settings, of one network."""
+        return TrainingFree(self.pictures, self.scores.names, self.scale, self.seed, self.scores.images)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a proxy has made ready: an evaluator for each of its rungs, and what long trainings start and learn from."""
+
+    evaluators: Mapping[str, Evaluator | TrainingFree]
+    start: Start | None = None
+    teacher: Teacher | None = None
+
+
+class Proxy(Protocol):
+    """A way to judge networks in a search: frozen settings, one of them the `name` by which it is chosen."""
+
+    rungs: ClassVar[Mapping[str, str]]
+    """The rungs it offers, from cheap to expensive, and what a report calls them."""
+
+    @property
+    def name(self) -> str:
+        """Its name in `PROXIES`, and that of the rung it is by itself."""
+
+    @property
+    def resolution(self) -> int:
+        """Pixels at the space's largest resolution, others in proportion."""
+
+    def prepare(self, preparation: Preparation) -> Prepared:
+        """Do what is needed before the first network."""

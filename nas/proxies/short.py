@@ -1,15 +1,60 @@
-"""The proxy `short`: a few epochs at few pixels, corrected by what is thought of a network beforehand."""
+"""proxy=short: a few epochs at few pixels, corrected by what is thought of a network beforehand."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Gt
 
 from nas.data.views import ImageView, TrainingResolution
-from nas.proxies.base import Evaluation, Evaluator
+from nas.proxies.base import Evaluation, Evaluator, Preparation, Prepared
+from nas.proxies.score import RUNG, rank_in_population
 from nas.spaces.architecture import Architecture
 from nas.training.fit import fit
 from nas.training.metrics import judge, wilson
 from nas.training.recipe import Recipe
+from nas.training.settings import Positive
+
+
+@dataclass(frozen=True, slots=True)
+class ShortProxy:
+    """A few epochs at few pixels."""
+
+    rungs: ClassVar[Mapping[str, str]] = {**RUNG, "short": "short training", "long": "longer training"}
+
+    name: Literal["short"]
+    epochs: Positive
+    """Passes over the images."""
+    images: Annotated[int, Ge(2)] | None
+    """At most this number of training images, stratified; null: all."""
+    resolution: Annotated[int, Ge(8)]
+    """Pixels at the space's largest resolution, others in proportion."""
+    batch_size: Annotated[int, Ge(2)]
+    """Images in a batch."""
+    learning_rate: Annotated[float, Gt(0)]
+    """Peak, for a batch of 64; scales with the batch size."""
+    correction: Annotated[float, Ge(0)]
+    """How much training-free scores count beside the accuracy, since short trainings favour what learns fast: logits
+    of accuracy for each standard deviation; 0 for none."""
+
+    def prepare(self, preparation: Preparation) -> Prepared:
+        """Score a population, if its scores are to correct the accuracies."""
+        given = replace(preparation, pictures=replace(preparation.pictures, limit=self.images))
+        prior = Prior(rank_in_population(given), self.correction) if self.correction else None
+        recipe = given.training.recipe(self.epochs, self.batch_size, self.learning_rate)
+        short = ShortTraining(given.pictures, recipe, given.scale, given.seed, prior)
+        long = replace(short, recipe=replace(recipe, epochs=given.long_epochs))
+        return Prepared({"score": given.training_free, "short": short, "long": long})
+
+
+@dataclass(frozen=True, slots=True)
+class LongSettings:
+    """The rung `long`: as the short training, with more epochs."""
+
+    epochs: Positive
+    """Passes over the images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +97,12 @@ class ShortTraining:
         if self.prior is None:
             return found
         before = self.prior.share(arch)
-        worth = corrected(share, images, before.accuracy, self.prior.weight)
+        worth = correct_accuracy(share, images, before.accuracy, self.prior.weight)
         return replace(found, worth=worth, seconds=found.seconds + before.seconds)
 
 
-def corrected(accuracy: float, images: int, share: float, weight: float) -> float:
-    """The accuracy of so many images, in 0..1, moved by a prior `share` in 0..1; half an image from 0 and 1 at most."""
-    right = (accuracy * images + 0.5) / (images + 1)
-    logit = math.log(right / (1 - right)) + weight * NormalDist().inv_cdf(min(max(share, 1e-6), 1 - 1e-6))
+def correct_accuracy(accuracy: float, images: int, share: float, weight: float) -> float:
+    """An accuracy over `images`, in 0..1, moved by a prior `share` in 0..1; half an image from 0 and 1 at most."""
+    inside = (accuracy * images + 0.5) / (images + 1)
+    logit = math.log(inside / (1 - inside)) + weight * NormalDist().inv_cdf(min(max(share, 1e-6), 1 - 1e-6))
     return 1 / (1 + math.exp(-logit))

@@ -20,6 +20,7 @@ from nas.results.trials import TrialRow, read_trials
 from nas.search.checks import checked_problem
 from nas.search.confirm.target import DeviceTiming
 from nas.search.context import Run
+from nas.search.evaluations import decode_images, make_trainings
 from nas.search.executors import EXECUTORS
 from nas.search.identity import identity
 from nas.search.loop import Stopping
@@ -29,7 +30,6 @@ from nas.search.result.about import About, about_settings, data_facts
 from nas.search.run import Plan, run
 from nas.search.samplers.distinct import make_sampler
 from nas.search.settings import SearchSettings
-from nas.search.trainings import decoded, make_trainings
 
 
 def main(settings: SearchSettings, invocation: Invocation) -> None:
@@ -53,7 +53,7 @@ def _search(
 ) -> None:
     """Open the run folder, do all steps of the run, and report."""
     folder, seed = invocation.folder, settings.seed
-    images = decoded(settings, problem, folder)
+    images = decode_images(settings, problem, folder)
     data = data_facts(settings, images.images)
     for line in opening_lines(problem, data):
         display.message(line)
@@ -67,7 +67,7 @@ def _search(
     origin = reference_point(problem, chance=1 / problem.space.classes)
     this = Run(problem, study, executor, folder, _Tracked(display, tracker), origin)
     try:
-        trainings = make_trainings(settings, problem, images, folder, study, executor, this.display)
+        trainings = make_trainings(settings, images, this)
         patience = Patience(settings.patience, settings.patience_gain) if settings.patience else None
         stopping = Stopping(settings.trials, settings.time_limit, patience)
         plan = Plan(settings.confirm, settings.baselines, settings.warm_start, about, timing)

@@ -8,9 +8,10 @@ from typing import TypeVar
 from optuna.study import Study
 
 from nas.problem import Problem
+from nas.proxies.base import Failed
 from nas.search.display import Display
 from nas.search.executors.base import Executor
-from nas.search.record.jobs import Failed, Job, evaluate_once
+from nas.search.record.jobs import Job, evaluate_once
 
 T = TypeVar("T")
 

@@ -15,6 +15,7 @@ from nas.search.confirm.candidates import confirm_candidates
 from nas.search.confirm.files import evaluate_on_test, export_networks, time_files
 from nas.search.confirm.target import DeviceTiming, measure_on_target
 from nas.search.context import Run
+from nas.search.evaluations import Trainings
 from nas.search.loop import Stopping, search
 from nas.search.record.trial import records
 from nas.search.result.about import About
@@ -22,7 +23,6 @@ from nas.search.result.compose import compose
 from nas.search.result.fidelity import fidelity_warnings
 from nas.search.result.members import latency_figure
 from nas.search.settings import BaselineSettings, ConfirmSettings
-from nas.search.trainings import Trainings
 from nas.spaces.architecture import Architecture
 
 

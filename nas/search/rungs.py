@@ -18,7 +18,7 @@ import numpy.typing as npt
 from nas.errors import ConfigError
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
-from nas.proxies.scores import ScoreValues, combine
+from nas.proxies.scores.evaluate import ScoreValues, combine
 from nas.resources import names
 from nas.search.record.trial import RungRecord, TrialRecord
 from nas.spaces.architecture import Architecture

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt
 
 from nas.data.settings import DataSettings
 from nas.errors import ConfigError
 from nas.identity import Free, agreeing, digest
+from nas.proxies import AnyProxy
+from nas.proxies.scores.evaluate import ScoreSettings
+from nas.proxies.short import LongSettings
 from nas.recording.devices import Reached
 from nas.recording.devices.base import Reach
 from nas.spaces.budget import Budget, show
 from nas.training.settings import SUPERNET, Positive, Share, TrainingSettings
-from nas.training.supernet.train import SharedRecipe
 
 IDENTITY_VERSION = 1
 """Raised when settings that must agree come to mean something else."""
@@ -51,91 +53,6 @@ class BaselineSettings:
     """their width multipliers; [] for none; those over the budget are left out"""
     seeds: Free[Positive]
     """trainings of each"""
-
-
-@dataclass(frozen=True, slots=True)
-class ShortSettings:
-    """proxy=short: a short training on so many `images`. `resolution` is in pixels at the space's largest resolution.
-
-    `correction` is how much training-free scores count beside it, as in `nas.proxies.short.Prior`.
-    """
-
-    name: Literal["short"]
-    epochs: Positive
-    images: Annotated[int, Ge(2)] | None
-    resolution: Annotated[int, Ge(8)]
-    batch_size: Annotated[int, Ge(2)]
-    learning_rate: Annotated[float, Gt(0)]
-    correction: Annotated[float, Ge(0)]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingFreeSettings:
-    """proxy=score: no training; the scores of `ScoreSettings` against those of other networks of the space."""
-
-    name: Literal["score"]
-    resolution: Annotated[int, Ge(8)]
-
-
-@dataclass(frozen=True, slots=True)
-class SupernetSettings:
-    """proxy=supernet: shared weights, trained as `SharedRecipe` says.
-
-    `joined`: ranked together with training-free scores. `start`: long trainings begin with the shared weights.
-    """
-
-    name: Literal["supernet"]
-    epochs: Positive | None
-    minutes: Annotated[float, Gt(0)] | None
-    resolution: Annotated[int, Ge(8)]
-    batch_size: Annotated[int, Ge(2)]
-    learning_rate: Annotated[float, Gt(0)]
-    networks: Positive
-    sandwich: bool
-    distillation: Annotated[float, Ge(0), Le(1)]
-    drawn: Literal["choices", "macs"]
-    calibration: Positive
-    joined: bool
-    start: bool
-
-    def recipe(self, training: TrainingSettings) -> SharedRecipe:
-        """How the shared weights are trained."""
-        return SharedRecipe(
-            self.epochs,
-            self.minutes,
-            self.batch_size,
-            self.learning_rate,
-            momentum=training.momentum,
-            weight_decay=training.weight_decay,
-            label_smoothing=training.label_smoothing,
-            networks=self.networks,
-            sandwich=self.sandwich,
-            distillation=self.distillation,
-            drawn=self.drawn,
-            precision=training.precision,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreSettings:
-    """Training-free scores by name, on so many training images.
-
-    Where a network needs a figure of its own, they are ranked among those of `population` networks.
-    """
-
-    names: tuple[str, ...]
-    images: Annotated[int, Ge(4)]
-    population: Annotated[int, Ge(8)]
-
-
-@dataclass(frozen=True, slots=True)
-class LongSettings:
-    """The rung `long`: as the short training, with more epochs."""
-
-    epochs: Positive
-
-
-@dataclass(frozen=True, slots=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +119,7 @@ class SearchSettings:
     """the images"""
     sampler: dict[str, str | int | float]
     """what proposes networks, by `name`, with its options"""
-    proxy: ShortSettings | SupernetSettings | TrainingFreeSettings
+    proxy: AnyProxy
     """the cheap evaluation, by `name`, with its settings"""
     executor: Free[ExecutorSettings]
     """where evaluations run"""

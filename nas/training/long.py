@@ -4,7 +4,6 @@ A network is trained once per seed, and the weights of each training are kept un
 that is chosen - networks, further seeds, the seed that is exported - is chosen on the validation split.
 """
 
-import hashlib
 import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from nas.data.batches import Batch, ImageData
 from nas.data.views import ImageView, TrainingResolution
+from nas.identity import digest
 from nas.nets.build import build
 from nas.resources import replace_file
 from nas.spaces.architecture import Architecture
@@ -25,7 +25,7 @@ from nas.training.fit import fit
 from nas.training.recipe import Recipe
 
 Start = Callable[[Architecture], Mapping[str, Tensor]]
-"""The state dict of `build(arch)` that its training starts from; pickles, and its repr tells it from others."""
+"""The state dict of `build(arch)` that its training starts from; pickles, and its `identity` tells it from others."""
 
 Classes = NDArray[np.int64]
 
@@ -54,7 +54,7 @@ class Judged:
 class LongTraining:
     """Trains a network with a seed, from scratch or from what `start` gives; the weights go to `folder`.
 
-    It learns from the `teacher` too, where there is one, which pickles and tells itself from others by its repr.
+    It learns from the `teacher` too, where there is one, which pickles and whose `identity` tells it from others.
     """
 
     pictures: ImageView
@@ -67,9 +67,7 @@ class LongTraining:
     @property
     def digest(self) -> str:
         """Changes with everything that changes the result of a training, wherever the run folder is."""
-        return hashlib.blake2b(
-            repr((self.recipe, self.scale, self.start, self.teacher)).encode(), digest_size=4
-        ).hexdigest()
+        return digest((self.recipe, self.scale, self.start, self.teacher), version=1, size=4)
 
     def data(self, arch: Architecture, seed: int) -> ImageData:
         """The images as `arch` is trained and judged on them."""

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from benchmarks.calibrated import calibrated
-from nas.proxies.scores import combine
+from nas.proxies.scores.evaluate import combine
 
 
 def population(size: int = 200) -> tuple[dict[str, np.ndarray], np.ndarray]:

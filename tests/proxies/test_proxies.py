@@ -17,9 +17,11 @@ from nas.data.settings import DataSettings
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import ConfigError
 from nas.proxies.base import Evaluation
-from nas.proxies.ranked import SHARED, Ranked, SharedRanked
-from nas.proxies.scores import ScorePopulation, TrainingFree
-from nas.proxies.short import Prior, ShortTraining, corrected
+from nas.proxies.score import RankedByScores
+from nas.proxies.scores.evaluate import TrainingFree
+from nas.proxies.scores.population import ScorePopulation
+from nas.proxies.short import Prior, ShortTraining, correct_accuracy
+from nas.proxies.supernet import SHARED, RankedByBoth
 from nas.search.__main__ import main
 from nas.search.record.study import load_journal
 from nas.search.rungs import accuracies, check_rungs, contents
@@ -45,15 +47,15 @@ def evaluation(accuracy: float, worth: float | None = None) -> Evaluation:
 
 
 def test_a_correction_moves_logits_by_weight_times_probit() -> None:
-    same = corrected(0.7, 10**9, 0.5, 2.0)
+    same = correct_accuracy(0.7, 10**9, 0.5, 2.0)
     assert same == pytest.approx(0.7, abs=1e-6)  # a middling share changes nothing
-    up = corrected(0.7, 10**9, 0.8413447, 0.5)  # one standard deviation
+    up = correct_accuracy(0.7, 10**9, 0.8413447, 0.5)  # one standard deviation
     assert math.log(up / (1 - up)) - math.log(0.7 / 0.3) == pytest.approx(0.5, abs=1e-5)
-    assert corrected(0.7, 10**9, 0.9, 0.0) == pytest.approx(0.7, abs=1e-6)
+    assert correct_accuracy(0.7, 10**9, 0.9, 0.0) == pytest.approx(0.7, abs=1e-6)
 
 
 def test_a_correction_stays_inside_the_unit_interval_and_keeps_both_orders() -> None:
-    grid = [[corrected(a, 50, s, 0.5) for s in (0.0, 0.2, 0.8, 1.0)] for a in (0.0, 0.3, 0.9, 1.0)]
+    grid = [[correct_accuracy(a, 50, s, 0.5) for s in (0.0, 0.2, 0.8, 1.0)] for a in (0.0, 0.3, 0.9, 1.0)]
     table = np.array(grid)
     assert ((table > 0) & (table < 1)).all()
     assert (np.diff(table, axis=0) > 0).all()
@@ -75,7 +77,7 @@ def test_a_short_training_reports_what_it_saw_and_is_ranked_with_its_prior(pictu
     prior = Prior(lambda arch: evaluation(0.9), 0.5)
     ranked = ShortTraining(pictures, Recipe(1, 32), TrainingResolution(16, 16), seed=0, prior=prior)(ARCH)
     assert (plain.worth, ranked.accuracy) == (None, plain.accuracy)
-    assert ranked.worth == corrected(plain.accuracy, len(pictures.images.val), 0.9, 0.5)
+    assert ranked.worth == correct_accuracy(plain.accuracy, len(pictures.images.val), 0.9, 0.5)
     assert ranked.seconds > 1  # the prior's second is counted
 
 
@@ -83,11 +85,11 @@ def test_scores_rank_among_a_population_alone_and_with_shared_weights(pictures: 
     free = TrainingFree(pictures, ("naswot",), TrainingResolution(16, 16), 0, 16)
     own = free(ARCH).values["naswot"]
     column = [own + step for step in (-4, -3, -2, -1, 1, 2, 3, 4)]
-    alone = Ranked(free, ScorePopulation.of({"naswot": column}))(ARCH)
+    alone = RankedByScores(free, ScorePopulation.of({"naswot": column}))(ARCH)
     assert alone.how == "score"
     assert alone.accuracy == pytest.approx(0.5)
     shares = [0.1 * step for step in range(1, 9)]
-    both = SharedRanked(
+    both = RankedByBoth(
         lambda arch: evaluation(0.9, worth=0.45), free, ScorePopulation.of({"naswot": column, SHARED: shares})
     )
     found = both(ARCH)

@@ -19,15 +19,11 @@ from nas.data.settings import DataSettings
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import ConfigError, DataError
 from nas.nets.build import build
-from nas.proxies.scores import (
-    SCORES,
-    ScorePopulation,
-    TrainingFree,
-    Unscorable,
-    combine,
-)
+from nas.proxies.scores import SCORES
 from nas.proxies.scores.entropy import entropy
+from nas.proxies.scores.evaluate import TrainingFree, Unscorable, combine
 from nas.proxies.scores.naswot import naswot, naswot_layers
+from nas.proxies.scores.population import ScorePopulation
 from nas.proxies.scores.score_input import NONLINEAR, ScoreInput, weights, without
 from nas.proxies.scores.synflow import synflow
 from nas.proxies.scores.zen import CHANGE, IMAGES, zen

@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 from nas.errors import ConfigError
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
-from nas.proxies.scores import ScoreValues
+from nas.proxies.scores.evaluate import ScoreValues
 from nas.results.trials import TrialRow, read_trials, write_trials
 from nas.search.front import hypervolume
 from nas.search.record.study import load_journal

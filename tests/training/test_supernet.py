@@ -16,9 +16,10 @@ from nas.data.prepare import prepare
 from nas.data.settings import DataSettings
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import BudgetError, ConfigError, RunError, SpaceError
+from nas.identity import digest
 from nas.nets.build import build
 from nas.nets.supernet import Supernet, recalibrate
-from nas.proxies.shared_weights import SharedWeights, TaughtByShared
+from nas.proxies.supernet import SharedAccuracy
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
@@ -27,6 +28,7 @@ from nas.spaces.space import SearchSpace
 from nas.training.metrics import judge
 from nas.training.supernet.stream import NetworkStream, balanced
 from nas.training.supernet.train import Progress, SharedRecipe, largest, train_supernet
+from nas.training.supernet.weights import FromShared, SharedWeights, TaughtByShared
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -284,7 +286,7 @@ def test_a_foreign_checkpoint_is_refused(tmp_path: Path, pictures: ImageView) ->
         with pytest.raises(RunError, match=r"shared\.pt' holds no shared weights"):
             train(path, pictures)
     torch.save({"schema": 0, "made_from": {}}, path)
-    with pytest.raises(RunError, match="schema 0, not 1"):
+    with pytest.raises(RunError, match="schema 0, not 2"):
         train(path, pictures)
 
 
@@ -321,7 +323,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, pictures: ImageView) -> Sha
 
 
 def test_shared_weights_have_learnt(shared: SharedWeights) -> None:
-    evaluations = [shared(arch) for arch in networks(SPACE, 5)]
+    evaluations = [SharedAccuracy(shared)(arch) for arch in networks(SPACE, 5)]
     assert np.mean([e.accuracy for e in evaluations]) > 0.3  # 0.1 is chance
     assert {(e.how, e.seeds, e.resolution) for e in evaluations} == {("supernet", 1, 16)}
     assert all(e.low < e.accuracy < e.high and e.seconds > 0 for e in evaluations)
@@ -329,26 +331,26 @@ def test_shared_weights_have_learnt(shared: SharedWeights) -> None:
 
 def test_the_evaluator_travels_and_repeats(shared: SharedWeights) -> None:
     arch = networks(SPACE, 1)[0]
-    again = pickle.loads(pickle.dumps(shared))
+    again = pickle.loads(pickle.dumps(SharedAccuracy(shared))).weights
     assert again == shared
-    assert again.judged(arch) == shared.judged(arch)
+    assert again.judge(arch) == shared.judge(arch)
 
 
 def test_a_start_is_the_network_that_was_judged(shared: SharedWeights) -> None:
     arch = networks(SPACE, 3)[2]
     net = build(arch)
-    net.load_state_dict(shared.start(arch))
+    net.load_state_dict(FromShared(shared, "20 epochs")(arch))
     data = shared.pictures.at(16, 60, 0)
     metrics = judge(net, data.val_dataloader())
-    assert metrics.accuracy == shared(arch).accuracy
-    assert metrics.loss == pytest.approx(shared.judged(arch).loss, rel=1e-4)
+    assert metrics.accuracy == shared.judge(arch).accuracy
+    assert metrics.loss == pytest.approx(shared.judge(arch).loss, rel=1e-4)
     assert math.isfinite(metrics.loss)
 
 
 def test_the_largest_network_teaches_at_the_pixels_it_was_trained_at(shared: SharedWeights) -> None:
     most = largest(SPACE, RECIPE, 0)
     assert all(cost(arch).macs <= cost(most).macs for arch in networks(SPACE, 50))
-    teacher = pickle.loads(pickle.dumps(TaughtByShared(shared, most, "so many epochs")))
+    teacher = pickle.loads(pickle.dumps(TaughtByShared(shared, most, "20 epochs")))
     images = torch.randn(4, 1, 16, 16)
     with torch.no_grad():
         expected = shared.subnet(most)(images)
@@ -356,27 +358,28 @@ def test_the_largest_network_teaches_at_the_pixels_it_was_trained_at(shared: Sha
         doubled = images.repeat_interleave(2, 2).repeat_interleave(2, 3)
         assert teacher(doubled).shape == expected.shape
         torch.testing.assert_close(teacher(doubled), teacher(resize(doubled, 16)))
-    assert repr(teacher) == f"TaughtByShared({most.notation}, so many epochs)"
+    elsewhere = replace(teacher, shared=replace(shared, checkpoint=Path("elsewhere")))
+    assert digest(elsewhere, 1) == digest(teacher, 1) != digest(replace(teacher, made_by="30 epochs"), 1)
 
 
 def test_unfinished_or_other_weights_are_not_judged(tmp_path: Path, shared: SharedWeights, pictures: ImageView) -> None:
     arch = networks(SPACE, 1)[0]
     with pytest.raises(RunError, match="train them first"):
-        replace(shared, checkpoint=tmp_path / "none")(arch)
+        replace(shared, checkpoint=tmp_path / "none").judge(arch)
     with pytest.raises(Killed):
         train(tmp_path / "half", pictures, kill_at=2)
     with pytest.raises(RunError, match="not finished"):
-        replace(shared, checkpoint=tmp_path / "half")(arch)
+        replace(shared, checkpoint=tmp_path / "half").judge(arch)
     with pytest.raises(RunError, match=r"pixels .*16.*not .*8"):
-        replace(shared, scale=TrainingResolution(8, 32))(arch)
+        replace(shared, scale=TrainingResolution(8, 32)).judge(arch)
     with pytest.raises(SpaceError, match="not in the space"):
-        shared(Architecture.from_notation("32x1 conv3-16 fc10"))
+        shared.judge(Architecture.from_notation("32x1 conv3-16 fc10"))
 
 
 def test_networks_of_fewer_pixels_are_trained_and_judged_at_fewer(tmp_path: Path, pictures: ImageView) -> None:
     space = replace(SPACE, resolution=(16, 32))
     path = tmp_path / "shared.pt"
     train_supernet(space, pictures, replace(RECIPE, epochs=1), SCALE, 0, path)
-    shared = SharedWeights(space, pictures, path, SCALE, calibration=1, precision="fp32")
+    shared = SharedAccuracy(SharedWeights(space, pictures, path, SCALE, calibration=1, precision="fp32"))
     small, large = (replace(networks(SPACE, 1)[0], resolution=pixels) for pixels in (16, 32))
     assert (shared(small).resolution, shared(large).resolution) == (8, 16)

@@ -20,6 +20,7 @@ from scipy import special, stats
 from torch import nn
 
 from nas.commandline import parse
+from nas.data import views
 from nas.data.images import Images, open_saved
 from nas.data.prepare import prepare
 from nas.data.settings import DataSettings
@@ -28,7 +29,6 @@ from nas.errors import ConfigError
 from nas.exports.onnx_fp32 import export
 from nas.nets.build import build
 from nas.nets.teacher import OnnxTeacher
-from nas.proxies import short as proxies
 from nas.proxies.short import ShortTraining
 from nas.resources import data_dir
 from nas.spaces.architecture import Architecture
@@ -636,7 +636,7 @@ def test_short_training_never_sees_the_test_split(few: ImageView, monkeypatch: p
     images = open_saved(few.folder)
     sealed = Images(images.train, images.val, images.test, images.classes, images.channels, images.native_resolution)
     object.__setattr__(sealed, "test", Sealed())
-    monkeypatch.setattr(proxies, "_opened", lambda *_: sealed)
+    monkeypatch.setattr(views, "_opened", lambda *_: sealed)
     recipe, scale = Recipe(epochs=1, batch_size=16, learning_rate=0.2), TrainingResolution(PIXELS, 32)
     evaluation = ShortTraining(few, recipe, scale, seed=3)(SMALL)
     data = few.at(PIXELS, 16, 3)

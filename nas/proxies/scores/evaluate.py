@@ -4,9 +4,11 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
@@ -14,28 +16,24 @@ from nas.data.batches import ImageData
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import ConfigError, DataError
 from nas.nets.build import build
-from nas.proxies.scores.counts import depth, macs, params
-from nas.proxies.scores.entropy import entropy
-from nas.proxies.scores.naswot import naswot, naswot_layers
-from nas.proxies.scores.score_input import Score, ScoreInput
-from nas.proxies.scores.synflow import synflow
-from nas.proxies.scores.zen import zen
-from nas.proxies.scores.zico import zico
+from nas.proxies.scores import SCORES
+from nas.proxies.scores.score_input import ScoreInput
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 
-SCORES: Mapping[str, Score] = {
-    "naswot": naswot,
-    "naswot_layers": naswot_layers,
-    "entropy": entropy,
-    "synflow": synflow,
-    "zico": zico,
-    "zen": zen,
-    "macs": macs,
-    "params": params,
-    "depth": depth,
-}
 LEAST_IMAGES = 4  # two batches of two, which batch norm needs
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSettings:
+    """Training-free scores, joined by ranks: a rung, a proxy, and what corrects a short training."""
+
+    names: tuple[str, ...]
+    """Of `SCORES`."""
+    images: Annotated[int, Ge(LEAST_IMAGES)]
+    """Training images they see."""
+    population: Annotated[int, Ge(8)]
+    """Networks of the space they are ranked among, where a network needs a figure of its own."""
 
 
 class Unscorable(RuntimeError):
@@ -44,9 +42,9 @@ class Unscorable(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class ScoreValues:
-    """ScoreValues by name, and the wall-clock seconds of each; `build` is making the network and its images.
+    """Scores by name, and the wall-clock seconds of each; `build` is making the network and its images.
 
-    ScoreValues that share a forward pass (NASWOT's two and the entropy) leave its time to the first of them.
+    Scores that share a forward pass (NASWOT's two and the entropy) leave its time to the first of them.
     """
 
     values: Mapping[str, float]

@@ -18,7 +18,7 @@ class ScoreInput:
     """An untrained network of `nas.nets.build` in training mode, and real images for it.
 
     `images` are N x C x R x R and normalised, `labels` int64 N, both on the network's device; `seed` is for what a
-    score draws itself, on the CPU. ScoreValues may move the running averages of batch norm, and change nothing else.
+    score draws itself, on the CPU. Scores may move the running averages of batch norm, and change nothing else.
     """
 
     net: nn.Sequential

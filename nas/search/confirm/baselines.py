@@ -5,11 +5,11 @@ from contextlib import suppress
 
 from nas.errors import ProfileError
 from nas.problem import Problem
+from nas.proxies.base import Failed
 from nas.search.confirm.candidates import train_longer
 from nas.search.confirm.network import Confirmed
 from nas.search.context import Run
-from nas.search.record.jobs import Failed
-from nas.search.trainings import Trainings
+from nas.search.evaluations import Trainings
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import REFERENCES, reference
 

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from nas.problem import Problem
+from nas.proxies.base import Failed
 from nas.search.confirm.network import Confirmed, correct_images
 from nas.search.confirm.seeds import Weighed, best_spent
 from nas.search.context import Run
 from nas.search.front import choose_to_confirm, nondominated
 from nas.search.parameters import decode
 from nas.search.record import jobs
-from nas.search.record.jobs import Failed, Job
+from nas.search.record.jobs import Job
 from nas.search.record.trial import TrialRecord, records
 from nas.search.settings import ConfirmSettings
 from nas.spaces.architecture import Architecture

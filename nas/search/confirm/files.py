@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from nas.proxies.base import Failed
 from nas.recording.host_timing import time_model
 from nas.results.member import HostTiming, ModelFile
 from nas.search.confirm.export import Export, Exported
@@ -13,7 +14,7 @@ from nas.search.confirm.network import Confirmed
 from nas.search.context import Run
 from nas.search.executors.inline import InlineExecutor
 from nas.search.record import jobs
-from nas.search.record.jobs import Failed, Job, earlier_result
+from nas.search.record.jobs import Job, earlier_result
 from nas.spaces.architecture import Architecture
 from nas.training.long import Judged, LongTraining
 

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from optuna.study import Study
 
+from nas.proxies.base import Failed
 from nas.results.codec import from_json, to_json
 from nas.search.display import Display
 from nas.search.executors.base import Executor
@@ -23,13 +24,6 @@ class Job(Generic[T_co]):
     gives: type[T_co]
     function: Callable[..., T_co]
     arguments: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Why a job gave nothing."""
-
-    error: str
 
 
 def evaluate_once(
@@ -91,11 +85,6 @@ def timed(file: str) -> str:
     return f"timed:{file}"
 
 
-def scored(scores: str, arch: Architecture) -> str:
-    """The training-free scores of a network of the population that others are ranked among."""
-    return f"scored:{scores}:{arch.key}"
-
-
-def judged_by_shared_weights(weights: str, arch: Architecture) -> str:
-    """What shared weights say of such a network."""
-    return f"shared:{weights}:{arch.key}"
+def prepared(name: str, arch: Architecture) -> str:
+    """What a proxy evaluates beforehand, under a name of its own."""
+    return f"{name}:{arch.key}"

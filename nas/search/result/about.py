@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 
 from nas.data.images import Images
 from nas.results.front import DataFacts, Scalar
+from nas.search.evaluations import rung_names
 from nas.search.settings import SearchSettings
-from nas.search.trainings import rung_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ import torch
 
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunError
+from nas.identity import digest
 from nas.spaces.space import SearchSpace
 
-_SCHEMA = 1
+_SCHEMA = 2
 
 Facts = dict[str, Any]
 """What shared weights were made from, as plain values."""
@@ -21,7 +22,7 @@ def facts(space: SearchSpace, pictures: ImageView, scale: TrainingResolution) ->
     """What decides whether shared weights may judge the networks of `space` on `pictures`."""
     images = pictures.images
     return {
-        "space": repr(space),
+        "space": digest(space, version=1),
         "images": f"{len(images.train)} of {len(images.classes)} classes, mean {images.mean}",
         "flip": pictures.flip,
         "shift": pictures.shift,

@@ -1,7 +1,5 @@
-"""The evaluator `supernet`: a network judged with its slice of the shared weights."""
+"""The shared weights of a space, in use: what they judge, where they let trainings start, whom they teach."""
 
-import math
-import time
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -14,10 +12,9 @@ from nas.data.batches import ImageData, resize
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunError
 from nas.nets.supernet import Supernet, recalibrate
-from nas.proxies.base import Evaluation
 from nas.spaces.architecture import Architecture
 from nas.spaces.space import SearchSpace
-from nas.training.metrics import Metrics, judge, wilson
+from nas.training.metrics import Metrics, judge
 from nas.training.precision import autocast
 from nas.training.supernet.checkpoint import facts, read
 
@@ -38,40 +35,25 @@ class SharedWeights:
     batch_size: int = 128
     precision: str = "auto"
 
-    def __call__(self, arch: Architecture) -> Evaluation:
-        """The accuracy on the validation split, and the seconds it took; the training's are in the checkpoint.
-
-        Networks are ranked by the loss, which tells more than the accuracy does: worth = exp(-loss).
+    def judge(self, arch: Architecture) -> Metrics:
+        """All that the validation split tells of `arch`.
 
         Raises:
             RunError: the checkpoint is not there, not finished, or of another space or other images.
             SpaceError: `arch` is not in the space.
         """
-        started = time.perf_counter()
-        metrics = self.judged(arch)
-        low, high = wilson(metrics.accuracy, len(self.pictures.images.val))
-        seconds = time.perf_counter() - started
-        worth = math.exp(-metrics.loss)
-        return Evaluation(metrics.accuracy, low, high, "supernet", seconds, 1, self.scale(arch), worth)
-
-    def judged(self, arch: Architecture) -> Metrics:
-        """All that the validation split tells; raises as a call does."""
         net = self.subnet(arch)
         with autocast(self.precision, self.pictures.device):
             return judge(net, self._data(arch).val_dataloader())
 
     def subnet(self, arch: Architecture) -> nn.Module:
-        """`arch` with its weights and the statistics of its batch norms, ready to judge; raises as a call does."""
-        net = _opened(self.space, self.pictures, self.checkpoint, self.scale).subnet(arch)
+        """`arch` with its weights and the statistics of its batch norms; raises as `judge` does."""
+        net = _open_supernet(self.space, self.pictures, self.checkpoint, self.scale).subnet(arch)
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         batches = islice(self._data(arch).train_dataloader(), self.calibration)
         with autocast(self.precision, self.pictures.device):
             recalibrate(net, (images.to(memory_format=torch.channels_last) for images, _ in batches))
         return net.eval()
-
-    def start(self, arch: Architecture) -> dict[str, Tensor]:
-        """A state dict of `build(arch)` from which a training may start; raises as a call does."""
-        return {name: value.cpu() for name, value in self.subnet(arch).state_dict().items()}
 
     def _data(self, arch: Architecture) -> ImageData:
         return self.pictures.at(self.scale(arch), self.batch_size, seed=0)
@@ -79,39 +61,41 @@ class SharedWeights:
 
 @dataclass(frozen=True, slots=True)
 class FromShared:
-    """Where a long training starts: a network's slice of the shared weights, which `training` tells from others."""
+    """Where a long training starts: a network's slice of the shared weights, which `made_by` tells from others."""
 
     shared: SharedWeights
-    training: str
+    made_by: str
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The same wherever the file of the shared weights lies."""
+        return "shared weights", self.made_by
 
     def __call__(self, arch: Architecture) -> dict[str, Tensor]:
-        """A state dict of `build(arch)`; raises as `SharedWeights` does."""
-        return self.shared.start(arch)
-
-    def __repr__(self) -> str:
-        """The same wherever the file of the shared weights lies."""
-        return f"FromShared({self.training})"
+        """A state dict of `build(arch)`; raises as `SharedWeights.judge` does."""
+        return {name: value.cpu() for name, value in self.shared.subnet(arch).state_dict().items()}
 
 
 @dataclass(frozen=True, slots=True)
 class TaughtByShared:
-    """A teacher: the logits of `arch` with its slice of the shared weights, which `training` tells from others."""
+    """A teacher: the logits of `arch` with its slice of the shared weights, which `made_by` tells from others."""
 
     shared: SharedWeights
     arch: Architecture
-    training: str
+    made_by: str
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """The same wherever the file of the shared weights lies."""
+        return "shared weights", self.arch.notation, self.made_by
 
     def __call__(self, images: Tensor) -> Tensor:
         """Normalised images, N x C x R x R, to logits by the pixels `arch` was trained at.
 
-        Raises as `SharedWeights` does.
+        Raises as `SharedWeights.judge` does.
         """
         logits: Tensor = _teacher(self.shared, self.arch)(resize(images, self.shared.scale(self.arch)))
         return logits
-
-    def __repr__(self) -> str:
-        """The same wherever the file of the shared weights lies."""
-        return f"TaughtByShared({self.arch.notation}, {self.training})"
 
 
 @lru_cache(maxsize=1)
@@ -121,7 +105,7 @@ def _teacher(shared: SharedWeights, arch: Architecture) -> nn.Module:
 
 
 @lru_cache(maxsize=2)
-def _opened(space: SearchSpace, pictures: ImageView, checkpoint: Path, scale: TrainingResolution) -> Supernet:
+def _open_supernet(space: SearchSpace, pictures: ImageView, checkpoint: Path, scale: TrainingResolution) -> Supernet:
     """The supernet of a file, opened once in each process; processes of one machine share the memory."""
     content = read(checkpoint, facts(space, pictures, scale))
     if not content["finished"]:

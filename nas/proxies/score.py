@@ -1,0 +1,91 @@
+"""proxy=score: no training at all; where a network's scores stand among those of other networks of its space."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from annotated_types import Ge
+
+from nas.errors import ConfigError
+from nas.identity import digest
+from nas.proxies.base import Evaluation, Failed, Preparation, Prepared
+from nas.proxies.scores.evaluate import ScoreValues, TrainingFree
+from nas.proxies.scores.population import FEWEST, ScorePopulation
+from nas.spaces.architecture import Architecture
+
+RUNG = {"score": "training-free score"}
+"""The rung that other proxies offer too."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreProxy:
+    """No training: the scores of `ScoreSettings` against those of other networks of the space."""
+
+    rungs: ClassVar[Mapping[str, str]] = RUNG
+
+    name: Literal["score"]
+    resolution: Annotated[int, Ge(8)]
+    """Pixels at the space's largest resolution, others in proportion."""
+
+    def prepare(self, preparation: Preparation) -> Prepared:
+        """Score the population."""
+        return Prepared({"score": rank_in_population(preparation)})
+
+
+@dataclass(frozen=True, slots=True)
+class RankedByScores:
+    """No training: the joined share of a reference population that a network's scores beat."""
+
+    scores: TrainingFree
+    population: ScorePopulation
+
+    def __call__(self, arch: Architecture) -> Evaluation:
+        """A worth in 0..1 (`ScorePopulation.worth`) in place of an accuracy; it ranks, and is no share of images.
+
+        Raises:
+            Unscorable: a score of `arch` is not finite.
+        """
+        found = self.scores(arch)
+        worth = self.population.worth(found.values)
+        return Evaluation(worth, worth, worth, "score", sum(found.seconds.values()), 1, self.scores.scale(arch))
+
+
+def rank_in_population(preparation: Preparation) -> RankedByScores:
+    """The training-free scores against those of networks inside the budget.
+
+    Raises:
+        ConfigError: fewer than `FEWEST` networks of the budget can be scored.
+    """
+    rows = score_networks(preparation, draw_population(preparation))
+    return RankedByScores(preparation.training_free, population_of(rows))
+
+
+def draw_population(preparation: Preparation) -> list[Architecture]:
+    """As many networks inside the budget as `ScoreSettings.population` says, spread over MACs."""
+    problem, rng = preparation.problem, np.random.default_rng(preparation.seed)
+    return [problem.space.architecture(row) for row in problem.draw(rng, preparation.scores.population, spread="macs")]
+
+
+def score_networks(preparation: Preparation, networks: Sequence[Architecture]) -> list[Mapping[str, float] | Failed]:
+    """The training-free scores of each of `networks` by name."""
+    scores = preparation.training_free
+    name = f"scored:{digest((scores.scores, scores.scale, scores.images), version=1, size=4)}"
+    found = preparation.evaluate("scores of the space", name, ScoreValues, scores, networks)
+    return [result if isinstance(result, Failed) else result.values for result in found]
+
+
+def population_of(rows: Sequence[Mapping[str, float] | Failed]) -> ScorePopulation:
+    """The population of those networks whose scores are all there.
+
+    Raises:
+        ConfigError: they are fewer than `FEWEST`.
+    """
+    whole = [row for row in rows if not isinstance(row, Failed)]
+    if len(whole) < FEWEST:
+        errors = {row.error for row in rows if isinstance(row, Failed)}
+        why = f"; the first error: {min(errors)}" if errors else "; raise the budget, or take another proxy"
+        raise ConfigError(
+            f"training-free scores rank among at least {FEWEST} networks inside the budget, got {len(whole)}{why}"
+        )
+    return ScorePopulation.of({name: [row[name] for row in whole] for name in whole[0]})

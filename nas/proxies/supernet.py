@@ -1,0 +1,187 @@
+"""proxy=supernet: shared weights for all networks of the space, trained once before the search."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le
+
+from nas.identity import digest
+from nas.proxies.base import Evaluation, Evaluator, Failed, Preparation, Prepared
+from nas.proxies.score import RUNG, draw_population, population_of, score_networks
+from nas.proxies.scores.evaluate import TrainingFree
+from nas.proxies.scores.population import ScorePopulation
+from nas.spaces.architecture import Architecture
+from nas.training.fit import use_one_thread
+from nas.training.metrics import wilson
+from nas.training.settings import SUPERNET, Positive, TrainingSettings
+from nas.training.supernet.train import Progress, SharedRecipe, largest, train_supernet
+from nas.training.supernet.weights import FromShared, SharedWeights, TaughtByShared
+
+SHARED = "supernet"
+"""The name in a `ScorePopulation` of what shared weights say of a network."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupernetProxy:
+    """Weights shared by all networks of the space: trained once, before the search; then seconds a network."""
+
+    rungs: ClassVar[Mapping[str, str]] = {**RUNG, "supernet": "shared weights"}
+
+    name: Literal["supernet"]
+    epochs: Positive | None
+    """Passes over the training images; every image goes through all networks of its step."""
+    minutes: Annotated[float, Gt(0)] | None
+    """Wall-clock minutes instead, with epochs=null; such a run does not repeat exactly."""
+    resolution: Annotated[int, Ge(8)]
+    """Pixels at the space's largest resolution, others in proportion."""
+    batch_size: Annotated[int, Ge(2)]
+    """Images in a batch."""
+    learning_rate: Annotated[float, Gt(0)]
+    """Peak, for a batch of 64; scales with the batch size."""
+    networks: Positive
+    """Networks at random in each step."""
+    sandwich: bool
+    """Train the largest and the smallest network in each step, too."""
+    distillation: Annotated[float, Ge(0), Le(1)]
+    """Of a sandwich: share of the largest network's soft outputs in what the others learn."""
+    drawn: Literal["choices", "macs"]
+    """choices: all values of a choice equally often; macs: even over MACs, as with any budget."""
+    calibration: Positive
+    """Batches of training images for the batch norms of each network judged."""
+    joined: bool
+    """Rank by shared weights and training-free scores (score.names) together."""
+    start: bool
+    """Begin the long trainings of candidates with their shared weights."""
+
+    def recipe(self, training: TrainingSettings) -> SharedRecipe:
+        """How the shared weights are trained."""
+        return SharedRecipe(
+            self.epochs,
+            self.minutes,
+            self.batch_size,
+            self.learning_rate,
+            momentum=training.momentum,
+            weight_decay=training.weight_decay,
+            label_smoothing=training.label_smoothing,
+            networks=self.networks,
+            sandwich=self.sandwich,
+            distillation=self.distillation,
+            drawn=self.drawn,
+            precision=training.precision,
+        )
+
+    def prepare(self, preparation: Preparation) -> Prepared:
+        """Train the shared weights, or go on with them; and judge a population with them, if scores are joined."""
+        given, recipe = preparation, self.recipe(preparation.training)
+        space, precision = given.problem.space, given.training.precision
+        path = given.folder / "supernet.pt"
+        weights = SharedWeights(space, given.pictures, path, given.scale, self.calibration, precision=precision)
+        seconds = train_shared(given, weights, recipe)
+        given.progress.message(f"supernet: trained in {seconds:.0f} s")
+        made_by = digest((recipe, given.scale, given.seed), version=1)
+        evaluator: Evaluator = SharedAccuracy(weights)
+        if self.joined:
+            evaluator = rank_with_scores(given, SharedAccuracy(weights), made_by)
+        teacher = None
+        if given.training.distillation.teacher == SUPERNET:
+            teacher = TaughtByShared(weights, largest(space, recipe, given.seed, **_limits(given)), made_by)
+        start = FromShared(weights, made_by) if self.start else None
+        return Prepared({"score": given.training_free, "supernet": evaluator}, start, teacher)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedAccuracy:
+    """The accuracy of a network with its slice of the shared weights."""
+
+    weights: SharedWeights
+
+    def __call__(self, arch: Architecture) -> Evaluation:
+        """The accuracy on the validation split, and the seconds it took; the training's are in the checkpoint.
+
+        Networks are ranked by the loss, which tells more than the accuracy does: worth = exp(-loss). Raises as
+        `SharedWeights.judge` does.
+        """
+        started = time.perf_counter()
+        metrics = self.weights.judge(arch)
+        low, high = wilson(metrics.accuracy, len(self.weights.pictures.images.val))
+        seconds, worth = time.perf_counter() - started, math.exp(-metrics.loss)
+        return Evaluation(metrics.accuracy, low, high, "supernet", seconds, 1, self.weights.scale(arch), worth)
+
+
+@dataclass(frozen=True, slots=True)
+class RankedByBoth:
+    """The accuracy with `shared` weights; its worth joins their ranking, by `SHARED`, with that of `scores`.
+
+    The two err for different reasons, so together they rank better than either.
+    """
+
+    shared: Evaluator
+    scores: TrainingFree
+    population: ScorePopulation
+
+    def __call__(self, arch: Architecture) -> Evaluation:
+        """What `shared` says, with a worth in 0..1 (`ScorePopulation.worth`).
+
+        Raises:
+            Unscorable: a score of `arch` is not finite.
+        """
+        return self.join(self.shared(arch), arch)
+
+    def join(self, found: Evaluation, arch: Architecture) -> Evaluation:
+        """What `shared` has `found` of `arch`, with the worth."""
+        free = self.scores(arch)
+        worth = self.population.worth({**free.values, SHARED: found.rank_value})
+        return replace(found, worth=worth, seconds=found.seconds + sum(free.seconds.values()))
+
+
+def rank_with_scores(preparation: Preparation, shared: SharedAccuracy, made_by: str) -> RankedByBoth:
+    """Networks by `shared` weights and training-free scores; `made_by` tells the weights from others.
+
+    Raises:
+        ConfigError: fewer than `FEWEST` networks of the budget can be scored.
+    """
+    networks = draw_population(preparation)
+    name = f"shared:{digest((made_by, shared.weights.calibration, shared.weights.batch_size), version=1, size=4)}"
+    judged = preparation.evaluate("shared weights of the space", name, Evaluation, shared, networks)
+    rows: list[Mapping[str, float] | Failed] = []
+    for scores, found in zip(score_networks(preparation, networks), judged, strict=True):
+        if isinstance(found, Failed):
+            rows.append(found)
+        else:
+            rows.append(scores if isinstance(scores, Failed) else {**scores, SHARED: found.rank_value})
+    return RankedByBoth(shared, preparation.training_free, population_of(rows))
+
+
+def train_shared(preparation: Preparation, weights: SharedWeights, recipe: SharedRecipe) -> float:
+    """Train the shared weights, or go on with them, in this process; returns the seconds of training in all."""
+    use_one_thread()
+    shown: int | None = None
+
+    def show(done: Progress) -> None:
+        nonlocal shown
+        if shown is None:
+            shown = int(100 * done.share)
+            preparation.progress.stage("supernet, percent", 100, shown)
+        while shown < int(100 * done.share):
+            shown += 1
+            preparation.progress.advance()
+
+    return train_supernet(
+        preparation.problem.space,
+        weights.pictures,
+        recipe,
+        weights.scale,
+        preparation.seed,
+        weights.checkpoint,
+        **_limits(preparation),
+        progress=show,
+    )
+
+
+def _limits(preparation: Preparation) -> dict[str, Any]:
+    """The networks that a supernet is trained on, as `train_supernet` takes them."""
+    problem = preparation.problem
+    return {"budget": problem.budget if problem.budget.limits else None, "costs": problem.costs}

@@ -1,0 +1,120 @@
+"""From settings to what judges networks: the images, the rungs of a search, and the long trainings at its end."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from nas.data.images import Images
+from nas.data.prepare import prepare
+from nas.data.views import ImageView, TrainingResolution
+from nas.problem import Problem
+from nas.proxies.base import EvaluateOnce, Failed, Preparation
+from nas.search.confirm.export import Export
+from nas.search.context import Run
+from nas.search.record import jobs
+from nas.search.record.jobs import Job
+from nas.search.rungs import Ladder, Rung
+from nas.search.settings import SearchSettings
+from nas.spaces.architecture import Architecture
+from nas.training.long import LongTraining
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Trainings:
+    """How a run trains: the rungs for every network, long trainings of candidates and of baselines, and the files.
+
+    Baselines are trained like the candidates, but always from scratch. Seeds are counted from `first_seed`.
+    """
+
+    ladder: Ladder
+    export: Export
+    first_seed: int
+
+    @property
+    def long(self) -> LongTraining:
+        """Of the candidates."""
+        return self.export.training
+
+    @property
+    def baseline(self) -> LongTraining:
+        """Of the networks to compare with."""
+        return replace(self.long, start=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The images as the proxy sees them, and as long trainings do, each with the pixels that networks train at."""
+
+    small: ImageView
+    proxy_scale: TrainingResolution
+    large: ImageView
+    long_scale: TrainingResolution
+
+    @property
+    def images(self) -> Images:
+        """The images at the proxy's resolution."""
+        return self.small.images
+
+
+def rung_names(settings: SearchSettings) -> tuple[str, ...]:
+    """The rungs of the search: those asked for, or the proxy alone."""
+    return (settings.proxy.name,) if settings.rungs is None else settings.rungs
+
+
+def decode_images(settings: SearchSettings, problem: Problem, folder: Path) -> Data:
+    """The images, decoded once at each size needed.
+
+    Raises:
+        DataError: the source is missing, inconsistent or unreadable.
+        RunError: `folder` cannot be written.
+    """
+    largest = max(problem.space.resolution)
+
+    def pictures(pixels: int) -> ImageView:
+        data, place = settings.data, folder.resolve() / "images" / str(pixels)
+        prepare(data, settings.seed, pixels, place)
+        return ImageView(place, data.flip, data.shift, data.mixup, data.randaugment, accelerator=settings.accelerator)
+
+    small_pixels = min(settings.proxy.resolution, largest)
+    small = pictures(small_pixels)
+    large_pixels = min(settings.confirm.resolution or small.images.native_resolution, largest)
+    large = pictures(large_pixels)
+    return Data(small, TrainingResolution(small_pixels, largest), large, TrainingResolution(large_pixels, largest))
+
+
+def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:
+    """The trainings of a run, after whatever its proxy needs beforehand."""
+    folder, confirm = run.folder.resolve(), settings.confirm
+    preparation = Preparation(
+        run.problem,
+        data.small,
+        data.proxy_scale,
+        settings.seed,
+        folder,
+        settings.training,
+        settings.score,
+        settings.long.epochs,
+        _evaluate_in(run),
+        run.display,
+    )
+    prepared = settings.proxy.prepare(preparation)
+    rungs = tuple(Rung(name, prepared.evaluators[name]) for name in rung_names(settings))
+    recipe = settings.training.recipe(confirm.epochs, confirm.batch_size, confirm.learning_rate)
+    long = LongTraining(data.large, recipe, data.long_scale, folder / "weights", prepared.start, prepared.teacher)
+    export = Export(long, folder / "models", confirm.calibration)
+    return Trainings(Ladder(rungs, settings.keep), export, settings.seed + 1)
+
+
+def _evaluate_in(run: Run) -> EvaluateOnce:
+    """Evaluates what a proxy prepares with, each network once for `run`."""
+
+    def evaluate(
+        stage: str, name: str, gives: type[T], function: Callable[[Architecture], T], networks: Sequence[Architecture]
+    ) -> list[T | Failed]:
+        wanted = {jobs.prepared(name, arch): Job(gives, function, (arch,)) for arch in networks}
+        return list(run.do_once(stage, wanted).values())
+
+    return evaluate
