@@ -1,16 +1,10 @@
 """Numbers and names as a reader sees them; a dash where something is unknown."""
 
 import math
+from collections.abc import Mapping
+from functools import cache
 
 from nas.results.front import Front
-
-HOW = {
-    "score": "training-free score",
-    "short": "short training",
-    "long": "longer training",
-    "supernet": "shared weights",
-    "confirmed": "confirmed training",
-}
 
 
 def count_text(amount: float | None) -> str:
@@ -60,7 +54,16 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 def how_text(how: str | None) -> str:
     """How an accuracy was got, in words."""
-    return HOW.get(how, how) if how else "unknown"
+    return _rung_words().get(how, how) if how else "unknown"
+
+
+@cache
+def _rung_words() -> Mapping[str, str]:
+    """What the proxies call their rungs, and of a confirmation; read when first needed, since it loads torch."""
+    from nas.proxies import PROXIES
+
+    words = {name: text for proxy in PROXIES.values() for name, text in proxy.rungs.items()}
+    return {**words, "confirmed": "confirmed training"}
 
 
 def budget_text(front: Front) -> str:

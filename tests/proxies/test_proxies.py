@@ -24,7 +24,7 @@ from nas.proxies.short import Prior, ShortTraining, correct_accuracy
 from nas.proxies.supernet import SHARED, RankedByBoth
 from nas.search.__main__ import main
 from nas.search.record.study import load_journal
-from nas.search.rungs import accuracies, check_rungs, contents
+from nas.search.rungs import check_rungs, rank_values, rung_record
 from nas.search.settings import SearchSettings
 from nas.spaces.architecture import Architecture
 from nas.training.recipe import Recipe
@@ -63,12 +63,12 @@ def test_a_correction_stays_inside_the_unit_interval_and_keeps_both_orders() -> 
 
 
 def test_records_are_ranked_by_their_worth_and_keep_the_accuracy() -> None:
-    kept = contents(evaluation(0.5, worth=0.625))
-    assert (kept["accuracy"], kept["worth"]) == (0.5, 0.625)
-    assert "worth" not in contents(evaluation(0.5))
-    assert accuracies([kept, contents(evaluation(0.5))]) == [0.625, 0.5]
+    kept = rung_record("short", evaluation(0.5, worth=0.625))
+    assert (kept.accuracy, kept.worth) == (0.5, 0.625)
+    assert rung_record("short", evaluation(0.5)).worth is None
+    assert rank_values([kept, rung_record("short", evaluation(0.5))]) == [0.625, 0.5]
     with pytest.raises(ValueError, match="worth is nan"):
-        contents(evaluation(0.5, worth=math.nan))
+        rung_record("short", evaluation(0.5, worth=math.nan))
 
 
 def test_a_short_training_reports_what_it_saw_and_is_ranked_with_its_prior(pictures: ImageView) -> None:
@@ -123,7 +123,7 @@ def test_scores_may_make_a_front_only_where_they_are_the_proxy() -> None:
 SMALL = [
     *("search_space=tiny", "budget=2M", "data.limit=300", "workers=1", "trials=6", "score.population=8"),
     *("sampler.start=2", "confirm.networks=2", "confirm.members=1", "confirm.seeds=1", "confirm.extra=0"),
-    *("confirm.epochs=1", "confirm.resolution=16", "proxy.resolution=16", "references.widths=[0.25]"),
+    *("confirm.epochs=1", "confirm.resolution=16", "proxy.resolution=16", "baselines.widths=[0.25]"),
 ]
 
 
