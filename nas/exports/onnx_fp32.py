@@ -1,22 +1,21 @@
-"""One ONNX file from a trained network, checked against torch before anyone sees it."""
+"""ONNX in fp32 from a trained network, checked against torch before anyone sees it."""
 
 import io
-import json
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from nas.errors import NasError
+from nas.exports.base import Exporter, TrainedNetwork
+from nas.exports.onnx_file import describe_onnx, open_onnx, set_metadata, time_onnx
 from nas.resources import replace_file
 from nas.spaces.architecture import Architecture
 
@@ -24,7 +23,7 @@ TOLERANCE = 1e-4
 """Largest difference between torch's and ONNX Runtime's logits that is let through."""
 
 
-def export(
+def export_onnx(
     net: nn.Module, arch: Architecture, path: Path, metadata: Mapping[str, Any], *, trained_at: int | None = None
 ) -> float:
     """Write `net` to `path` as ONNX fp32 and return the largest difference of logits from torch's.
@@ -43,8 +42,8 @@ def export(
         axes |= {2: torch.export.Dim("height", min=8), 3: torch.export.Dim("width", min=8)}
     # At its own resolution, so that no map is a single pixel, which the exporter would take for a size that is fixed.
     example = torch.zeros(2, arch.in_channels, arch.resolution, arch.resolution)
-    model = _quietly_exported(net, example, axes)
-    _describe(model, metadata)
+    model = _export_quietly(net, example, axes)
+    set_metadata(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString()
     differences = [_difference(net, content, (3, arch.in_channels, s, s)) for s in {size, arch.resolution}]
@@ -55,29 +54,12 @@ def export(
     return difference
 
 
-def describe(path: Path, metadata: Mapping[str, Any]) -> None:
-    """Add `metadata` to the ONNX file at `path`, in place of values of the same name."""
-    model = onnx.load(path)
-    _describe(model, metadata)
-    replace_file(path, model.SerializeToString())
+def _write(trained: TrainedNetwork, path: Path, earlier: Mapping[str, Path]) -> None:
+    metadata = {**trained.metadata, "precision": "fp32"}
+    export_onnx(trained.net, trained.arch, path, metadata, trained_at=trained.resolution)
 
 
-def runner(model: bytes | Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """The ONNX model in ONNX Runtime, on one thread: from images, N x C x R x R, to logits, N x classes."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    content = model if isinstance(model, bytes) else str(model)
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return lambda images: np.asarray(session.run(None, {"images": images})[0])
-
-
-def _describe(model: onnx.ModelProto, metadata: Mapping[str, Any]) -> None:
-    known = {entry.key: entry.value for entry in model.metadata_props}
-    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
-    onnx.helper.set_model_props(model, known | texts)
-
-
-def _quietly_exported(net: nn.Module, example: torch.Tensor, axes: dict[int, Any]) -> onnx.ModelProto:
+def _export_quietly(net: nn.Module, example: torch.Tensor, axes: dict[int, Any]) -> onnx.ModelProto:
     """Torch's exporter, without its progress lines."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
@@ -100,4 +82,15 @@ def _difference(net: nn.Module, model: bytes, shape: tuple[int, ...]) -> float:
     images = torch.from_numpy(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
     with torch.no_grad():
         expected = net(images).numpy()
-    return float(np.abs(runner(model)(images.numpy()) - expected).max())
+    return float(np.abs(open_onnx(model)(images.numpy()) - expected).max())
+
+
+ONNX_FP32 = Exporter(
+    *("onnx", "fp32", ".onnx"),
+    write=_write,
+    open=open_onnx,
+    describe=describe_onnx,
+    time=time_onnx,
+    required=True,
+    disagreement=0.005,  # rounding
+)

@@ -1,4 +1,4 @@
-"""int8 from fp32: static quantisation by ONNX Runtime's quantiser, calibrated on images.
+"""ONNX in int8, from the fp32 file: static quantisation by ONNX Runtime's quantiser, calibrated on images.
 
 Every convolution, addition and the classifier stands between QuantizeLinear and DequantizeLinear (QDQ). Activations are
 uint8, since ONNX Runtime's kernels for int8 ones are several times slower on x86; weights are int8 with a scale per
@@ -9,7 +9,7 @@ A ReLU or ReLU6 becomes the range of what it gives, and no node.
 import io
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from nas.errors import NasError
+from nas.exports.base import Exporter, TrainedNetwork
+from nas.exports.onnx_file import describe_onnx, open_onnx, time_onnx
 from nas.resources import replace_file
 
 BATCH = 32
@@ -78,3 +80,17 @@ def _quietly() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+def _write(trained: TrainedNetwork, path: Path, earlier: Mapping[str, Path]) -> None:
+    quantize(earlier["onnx"], path, trained.calibration())
+    describe_onnx(path, {"precision": "int8"})
+
+
+ONNX_INT8 = Exporter(
+    *("onnx", "int8", ".int8.onnx"),
+    write=_write,
+    open=open_onnx,
+    describe=describe_onnx,
+    time=time_onnx,
+)

@@ -6,55 +6,23 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
-from torch import nn
 
 from nas.errors import NasError
-from nas.exports.onnx_fp32 import describe, export, runner
+from nas.exports.onnx_file import describe_onnx, open_onnx
+from nas.exports.onnx_fp32 import export_onnx
 from nas.exports.onnx_int8 import BATCH, quantize
-from nas.nets.build import build
-from nas.spaces.architecture import Architecture, Block
-
-ARCH = Architecture(
-    resolution=64,
-    in_channels=3,
-    classes=5,
-    blocks=(
-        Block("conv", kernel=3, stride=2, out_channels=8),
-        Block("sep", kernel=3, stride=2, out_channels=16),
-        Block("mbconv", kernel=5, stride=2, out_channels=16, expansion=4),
-        Block("mbconv", kernel=3, stride=1, out_channels=16, expansion=3),
-        Block("conv", kernel=1, stride=1, out_channels=32),
-    ),
-)
-
-
-def trained_like(arch: Architecture) -> nn.Module:
-    """A network as training leaves it: every batch norm has its own statistics, and logits are of order one."""
-    torch.manual_seed(0)
-    net = build(arch).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.running_mean, 0, 0.3)
-            nn.init.uniform_(module.running_var, 0.3, 2)
-        elif isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, 0, 0.5)
-    return net
-
-
-def images(n: int, pixels: int = 32) -> np.ndarray:
-    return np.random.default_rng(n).standard_normal((n, 3, pixels, pixels), dtype=np.float32)
+from tests.helpers.networks import ARCH, noise, trained_like
 
 
 @pytest.mark.parametrize(("activation", "se"), [("relu6", 0), ("hswish", 0.25)])
 def test_int8_is_close_to_fp32_at_any_batch_and_size(tmp_path: Path, activation: str, se: float) -> None:
     blocks = tuple(replace(b, activation=activation, se=se if b.op != "conv" else 0) for b in ARCH.blocks)
     arch, full, small = replace(ARCH, blocks=blocks), tmp_path / "net.onnx", tmp_path / "net.int8.onnx"
-    export(trained_like(arch), arch, full, {"key": arch.key, "classes": ["a", "ß"]}, trained_at=32)
-    quantize(full, small, images(BATCH + 8))
+    export_onnx(trained_like(arch), arch, full, {"key": arch.key, "classes": ["a", "ß"]}, trained_at=32)
+    quantize(full, small, noise(BATCH + 8))
     assert {path.name for path in tmp_path.iterdir()} == {"net.onnx", "net.int8.onnx"}
-    fp32, int8 = runner(full), runner(small)
-    for batch in (images(1), images(3), images(50), images(3, pixels=64)):
+    fp32, int8 = open_onnx(full), open_onnx(small)
+    for batch in (noise(1), noise(3), noise(50), noise(3, pixels=64)):
         expected, got = fp32(batch), int8(batch)
         assert got.shape == expected.shape
         assert np.corrcoef(expected.ravel(), got.ravel())[0, 1] > 0.97
@@ -69,8 +37,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """`ARCH` in fp32 and in int8."""
     folder = tmp_path_factory.mktemp("files")
     full, small = folder / "net.onnx", folder / "net.int8.onnx"
-    export(trained_like(ARCH), ARCH, full, {"a": "1", "b": {"c": 2}}, trained_at=32)
-    quantize(full, small, images(16))
+    export_onnx(trained_like(ARCH), ARCH, full, {"a": "1", "b": {"c": 2}}, trained_at=32)
+    quantize(full, small, noise(16))
     return full, small
 
 
@@ -95,7 +63,7 @@ def test_convolutions_read_int8_weights_with_a_scale_per_channel(files: tuple[Pa
 def test_metadata_are_added_and_replaced(files: tuple[Path, Path], tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     path.write_bytes(files[0].read_bytes())
-    describe(path, {"b": [3], "d": "4"})
+    describe_onnx(path, {"b": [3], "d": "4"})
     assert {entry.key: entry.value for entry in onnx.load(path).metadata_props} == {"a": "1", "b": "[3]", "d": "4"}
 
 
@@ -110,5 +78,5 @@ def test_a_model_without_anything_to_quantise_is_refused(tmp_path: Path) -> None
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
     onnx.save(model, tmp_path / "net.onnx")
     with pytest.raises(NasError, match=r"^small\.onnx: the quantiser left no operation in int8$"):
-        quantize(tmp_path / "net.onnx", tmp_path / "small.onnx", images(2, pixels=8))
+        quantize(tmp_path / "net.onnx", tmp_path / "small.onnx", noise(2, pixels=8))
     assert not (tmp_path / "small.onnx").exists()

@@ -232,7 +232,7 @@ def input_shape(file: Path) -> list[str | int]:
 
 def test_export_at_the_trained_resolution(tmp_path: Path) -> None:
     net, file = trained_like(ARCH), tmp_path / "net.onnx"
-    difference = export.export(net, ARCH, file, METADATA)
+    difference = export.export_onnx(net, ARCH, file, METADATA)
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
     assert input_shape(file) == ["batch", 3, 24, 24]
     for batch in (1, 5):
@@ -250,7 +250,7 @@ def test_export_at_the_trained_resolution(tmp_path: Path) -> None:
 
 def test_export_of_a_network_trained_at_another_resolution(tmp_path: Path) -> None:
     net, file = trained_like(ARCH), tmp_path / "net.onnx"
-    export.export(net, ARCH, file, {}, trained_at=16)
+    export.export_onnx(net, ARCH, file, {}, trained_at=16)
     assert input_shape(file) == ["batch", 3, "height", "width"]
     for shape in ((1, 3, 16, 16), (5, 3, 16, 16), (1, 3, 24, 24), (5, 3, 24, 24), (2, 3, 17, 30)):
         expected, got = logits(net, file, shape)
@@ -261,7 +261,7 @@ def test_export_that_differs_from_torch_is_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(export, "TOLERANCE", -1.0)
     arch = Architecture.from_notation("8x1 conv3-8 fc2")
     with pytest.raises(NasError, match=r"^net\.onnx: ONNX Runtime differs from torch by .+, over -1$"):
-        export.export(build(arch), arch, tmp_path / "net.onnx", {})
+        export.export_onnx(build(arch), arch, tmp_path / "net.onnx", {})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -278,10 +278,11 @@ def test_one_difference_too_large_or_not_a_number_is_refused(
         )
     )
     remaining = list(differences)
-    monkeypatch.setattr(export, "_quietly_exported", lambda *_: model)
+    monkeypatch.setattr(export, "_export_quietly", lambda *_: model)
     monkeypatch.setattr(export, "_difference", lambda *_: remaining.pop())
+    trained_at = 16 if len(differences) > 1 else None
     with pytest.raises(NasError, match="differs from torch by"):
-        export.export(build(ARCH), ARCH, tmp_path / "net.onnx", {}, trained_at=16 if len(differences) > 1 else None)
+        export.export_onnx(build(ARCH), ARCH, tmp_path / "net.onnx", {}, trained_at=trained_at)
     assert list(tmp_path.iterdir()) == []
     assert remaining == []
 

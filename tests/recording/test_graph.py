@@ -44,11 +44,11 @@ def kernels(model: onnx.ModelProto) -> Counter[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """EVERY_OP as users get it: torch's exporter."""
-    from nas.exports.onnx_fp32 import export
+    from nas.exports.onnx_fp32 import export_onnx
     from nas.nets import build
 
     path = tmp_path_factory.mktemp("exported") / "exported.onnx"
-    export(build(EVERY_OP), EVERY_OP, path, {})
+    export_onnx(build(EVERY_OP), EVERY_OP, path, {})
     return path
 
 

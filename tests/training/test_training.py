@@ -26,7 +26,7 @@ from nas.data.prepare import prepare
 from nas.data.settings import DataSettings
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import ConfigError
-from nas.exports.onnx_fp32 import export
+from nas.exports.onnx_fp32 import export_onnx
 from nas.nets.build import build
 from nas.nets.teacher import OnnxTeacher
 from nas.proxies.short import ShortTraining
@@ -62,7 +62,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Path]:
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.running_var, 0.5, 2.0)
     path = tmp_path_factory.mktemp("teacher") / "teacher.onnx"
-    export(net, SMALL, path, {})
+    export_onnx(net, SMALL, path, {})
     return net, path
 
 
@@ -629,7 +629,7 @@ def test_a_space_may_search_activation_norm_between_and_se(few: ImageView, tmp_p
         fitted = fit(arch, few.at(PIXELS, 16, 0), recipe, 0)
         assert cost(arch).params == sum(p.numel() for p in fitted.net.parameters())
         assert Architecture.from_notation(arch.notation) == arch
-    assert export(fitted.net, arch, tmp_path / "net.onnx", {}, trained_at=PIXELS) < 1e-4
+    assert export_onnx(fitted.net, arch, tmp_path / "net.onnx", {}, trained_at=PIXELS) < 1e-4
 
 
 def test_short_training_never_sees_the_test_split(few: ImageView, monkeypatch: pytest.MonkeyPatch) -> None:

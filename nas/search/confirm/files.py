@@ -2,12 +2,11 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
+from nas.exports import EXPORTERS
 from nas.proxies.base import Failed
-from nas.recording.host_timing import time_model
 from nas.results.member import HostTiming, ModelFile
 from nas.search.confirm.export import Export, Exported
 from nas.search.confirm.network import Confirmed
@@ -83,12 +82,14 @@ def _export_name(run: Run, export: Export, network: Confirmed) -> str:
 
 def time_files(run: Run, networks: Networks) -> dict[str, Confirmed]:
     """The networks with the time of each file on this machine, one file after the other, one thread."""
-    wanted = {
-        jobs.timed(file.path): Job(HostTiming, _time, (run.folder / file.path, network.architecture.resolution))
-        for network in networks.values()
-        for file in network.files
-        if file.path
-    }
+    exporters = {(each.format, each.precision): each for each in EXPORTERS.values()}
+    wanted = {}
+    for network in networks.values():
+        for file in network.files:
+            if file.path:
+                arguments = (run.folder / file.path, network.architecture.resolution)
+                time = exporters[file.format, file.precision].time
+                wanted[jobs.timed(file.path)] = Job(HostTiming, time, arguments)
     found = run.do_once("timing", wanted, InlineExecutor())
 
     def timed(file: ModelFile) -> ModelFile:
@@ -96,7 +97,3 @@ def time_files(run: Run, networks: Networks) -> dict[str, Confirmed]:
         return replace(file, host_latency_ms=timing) if isinstance(timing, HostTiming) else file
 
     return {key: replace(network, files=tuple(map(timed, network.files))) for key, network in networks.items()}
-
-
-def _time(path: Path, pixels: int) -> HostTiming:
-    return HostTiming(**asdict(time_model(path, pixels)))

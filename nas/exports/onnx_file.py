@@ -1,0 +1,44 @@
+"""What the formats of ONNX share: metadata in the file, ONNX Runtime on this machine."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from nas.exports.base import Run
+from nas.recording.host_timing import time_model
+from nas.resources import replace_file
+from nas.results.member import HostTiming
+
+
+def open_onnx(model: bytes | Path) -> Run:
+    """The ONNX model in ONNX Runtime, on one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    content = model if isinstance(model, bytes) else str(model)
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return lambda images: np.asarray(session.run(None, {"images": images})[0])
+
+
+def time_onnx(path: Path, resolution: int) -> HostTiming:
+    """Milliseconds of the ONNX file at `resolution` pixels, one thread."""
+    return HostTiming(**asdict(time_model(path, resolution)))
+
+
+def describe_onnx(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Add `metadata` to the ONNX file at `path`, in place of values of the same name."""
+    model = onnx.load(path)
+    set_metadata(model, metadata)
+    replace_file(path, model.SerializeToString())
+
+
+def set_metadata(model: onnx.ModelProto, metadata: Mapping[str, Any]) -> None:
+    """Add `metadata` to the model; values that are not strings as JSON."""
+    known = {entry.key: entry.value for entry in model.metadata_props}
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
+    onnx.helper.set_model_props(model, known | texts)
