@@ -53,7 +53,7 @@ def command(
     `after_multirun` gets the folders of a multirun's runs.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them
-    OmegaConf.register_new_resolver("run_folder", lambda *, _root_: _run_folder(_root_, settings), replace=True)
+    OmegaConf.register_new_resolver("run_folder", lambda *, _root_: run_folder(_root_, settings), replace=True)
     codes: list[int] = []
     folders: list[Path] = []
     line = f"python -m nas.{name} {shlex.join(sys.argv[1:])}".rstrip()
@@ -205,7 +205,7 @@ def _known_beside(key: str, settings: Any) -> str:
     return names(prefix + _key(known) for known in typing.get_type_hints(place))
 
 
-def _run_folder(config: DictConfig, settings: Any) -> str:
+def run_folder(config: DictConfig, settings: Any) -> str:
     """The default run folder, named by the settings; of wrong ones, whose error comes later, any name will do."""
     try:
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])

@@ -1,0 +1,106 @@
+"""What names the run folder, and what must agree on resuming."""
+
+import re
+from dataclasses import make_dataclass
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from nas.commandline import parse, run_folder
+from nas.latency.profile import load_profile
+from nas.problem import Problem
+from nas.resources import data_dir
+from nas.results.front import DataFacts
+from nas.search.identity import identity
+from nas.search.settings import SearchSettings
+from nas.spaces.budget import Budget
+from nas.spaces.load import load_space
+
+DATA = DataFacts("digits", None, ("0", "1"), 6, 2, 2, {"train": {"0": 3, "1": 3}}, 32, ())
+
+
+def settings_of(*overrides: str) -> SearchSettings:
+    with initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        return parse(compose("search", overrides=list(overrides)), SearchSettings)
+
+
+def folder_of(*overrides: str) -> str:
+    with initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        return run_folder(compose("search", overrides=list(overrides)), SearchSettings)
+
+
+def identity_of(settings: SearchSettings) -> dict[str, object]:
+    space = load_space(settings.search_space).with_data(1, 2)
+    problem = Problem(space, load_profile(settings.hardware), Budget.parse(settings.budget), settings.objectives)
+    return identity(settings, problem, DATA)
+
+
+def test_the_default_run_folder_is_readable_and_the_same_for_the_same_command(here: Path) -> None:
+    folder = folder_of("budget=[300M,25ms]", "seed=3")
+    assert re.fullmatch(r"pixel4-300M_25ms-separable-digits-seed3-[0-9a-f]{6}", folder)
+    assert folder == folder_of("seed=3", "budget=[300M,25ms]")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("hardware=pixel4:1large_int8", "budget=150M", "search_space=tiny", "seed=1", "objectives=[accuracy,macs]"),
+        *("data.limit=100", "sampler=random", "sampler.start=5", "proxy.epochs=9", "hardware=other/pixel4"),
+        *("warm_start=false", "baselines.widths=[]", "rungs=[short,long]", "keep=0.5", "long.epochs=9"),
+    ],
+)
+def test_what_makes_results_comparable_changes_the_run_folder(change: str, here: Path) -> None:
+    assert folder_of(change) != folder_of()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("trials=99", "workers=7", "accelerator=cpu", "time_limit=5", "confirm.epochs=3", "tracker=wandb"),
+        *("storage=sqlite:///x.db", "executor=local", "budget=300M", "patience=9", "patience_gain=0.1"),
+        *("device=adb", "reach.serial=x", "baselines.seeds=2", "confirm.extra=9", "time_limit=null"),
+    ],
+)
+def test_what_may_change_on_resuming_does_not(change: str, here: Path) -> None:
+    assert folder_of(change) == folder_of()
+    assert identity_of(settings_of(change)) == identity_of(settings_of())
+
+
+@pytest.mark.parametrize("budget", ["300m", "0.3G", "[300M]", "300000000macs"])
+def test_spellings_of_one_budget_are_one_run(budget: str, here: Path) -> None:
+    assert folder_of(f"budget={budget}") == folder_of()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        *(("seed=1", "seed"), ("budget=150M", "budget"), ("proxy.epochs=9", "proxy.epochs"), ("keep=0.5", "keep")),
+        *(("training.ema=0.9", "training.ema"), ("data.shift=1", "data.shift"), ("sampler=random", "sampler")),
+    ],
+)
+def test_a_study_names_the_setting_in_which_it_differs(change: str, named: str, here: Path) -> None:
+    ours, theirs = identity_of(settings_of()), identity_of(settings_of(change))
+    assert {key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)} == {named}
+
+
+def test_a_setting_added_with_a_default_and_a_renamed_class_orphan_no_run(here: Path) -> None:
+    settings = settings_of()
+    more = make_dataclass("Renamed", [("colour", str, "red")], bases=(SearchSettings,), frozen=True, slots=True)
+    values = {name: getattr(settings, name) for name in SearchSettings.__dataclass_fields__}
+    same, other = more(**values), more(**values, colour="blue")
+    assert (same.run_name(), identity_of(same)) == (settings.run_name(), identity_of(settings))
+    assert other.run_name() != settings.run_name()
+    assert identity_of(other) == {**identity_of(settings), "colour": "blue"}
+
+
+def test_a_teacher_counts_by_what_it_holds(here: Path) -> None:
+    names = []
+    for path, content in (("a.onnx", b"one"), ("b.onnx", b"one"), ("c.onnx", b"two")):
+        (here / path).write_bytes(content)
+        names.append(identity_of(settings_of(f"training.distillation.teacher={path}")))
+    assert names[0] == names[1] != names[2]
+
+
+def test_wrong_settings_have_any_name(here: Path) -> None:
+    assert folder_of("budget=abc") == folder_of("+colour=red") == "wrong-settings"
