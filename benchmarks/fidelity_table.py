@@ -9,6 +9,7 @@ from scipy.stats import kendalltau
 
 from benchmarks.calibrated import calibrated
 from nas.proxies.scores.evaluate import combine
+from nas.results.quality import RankFidelity
 from nas.search.result.fidelity import rank_fidelity
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost

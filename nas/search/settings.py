@@ -26,23 +26,23 @@ class ConfirmSettings:
     """How the front's candidates are confirmed: trained longer, several times, and written as files."""
 
     networks: Positive
-    """how many candidates to train longer, the front first"""
+    """How many candidates to train longer, the front first."""
     members: Positive
-    """while the confirmed front has fewer, up to as many networks more are trained"""
+    """While the confirmed front has fewer, up to as many networks more are trained."""
     seeds: Positive
-    """trainings of each"""
+    """Trainings of each."""
     extra: Annotated[int, Ge(0)]
-    """further trainings where it is open who is on the front; 0 for none"""
+    """Further trainings where it is open who is on the front; 0 for none."""
     epochs: Positive
-    """passes over the training images"""
+    """Passes over the training images."""
     batch_size: Annotated[int, Ge(2)]
-    """images of a step"""
+    """Images of a step."""
     learning_rate: Annotated[float, Gt(0)]
-    """at its peak, for a batch of 64; it scales with the batch size"""
+    """At its peak, for a batch of 64; it scales with the batch size."""
     resolution: Annotated[int, Ge(8)] | None
-    """pixels at the space's largest resolution, others in proportion; null: what the images have"""
+    """Pixels at the space's largest resolution, others in proportion; null: what the images have."""
     calibration: Positive
-    """training images that the ranges of int8 are taken from"""
+    """Training images that the ranges of int8 are taken from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class BaselineSettings:
     """MobileNet v1 and v2 to compare a search with, trained like the confirmed networks."""
 
     widths: tuple[Annotated[float, Gt(0)], ...]
-    """their width multipliers; [] for none; those over the budget are left out"""
+    """Their width multipliers; [] for none; those over the budget are left out."""
     seeds: Free[Positive]
-    """trainings of each"""
+    """Trainings of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class ExecutorSettings:
     """Where evaluations run."""
 
     name: str
-    """of `EXECUTORS`"""
+    """Of `EXECUTORS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,59 +72,59 @@ class SearchSettings:
     """
 
     hardware: str
-    """a profile's name, name:configuration (`pixel4:1large_int8`), or a folder"""
+    """A profile's name, name:configuration (`pixel4:1large_int8`), or a folder."""
     budget: str | int | float | tuple[str | int | float, ...] | None
-    """`300M` (MACs), `25ms`, `4MB` (weights), `5Mparams`, or a list such as [300M,25ms]; null for none"""
+    """`300M` (MACs), `25ms`, `4MB` (weights), `5Mparams`, or a list such as [300M,25ms]; null for none."""
     search_space: str
-    """a shipped space by name, or a YAML file"""
+    """A shipped space by name, or a YAML file."""
     objectives: tuple[str, ...]
-    """accuracy and any of the other measures"""
+    """Accuracy and any of the other measures."""
     warm_start: bool
-    """begin with the baselines, where the space holds them"""
+    """Begin with the baselines, where the space holds them."""
     rungs: tuple[str, ...] | None
-    """evaluations from cheap to expensive, of which the last makes the front; null: the proxy alone"""
+    """Evaluations from cheap to expensive, of which the last makes the front; null: the proxy alone."""
     keep: Share
-    """share of the networks of like cost that goes on to the next rung; those on its front always do"""
+    """Share of the networks of like cost that goes on to the next rung; those on its front always do."""
     score: ScoreSettings
-    """training-free scores, joined by ranks: a rung, a proxy, and what corrects a short training"""
+    """Training-free scores, joined by ranks: a rung, a proxy, and what corrects a short training."""
     long: LongSettings
-    """the rung `long`"""
+    """The rung `long`."""
     trials: Free[Positive]
-    """networks to begin, whether they are stopped on a rung or not"""
+    """Networks to begin, whether they are stopped on a rung or not."""
     time_limit: Free[Annotated[float, Gt(0)] | None]
-    """seconds after which no network is begun; null for no limit"""
+    """Seconds after which no network is begun; null for no limit."""
     patience: Free[Positive | None]
-    """end when this many more networks are expected to raise the hypervolume by less than `patience_gain`"""
+    """End when this many more networks are expected to raise the hypervolume by less than `patience_gain`."""
     patience_gain: Free[Share]
-    """the least gain of hypervolume worth waiting for, as a share of it"""
+    """The least gain of hypervolume worth waiting for, as a share of it."""
     seed: Annotated[int, Ge(0)]
-    """of all that is random"""
+    """Of all that is random."""
     workers: Free[Positive | None]
-    """worker processes of one thread each; null: one per core"""
+    """Worker processes of one thread each; null: one per core."""
     accelerator: Free[Literal["auto", "cpu", "gpu"]]
-    """where networks are trained; auto: on a GPU where there is one"""
+    """Where networks are trained; auto: on a GPU where there is one."""
     storage: Free[str | None]
-    """an Optuna storage URL; null: study.journal in the run folder"""
+    """An Optuna storage URL; null: study.journal in the run folder."""
     device: Free[Literal["auto", "none", Reached]]
-    """where the confirmed networks are measured in the end; auto: here, if the profile was recorded on this machine"""
+    """Where the confirmed networks are measured in the end; auto: here, if the profile was recorded on this machine."""
     reach: Free[Reach]
-    """how such a device is reached"""
+    """How such a device is reached."""
     training: TrainingSettings
-    """what all trainings have in common: of the proxy, the confirmations and the baselines"""
+    """What all trainings have in common: of the proxy, the confirmations and the baselines."""
     confirm: Free[ConfirmSettings]
-    """how candidates are confirmed"""
+    """How candidates are confirmed."""
     baselines: BaselineSettings
-    """networks to compare with"""
+    """Networks to compare with."""
     data: DataSettings
-    """the images"""
+    """The images."""
     sampler: dict[str, str | int | float]
-    """what proposes networks, by `name`, with its options"""
+    """What proposes networks, by `name`, with its options."""
     proxy: AnyProxy
-    """the cheap evaluation, by `name`, with its settings"""
+    """The cheap evaluation, by `name`, with its settings."""
     executor: Free[ExecutorSettings]
-    """where evaluations run"""
+    """Where evaluations run."""
     tracker: Free[dict[str, str | int | float | None]]
-    """where the run is shown beside its folder, by `name`, with its options"""
+    """Where the run is shown beside its folder, by `name`, with its options."""
 
     def __post_init__(self) -> None:
         if self.training.distillation.teacher == SUPERNET and self.proxy.name != "supernet":

@@ -32,11 +32,11 @@ Classes = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """One training: `val` is its accuracy, 0..1, on so many validation `images`, `right` which of them it got."""
+    """One training: `val` is its accuracy, 0..1, on this many validation `images`, `correct` which of them it got."""
 
     seed: int
     val: float
-    right: str
+    correct: str
     images: int
     resolution: int
     seconds: float
@@ -82,7 +82,7 @@ class LongTraining:
         data = self.data(arch, seed)
         initial = self.start(arch) if self.start else None
         fitted = fit(arch, data, self.recipe, seed, initial=initial, teacher=self.teacher)
-        found = right(predictor(fitted.net), data.val_dataloader())
+        found = correct(predictor(fitted.net), data.val_dataloader())
         content = io.BytesIO()
         torch.save({name: tensor.cpu() for name, tensor in fitted.net.state_dict().items()}, content)
         path = self._weights(arch, seed)
@@ -101,14 +101,14 @@ class LongTraining:
 
     def test(self, arch: Architecture, seed: int) -> Judged:
         """Judge a training on the test split."""
-        found = right(predictor(self.net(arch, seed)), self.data(arch, seed).test_dataloader())
+        found = correct(predictor(self.net(arch, seed)), self.data(arch, seed).test_dataloader())
         return Judged(float(found.mean()), len(found))
 
     def _weights(self, arch: Architecture, seed: int) -> Path:
         return self.folder / f"{arch.key}-{seed}-{self.digest}.pt"
 
 
-def right(predict: Callable[[Tensor], Classes], batches: Iterable[Batch]) -> NDArray[np.bool_]:
+def correct(predict: Callable[[Tensor], Classes], batches: Iterable[Batch]) -> NDArray[np.bool_]:
     """Which images of `batches`, in their order, `predict` gives their label."""
     return np.concatenate([predict(images) == labels.cpu().numpy() for images, labels in batches])
 

@@ -1,5 +1,6 @@
 """Commands: called in this process, or started as one of their own that Ctrl-C reaches."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -12,13 +13,18 @@ from typing import Any
 import pytest
 
 from nas.commandline import command
+from nas.predict import PredictSettings
+from nas.predict import main as predict
 from nas.record import RecordSettings
 from nas.record import main as record
+from nas.search.settings import SearchSettings
 from nas.validate import ValidateSettings
 from nas.validate import main as validate
 
 COMMANDS: dict[str, tuple[type, Callable[..., None]]] = {
+    "predict": (PredictSettings, predict),
     "record": (RecordSettings, record),
+    "search": (SearchSettings, importlib.import_module("nas.search.__main__").main),
     "validate": (ValidateSettings, validate),
 }
 

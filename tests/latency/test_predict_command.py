@@ -13,7 +13,7 @@ from nas.latency.validation import leave_one_out
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import load_architecture
 from nas.spaces.cost import cost
-from tests.helpers.commands import call
+from tests.helpers.calls import call
 
 
 def test_predict_json(here: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -189,7 +189,7 @@ def test_the_supernets_largest_network_may_teach_the_long_trainings(
     plain = trained()
     assert not taught.keys() & plain.keys()  # of another digest
     same = {name.split(":")[2] for name in taught} & {name.split(":")[2] for name in plain}
-    results = [{n.split(":")[2]: r["right"] for n, r in records.items()} for records in (taught, plain)]
+    results = [{n.split(":")[2]: r["correct"] for n, r in records.items()} for records in (taught, plain)]
     assert any(results[0][key] != results[1][key] for key in same)
 
 

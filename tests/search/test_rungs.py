@@ -91,7 +91,7 @@ def test_about_the_share_to_keep_goes_on(keep: float) -> None:
 
 
 def test_a_decision_of_chance_would_be_worse() -> None:
-    """Accuracy grows with cost here: the case in which ranks alone favour the dear ones of each bin."""
+    """Accuracy grows with cost here: the case in which ranks alone favour the expensive ones of each bin."""
     rng = np.random.default_rng(1)
     costs = np.exp(rng.uniform(0, 3, 100))
     values = 0.9 - 0.4 * np.exp(-costs / 5) - rng.exponential(0.05, 100)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nas.validate import ValidateSettings
-from tests.helpers.commands import COMMANDS, call
+from tests.helpers.calls import COMMANDS, call
 
 
 def fail_while_interrupted(settings: Any, invocation: Any) -> None:
@@ -37,7 +37,7 @@ def test_ctrl_c_and_bugs_have_their_exit_codes(
 def test_help(name: str, here: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(monkeypatch, name, "--help") == 0
     text = capsys.readouterr().out
-    assert f"python -m nas.{name} hardware=pixel4" in text
+    assert f"python -m nas.{name} hardware=" in text
     for key in COMMANDS[name][0].__dataclass_fields__:
         assert re.search(rf"^{key}:", text, re.MULTILINE), key
     assert not list(here.iterdir())

@@ -24,7 +24,7 @@ from nas.search.record.trial import rows
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
-from tests.helpers.commands import SMALL, Command, hold_in_mid_search, snapshot, wait_for
+from tests.helpers.search_process import SMALL, Command, hold_in_mid_search, snapshot, wait_for
 
 
 def test_killed_interrupted_finished_and_called_again(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nas.report.__main__ import main as report
-from tests.helpers.commands import call
+from tests.helpers.calls import call
 
 TYPO = """
 resolution: 32

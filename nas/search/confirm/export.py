@@ -16,7 +16,7 @@ from nas.exports import EXPORTERS
 from nas.exports.base import Exporter, Floats, Run, TrainedNetwork
 from nas.results.member import FileAccuracy, ModelFile
 from nas.spaces.architecture import Architecture
-from nas.training.long import Classes, LongTraining, predictor, right
+from nas.training.long import Classes, LongTraining, correct, predictor
 from nas.training.metrics import wilson
 
 
@@ -90,7 +90,7 @@ class Export:
 
     def _judge(self, exporter: Exporter, path: Path, data: ImageData, seed: int) -> tuple[float, int]:
         """The accuracy of a file on the test split, which is written into it, and the number of images."""
-        found = right(_predictor(exporter.open(path)), data.test_dataloader())
+        found = correct(_predictor(exporter.open(path)), data.test_dataloader())
         judged = {"value": float(found.mean()), "split": "test", "seed": seed, "resolution": data.resolution}
         exporter.describe(path, {"accuracy": judged})
         return float(found.mean()), len(found)

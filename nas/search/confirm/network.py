@@ -33,4 +33,4 @@ class Confirmed:
 
 def correct_images(trainings: Sequence[Trained]) -> npt.NDArray[np.bool_]:
     """Which validation images each of a network's trainings got: (seeds, images)."""
-    return np.stack([bits(training.right, training.images) for training in trainings])
+    return np.stack([bits(training.correct, training.images) for training in trainings])

@@ -25,7 +25,7 @@ OPEN = 0.05
 """Membership is settled where the chance to be wrong about it is smaller."""
 
 LEAST = 4
-"""So many networks it takes to predict the accuracy of others."""
+"""The accuracy of other networks is predicted from this many at least."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ STATELESS = ("pareto",)
 """Samplers that keep nothing in mind from one proposal to the next, and so are made once."""
 
 STUCK = 20
-"""After so many rejections in a row, a proposal is drawn inside the budget instead."""
+"""After this many rejections in a row, a proposal is drawn inside the budget instead."""
 
 
 class DistinctSampler(BaseSampler):

@@ -19,7 +19,7 @@ from nas.spaces.graph_counts import graph_features
 from nas.spaces.space import Genotypes
 
 SPREAD = 2048
-"""So many networks, spread evenly over the cost inside the budget, are in every pool of candidates."""
+"""Networks in every pool of candidates that are spread evenly over the cost inside the budget."""
 
 
 def informed_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: bool = True) -> ParetoSampler:

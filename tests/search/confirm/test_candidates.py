@@ -51,8 +51,8 @@ class FakeTraining:
             raise Diverged("the training loss became nan")
         rng = np.random.default_rng([int(arch.key[:8], 16), seed])
         share = evaluate(arch).accuracy + self.spread * rng.standard_normal()
-        right = np.arange(200) < round(200 * share)
-        return Trained(seed, float(right.mean()), hexadecimal(right), 200, 16, 1.0)
+        correct = np.arange(200) < round(200 * share)
+        return Trained(seed, float(correct.mean()), hexadecimal(correct), 200, 16, 1.0)
 
     def test(self, arch: Architecture, seed: int) -> Judged:
         if self.fail_test(arch.key, seed):

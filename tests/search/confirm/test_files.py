@@ -59,9 +59,9 @@ def seal(monkeypatch: pytest.MonkeyPatch, pictures: ImageView, *names: str) -> N
 def test_a_training_never_sees_the_test_split(training: LongTraining, monkeypatch: pytest.MonkeyPatch) -> None:
     seal(monkeypatch, training.pictures, "test")
     trained = training(SMALL, 3)
-    right = bits(trained.right, trained.images)
+    correct = bits(trained.correct, trained.images)
     assert (trained.seed, trained.images, trained.resolution) == (3, 140, PIXELS)
-    assert trained.val == right.mean() > 0.4
+    assert trained.val == correct.mean() > 0.4
     with pytest.raises(AssertionError, match="a sealed split"):
         training.test(SMALL, 3)
 

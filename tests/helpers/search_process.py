@@ -1,6 +1,5 @@
-"""Calling the commands as a user does: in this process, or in one of their own."""
+"""A search in a process of its own, stopped at an instant, and what its study holds then."""
 
-import importlib
 import os
 import signal
 import subprocess
@@ -10,34 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from nas.commandline import command
-from nas.predict import PredictSettings
-from nas.predict import main as predict
 from nas.results.trials import TrialRow
 from nas.search.record.study import load_journal
 from nas.search.record.trial import rows
-from nas.search.settings import SearchSettings
-from nas.validate import ValidateSettings
-from nas.validate import main as validate
-
-search_command = importlib.import_module("nas.search.__main__")
-COMMANDS: dict[str, tuple[Any, Callable[..., None]]] = {
-    "search": (SearchSettings, search_command.main),
-    "predict": (PredictSettings, predict),
-    "validate": (ValidateSettings, validate),
-}
-
-
-def call(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> int:
-    """The exit code of `python -m nas.<name> <arguments>`, run in this process."""
-    settings, main = COMMANDS[name]
-    monkeypatch.setattr(sys, "argv", [name, *arguments])
-    with pytest.raises(SystemExit) as ended:
-        command(name, settings, main)
-    return int(ended.value.code or 0)
-
+from tests.helpers.calls import hear_ctrl_c
 
 SMALL = [
     *("search_space=tiny", "budget=[3M,1.1ms]", "data.limit=400", "proxy.resolution=16", "proxy.batch_size=16"),
@@ -49,10 +24,7 @@ LIMIT_S = 240
 
 
 class Command:
-    """`python -m nas.search …` in a process group of its own, its output in a file.
-
-    Where a shell started the tests in the background they ignore SIGINT, and so would every process they start.
-    """
+    """`python -m nas.search …` in a process group of its own, its output in a file."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self._log = folder.parent / f"{folder.name}.log"
@@ -94,11 +66,6 @@ class Command:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-
-
-def hear_ctrl_c() -> None:
-    """In a new process, before it runs anything: SIGINT does what it does in a terminal."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(condition: Callable[[], Any], running: Command) -> None:
