@@ -9,7 +9,7 @@ from optuna.study import Study
 
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
-from nas.proxies.scores import ScoreValues
+from nas.proxies.scores.evaluate import ScoreValues
 from nas.results.trials import TrialRow
 from nas.search.display import Display
 from nas.search.executors.base import Executor

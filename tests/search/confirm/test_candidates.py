@@ -222,7 +222,7 @@ class FakeExport:
         path = f"{arch.key}.onnx"
         (self.folder / path).write_text(str(seed))
         files = ModelFile("onnx", "fp32", path, 1), ModelFile("onnx", "int8", None, None, error="too small")
-        return Exported(seed, 0.0, files, {path: str(seed)})
+        return Exported(seed, files, {path: str(seed)})
 
     def is_whole(self, exported: Exported) -> bool:
         paths = {self.folder / name: digest for name, digest in exported.digests.items()}
