@@ -29,7 +29,7 @@ from nas.search.loop import Stopping, search
 from nas.search.record.trial import records
 from nas.search.rungs import Ladder, Rung
 from nas.search.samplers.distinct import DistinctSampler
-from nas.search.samplers.pareto import informed_sampler
+from nas.search.samplers.pareto import pareto_sampler
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 
@@ -89,7 +89,7 @@ def run(case: Table, noise: float, cheap: float, seed: int, rungs: bool, stopped
 
     problem = Problem(space, load_profile("pixel4"), Budget(), ("accuracy", "macs"))
     study = optuna.create_study(directions=problem.directions)
-    sampler = informed_sampler(problem, seed, start=8, pool=20_000, stopped=stopped)
+    sampler = pareto_sampler(problem, seed, start=8, pool=20_000, stopped=stopped)
     origin = {"accuracy": case.reference[0] / 100, "macs": case.reference[1]}
     search(
         Run(problem, study, InlineExecutor(), Path(), Quiet(), origin),

@@ -21,7 +21,6 @@ from nas.search.checks import checked_problem
 from nas.search.confirm.target import DeviceTiming
 from nas.search.context import Run
 from nas.search.evaluations import decode_images, make_trainings
-from nas.search.executors import EXECUTORS
 from nas.search.identity import identity
 from nas.search.loop import Stopping
 from nas.search.patience import Patience
@@ -52,18 +51,19 @@ def _search(
     display: TerminalDisplay,
 ) -> None:
     """Open the run folder, do all steps of the run, and report."""
-    folder, seed = invocation.folder, settings.seed
+    folder = invocation.folder
     images = decode_images(settings, problem, folder)
     data = data_facts(settings, images.images)
     for line in opening_lines(problem, data):
         display.message(line)
-    options = {key: value for key, value in settings.sampler.items() if key != "name"}
-    sampler = make_sampler(problem, str(settings.sampler["name"]), options, seed)
+    sampler = make_sampler(problem, settings.sampler, settings.seed)
     study = open_study(folder, settings.storage, problem.directions, identity(settings, problem, data))
     about = about_settings(settings, data, invocation.line)
     asked, chosen = _config(settings, about, problem), tracker_settings(settings.tracker)
     tracker = Guarded(lambda: chosen.start(folder, asked), display.message)
-    executor = EXECUTORS[settings.executor.name](settings.workers or os.cpu_count() or 1)
+    executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
+    if not executor.shared_files:
+        display.message(f"workers must reach {folder.resolve()} under that path")
     origin = reference_point(problem, chance=1 / problem.space.classes)
     this = Run(problem, study, executor, folder, _Tracked(display, tracker), origin)
     try:

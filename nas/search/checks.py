@@ -14,9 +14,7 @@ from nas.recording.devices.target import Target
 from nas.resources import names
 from nas.search.confirm.target import DeviceTiming, is_here
 from nas.search.evaluations import rung_names
-from nas.search.executors import EXECUTORS
 from nas.search.rungs import check_rungs
-from nas.search.samplers.distinct import SAMPLERS
 from nas.search.settings import SearchSettings
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
@@ -30,11 +28,9 @@ def checked_problem(settings: SearchSettings) -> tuple[Problem, DeviceTiming | N
     """
     budget = Budget.parse(settings.budget)
     space, profile = load_space(settings.search_space), load_profile(settings.hardware)
-    _require_known("sampler", settings.sampler.get("name"), SAMPLERS)
     check_rungs(rung_names(settings), tuple(settings.proxy.rungs))
     for name in settings.score.names:
         _require_known("score", name, SCORES)
-    _require_known("executor", settings.executor.name, EXECUTORS)
     device_of(settings.accelerator)
     about = describe(settings.data)
     if settings.training.teacher is not None:

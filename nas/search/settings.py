@@ -14,6 +14,8 @@ from nas.proxies.scores.evaluate import ScoreSettings
 from nas.proxies.short import LongSettings
 from nas.recording.devices import Reached
 from nas.recording.devices.base import Reach
+from nas.search.executors import AnyExecutor
+from nas.search.samplers import AnySampler
 from nas.spaces.budget import Budget, show
 from nas.training.settings import SUPERNET, Positive, Share, TrainingSettings
 
@@ -53,14 +55,6 @@ class BaselineSettings:
     """Their width multipliers; [] for none; those over the budget are left out."""
     seeds: Free[Positive]
     """Trainings of each."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutorSettings:
-    """Where evaluations run."""
-
-    name: str
-    """Of `EXECUTORS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +111,11 @@ class SearchSettings:
     """Networks to compare with."""
     data: DataSettings
     """The images."""
-    sampler: dict[str, str | int | float]
+    sampler: AnySampler
     """What proposes networks, by `name`, with its options."""
     proxy: AnyProxy
     """The cheap evaluation, by `name`, with its settings."""
-    executor: Free[ExecutorSettings]
+    executor: Free[AnyExecutor]
     """Where evaluations run."""
     tracker: Free[dict[str, str | int | float | None]]
     """Where the run is shown beside its folder, by `name`, with its options."""

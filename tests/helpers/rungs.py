@@ -21,7 +21,7 @@ from nas.search.rungs import Ladder, Rung
 from nas.search.samplers.distinct import make_sampler
 from nas.spaces.architecture import Architecture
 from tests.helpers import search as helpers
-from tests.helpers.search import context
+from tests.helpers.search import context, sampler_settings
 
 PROBLEM = helpers.problem()
 TINY = PROBLEM.space
@@ -84,8 +84,9 @@ def go(
     display: Display | None = None,
 ) -> list[TrialRow]:
     options = {"tpe": {"startup": 5}, "pareto": {"start": 6, "pool": 2000}}.get(name, {})
+    sampler = make_sampler(problem, sampler_settings(name, **options), 0)
     run = context(problem, study, executor=executor, display=display)
-    search(run, calls.ladder, make_sampler(problem, name, options, 0), Stopping(trials, time_limit, patience))
+    search(run, calls.ladder, sampler, Stopping(trials, time_limit, patience))
     return rows(study)
 
 

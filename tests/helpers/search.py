@@ -8,8 +8,10 @@ from typing import Any
 
 import optuna
 import yaml
+from omegaconf import OmegaConf
 from optuna.study import Study
 
+from nas.commandline import parse
 from nas.latency.profile import load_profile
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
@@ -24,6 +26,8 @@ from nas.search.loop import Stopping, search
 from nas.search.record.trial import rows
 from nas.search.result.about import About
 from nas.search.rungs import Ladder, Rung
+from nas.search.samplers import SAMPLERS
+from nas.search.samplers.base import SamplerSettings
 from nas.search.samplers.distinct import make_sampler
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
@@ -34,6 +38,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     path.stem: {key: value for key, value in yaml.safe_load(path.read_text()).items() if key != "name"}
     for path in (data_dir("conf") / "sampler").glob("*.yaml")
 }
+"""What conf/sampler says of each, but for the name."""
 PIXEL4 = load_profile("pixel4")
 TINY = load_space("tiny").with_data(1, 10)
 REFERENCE = {"accuracy": 0.1, "latency": 2.0, "macs": 1e7, "params": 1e6, "memory": 1e6}
@@ -62,6 +67,11 @@ class Counting:
         if error is not None:
             raise error
         return evaluate(arch)
+
+
+def sampler_settings(name: str, **options: Any) -> SamplerSettings:
+    """The settings of conf/sampler, with other `options`."""
+    return parse(OmegaConf.create({"name": name, **OPTIONS[name], **options}), SAMPLERS[name])
 
 
 def in_memory(wanted: Problem) -> Study:
@@ -98,7 +108,7 @@ def go(
 ) -> list[TrialRow]:
     """Search until `trials` are done; the rows of the study."""
     run = context(wanted, study, executor=executor, display=display)
-    sampler = make_sampler(wanted, name, OPTIONS[name], seed)
+    sampler = make_sampler(wanted, sampler_settings(name), seed)
     search(run, Ladder((Rung("short", evaluator),)), sampler, Stopping(trials, time_limit), start)
     return rows(study)
 

@@ -16,9 +16,10 @@ from nas.results.trials import TrialRow
 from nas.search import loop
 from nas.search.front import hypervolume, nondominated
 from nas.search.loop import ALL_FAILED, SearchFailed
+from nas.search.parameters import decode, distributions
 from nas.search.record.study import load_journal, open_study
 from nas.search.record.trial import rows
-from nas.search.samplers.distinct import SAMPLERS, decode, distributions
+from nas.search.samplers import SAMPLERS
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import reference
 from nas.spaces.budget import Budget

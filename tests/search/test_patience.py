@@ -19,7 +19,7 @@ from nas.search.samplers.distinct import make_sampler
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from tests.helpers.rungs import PROBLEM, REFERENCE, Calls, go, in_memory, on_disk, recorded
-from tests.helpers.search import Threads, context
+from tests.helpers.search import Threads, context, sampler_settings
 
 
 def test_expected_gain_is_what_the_last_networks_added() -> None:
@@ -66,7 +66,7 @@ def smooth(arch: Architecture) -> Evaluation:
 
 def go_smooth(study: Study, patience: Patience | None, trials: int = 200) -> str:
     run = context(PROBLEM, study, reference=reference_point(PROBLEM, 0.1))
-    sampler = make_sampler(PROBLEM, "pareto", {"start": 6, "pool": 2000}, 0)
+    sampler = make_sampler(PROBLEM, sampler_settings("pareto", start=6, pool=2000), 0)
     return search(run, Ladder((Rung("short", smooth),)), sampler, Stopping(trials, patience=patience))
 
 

@@ -1,9 +1,10 @@
-"""Executors by name, a file each; `base` says what they have in common."""
+"""Where evaluations run, a file an executor; `base` says what they have in common."""
 
-from collections.abc import Callable
+from nas.search.executors.base import ExecutorSettings
+from nas.search.executors.local import LocalSettings
 
-from nas.search.executors.base import Executor
-from nas.search.executors.local import LocalExecutor
+AnyExecutor = LocalSettings
+"""The settings of whichever executor is chosen; a union where there are several."""
 
-EXECUTORS: dict[str, Callable[[int], Executor]] = {"local": LocalExecutor}
-"""Executors by name; each takes the number of workers."""
+EXECUTORS: dict[str, type[ExecutorSettings]] = {"local": LocalSettings}
+"""Executors by name (conf/executor)."""

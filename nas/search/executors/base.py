@@ -1,7 +1,7 @@
 """Where evaluations run: the executors' one interface.
 
-An executor has `slots`, `submit(function, *args) -> Future`, `close()`. A worker that dies
-(out of memory, a crash in native code) fails its own evaluation, and is replaced.
+A worker that dies (out of memory, a crash in native code) fails its own evaluation with `WorkerDied`, and is replaced.
+Evaluations read the images of the run folder and write weights and models there.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,26 @@ class Executor(Protocol):
     """Runs functions; at most `slots` at a time."""
 
     slots: int
+    shared_files: bool
+    """Whether workers are sure to see the files of this process; if not, the run folder must be on storage that they
+    reach under the same path."""
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         """Start `function(*args)`; only call with a slot free."""
 
     def close(self) -> None:
         """End at once, abandoning what runs."""
+
+
+class ExecutorSettings(Protocol):
+    """An executor's settings, one of them the `name` by which it is chosen."""
+
+    @property
+    def name(self) -> str:
+        """Its name in `EXECUTORS`."""
+
+    def start(self, workers: int) -> Executor:
+        """The executor, of at most this many evaluations at a time."""
 
 
 class WorkerDied(RuntimeError):

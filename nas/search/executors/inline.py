@@ -9,6 +9,7 @@ class InlineExecutor:
     """Runs each function in the calling thread, at once."""
 
     slots = 1
+    shared_files = True
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run `function(*args)`; the future is finished on return."""

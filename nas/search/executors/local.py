@@ -7,13 +7,27 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from nas.search.executors.base import WorkerDied
+from nas.search.executors.base import Executor, WorkerDied
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """Processes of this machine."""
+
+    name: Literal["local"]
+
+    def start(self, workers: int) -> Executor:
+        """`workers` processes."""
+        return LocalExecutor(workers)
 
 
 class LocalExecutor:
     """`workers` processes of one thread each, started when first needed; several GPUs are dealt out among them."""
+
+    shared_files = True
 
     def __init__(self, workers: int) -> None:
         self.slots = workers

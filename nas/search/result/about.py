@@ -38,4 +38,4 @@ def about_settings(settings: SearchSettings, data: DataFacts, command: str) -> A
     """What to say of these settings; `command` is what makes the run again."""
     rungs = rung_names(settings)
     proxy = {**asdict(settings.proxy), "how": rungs[-1]}
-    return About(settings.seed, data, str(settings.sampler["name"]), proxy, rungs, command)
+    return About(settings.seed, data, settings.sampler.name, proxy, rungs, command)

@@ -1,36 +1,23 @@
 """Samplers made fit for networks: without repeats, and repeatable after any crash."""
 
-from collections.abc import Callable, Mapping
-from inspect import signature
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.errors import BudgetError, ConfigError
+from nas.errors import BudgetError
 from nas.problem import Problem
-from nas.resources import names
 from nas.search.parameters import decode, distributions, encode
 from nas.search.pareto.pool import Exhausted
 from nas.search.record.trial import Drawn, TrialRecord, note_proposal, read_trial, record
-from nas.search.samplers.pareto import informed_sampler
+from nas.search.samplers.base import SamplerSettings
 
 SamplerMaker = Callable[[int], BaseSampler]
-
-SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
-    "pareto": lambda problem, seed, start, pool: informed_sampler(problem, seed, start, pool),
-    "tpe": lambda problem, seed, startup: TPESampler(seed=seed, multivariate=True, n_startup_trials=startup),
-    "nsga2": lambda problem, seed, population: NSGAIISampler(seed=seed, population_size=population),
-    "random": lambda problem, seed: RandomSampler(seed=seed),
-}
-"""Samplers by name; each takes the problem, a seed and its own options (conf/sampler)."""
-
-STATELESS = ("pareto",)
-"""Samplers that keep nothing in mind from one proposal to the next, and so are made once."""
 
 STUCK = 20
 """After this many rejections in a row, a proposal is drawn inside the budget instead."""
@@ -129,32 +116,10 @@ def _rejected_in_a_row(trials: list[TrialRecord]) -> int:
     return count
 
 
-def make_sampler(problem: Problem, name: str, options: dict[str, Any], seed: int) -> DistinctSampler:
-    """The sampler `name` of `SAMPLERS` with its options, made distinct and stateless.
-
-    Raises:
-        ConfigError: the sampler does not take these options.
-    """
+def make_sampler(problem: Problem, settings: SamplerSettings, seed: int) -> DistinctSampler:
+    """The sampler of these settings, made distinct and stateless."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    _check_options(problem, name, options)
-    make = SAMPLERS[name]
-    if name in STATELESS:
-        once = make(problem, seed, **options)
+    if settings.stateless:
+        once = settings.make(problem, seed)
         return DistinctSampler(problem, lambda state: once, seed)
-    return DistinctSampler(problem, lambda state: make(problem, state, **options), seed)
-
-
-def _check_options(problem: Problem, name: str, options: Mapping[str, Any]) -> None:
-    """Find a wrong option now, since the base sampler is made only when it is asked for a network."""
-    known = {option for option in signature(SAMPLERS[name]).parameters if option not in ("problem", "seed")}
-    if unknown := set(options) - known:
-        raise ConfigError(f"sampler={name} has no option {min(unknown)!r}; known: {names(known) or 'none'}")
-    if missing := known - set(options):
-        raise ConfigError(f"sampler={name} needs sampler.{min(missing)}=…")
-    for option, value in options.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ConfigError(f"sampler={name}: {option} must be a whole number above 0, got {value!r}")
-    try:
-        SAMPLERS[name](problem, 0, **options)
-    except (ValueError, ConfigError) as error:
-        raise ConfigError(f"sampler={name}: {error}") from None
+    return DistinctSampler(problem, lambda state: settings.make(problem, state), seed)

@@ -1,10 +1,13 @@
-"""`ParetoSampler` told what a search problem knows of every network before any training."""
+"""sampler=pareto: `ParetoSampler`, told what a search problem knows of every network before any training."""
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from annotated_types import Ge
+from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
@@ -22,7 +25,24 @@ SPREAD = 2048
 """Networks in every pool of candidates that are spread evenly over the cost inside the budget."""
 
 
-def informed_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: bool = True) -> ParetoSampler:
+@dataclass(frozen=True, slots=True)
+class ParetoSettings:
+    """Models accuracy alone, since costs are known, and proposes what the front is expected to gain most from."""
+
+    stateless: ClassVar[bool] = True
+
+    name: Literal["pareto"]
+    start: Annotated[int, Ge(1)]
+    """Networks spread over the range of cost before the first prediction, besides the warm start."""
+    pool: Annotated[int, Ge(1)]
+    """Candidates that are weighed for each proposal."""
+
+    def make(self, problem: Problem, seed: int) -> BaseSampler:
+        """`ParetoSampler`, told what is known of every network."""
+        return pareto_sampler(problem, seed, self.start, self.pool)
+
+
+def pareto_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: bool = True) -> ParetoSampler:
     """Costs are known objectives, the budget is what is feasible, networks are the keys.
 
     The surrogate sees the choices, the counts of the graph (MACs and params among them) and the latency, and

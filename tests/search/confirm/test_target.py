@@ -41,7 +41,7 @@ from nas.spaces.cost import cost
 from nas.spaces.load import load_space
 from nas.training.long import Judged, Trained, hexadecimal
 from tests.helpers.display import Told
-from tests.helpers.search import ABOUT, context, in_memory
+from tests.helpers.search import ABOUT, context, in_memory, sampler_settings
 
 PIXEL4 = load_profile("pixel4")
 TINY = load_space("tiny").with_data(1, 10)
@@ -140,7 +140,7 @@ def searched() -> tuple[Run, Ladder, dict[str, Architecture]]:
     """A small search, with three of its networks by key."""
     run = context(PROBLEM, in_memory(PROBLEM), reference=REFERENCE)
     ladder = Ladder((Rung("short", lambda arch: Evaluation(0.5, 0.4, 0.6, "short", 1.0, 1, arch.resolution)),))
-    search(run, ladder, make_sampler(PROBLEM, "random", {}, 0), Stopping(trials=5))
+    search(run, ladder, make_sampler(PROBLEM, sampler_settings("random"), 0), Stopping(trials=5))
     return run, ladder, {str(trial.key): decode(TINY, trial.params) for trial in records(run.study)[:3]}
 
 

@@ -1,5 +1,6 @@
 """What holds for any sampler that is added to `SAMPLERS`, and what each notes of its proposals."""
 
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.errors import ConfigError
 from nas.measures import MEASURES
 from nas.search.front import nondominated
+from nas.search.parameters import decode, distributions
 from nas.search.record.study import open_study
 from nas.search.record.trial import read_trial, write_candidate
-from nas.search.samplers.distinct import SAMPLERS, STUCK, DistinctSampler, decode, distributions, make_sampler
+from nas.search.samplers import SAMPLERS, AnySampler
+from nas.search.samplers.distinct import STUCK, DistinctSampler
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
+from tests.helpers.docs import field_texts
 from tests.helpers.search import (
     OPTIONS,
     TINY,
@@ -27,6 +31,7 @@ from tests.helpers.search import (
     in_memory,
     keys,
     problem,
+    sampler_settings,
     tiny_measures,
 )
 
@@ -53,8 +58,9 @@ def twelve(tmp_path: Path) -> SearchSpace:
     return load_space(path).with_data(1, 10)
 
 
-def test_every_sampler_has_its_options_in_conf() -> None:
+def test_the_settings_of_a_search_take_each_sampler() -> None:
     assert set(OPTIONS) == set(SAMPLERS)
+    assert set(typing.get_args(AnySampler)) == set(SAMPLERS.values())
 
 
 def test_ordered_choices_are_integers_and_others_categories() -> None:
@@ -71,17 +77,29 @@ def test_ordered_choices_are_integers_and_others_categories() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "options"),
-    [("tpe", {"startup": "many"}), ("nsga2", {"population": 1}), ("random", {"colour": 3}), ("tpe", {})],
+    ("name", "options", "message"),
+    [
+        ("tpe", {"startup": "many"}, "^startup: input should be a valid integer"),
+        ("nsga2", {"population": 1}, "^population: input should be greater than or equal to 2, got 1"),
+        ("random", {"colour": 3}, "unknown setting 'colour'; known: name"),
+        ("tpe", {"startup": None}, "^startup: input should be a valid integer"),
+    ],
 )
-def test_wrong_options_are_the_users_error(name: str, options: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=f"sampler={name}"):
-        make_sampler(problem(), name, options, 0)
+def test_wrong_options_are_the_users_error(name: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        sampler_settings(name, **options)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
 class TestEverySampler:
     """What holds for any sampler that is added to `SAMPLERS`."""
+
+    def test_it_is_chosen_by_its_name_and_says_what_each_setting_does(self, name: str) -> None:
+        assert sampler_settings(name).name == name
+        assert typing.get_args(typing.get_type_hints(SAMPLERS[name])["name"]) == (name,)
+        texts = field_texts(SAMPLERS[name])
+        assert set(texts) - {"stateless", "name"} == set(OPTIONS[name])
+        assert all(texts[option] for option in OPTIONS[name])
 
     def test_no_network_twice_and_every_parameter_inside(self, name: str) -> None:
         study = in_memory(problem())
