@@ -1,7 +1,8 @@
-"""What every source gives: which images there are, with their classes, before any is decoded."""
+"""What a source is, and what it gives: which images there are, with their classes, before any is decoded."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from nas.data.decode import Item
 from nas.data.splits import Indices
@@ -29,3 +30,30 @@ class Catalogue:
     stamps: Callable[[], Iterable[Stamp]]
     channels: int = 3
     native_resolution: int | None = None
+
+
+class SourceSettings(Protocol):
+    """Which images a source is asked for: those of `DataSettings` that are read by sources."""
+
+    @property
+    def path(self) -> str | None: ...
+    @property
+    def subset(self) -> str | None: ...
+    @property
+    def image_column(self) -> str | None: ...
+    @property
+    def label_column(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where labelled images come from.
+
+    `read` raises `DataError` where they are missing or inconsistent. `path_help` is what data.path has to be, `own` the
+    settings that no source takes but those that name them.
+    """
+
+    read: Callable[[SourceSettings], Catalogue]
+    path: Literal["none", "optional", "required"]
+    path_help: str = ""
+    own: tuple[str, ...] = ()

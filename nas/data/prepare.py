@@ -35,7 +35,7 @@ def describe(settings: DataSettings) -> Description:
     Raises:
         DataError: the source is missing or inconsistent.
     """
-    return _describe(SOURCES[settings.source](settings), settings)
+    return _describe(SOURCES[settings.source].read(settings), settings)
 
 
 def _describe(catalogue: Catalogue, settings: DataSettings) -> Description:
@@ -63,7 +63,7 @@ def prepare(settings: DataSettings, seed: int, resolution: int | None, folder: P
     if resolution is not None:
         check_int("resolution", resolution, *RESOLUTIONS)
     check_int("seed", seed, 0, 2**63 - 1)
-    catalogue = SOURCES[settings.source](settings)
+    catalogue = SOURCES[settings.source].read(settings)
     stored = asdict(settings) | dict.fromkeys(AUGMENTATION)
     fingerprint = _digest([stored, seed, resolution, list(catalogue.stamps())])
     try:

@@ -1,30 +1,14 @@
 """The settings of `data=…`, checked one by one; what only the files can tell is checked when they are read."""
 
 import importlib.util
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from nas.data.sources import SOURCES
 from nas.errors import ConfigError
 from nas.resources import names
 
 RESOLUTIONS = (8, 1024)
-PATHS: Mapping[str, Literal["none", "optional", "required"]] = {
-    "digits": "none",
-    "fashion_mnist": "optional",
-    "cifar10": "required",
-    "imagefolder": "required",
-    "hf": "required",
-}
-"""By source: whether it is given a `path`."""
-
 NO_KORNIA = "data.randaugment needs the library kornia: pip install 'sepconv-nas[augment]'"
-
-_PATH_HELP = {
-    "cifar10": "data.path=FOLDER, the unpacked binary version or a folder with one folder per class",
-    "imagefolder": "data.path=FOLDER, a folder with one folder per class",
-    "hf": "data.path=NAME, a data set of the Hugging Face Hub, or a folder of one",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +16,29 @@ class DataSettings:
     """Which images to read, how to split them, and how to augment them in training."""
 
     source: str = "digits"
-    """digits: scikit-learn's 1797 scans, embedded. fashion_mnist: 70,000 grey pictures of clothes, IDX files.
-    cifar10: 60,000 photographs of 10 kinds. imagefolder: a folder of class folders. hf: by the `datasets` library."""
+    """Where the images come from, one of `nas.data.sources`."""
     path: str | None = None
-    """imagefolder: the folder of <class>/<image>, or of train/<class>/<image> with val/ and test/ beside it.
-    cifar10: the folder of the *.bin files, or one like imagefolder's. fashion_mnist: the folder of the four IDX
-    files; none means Debian's. hf: a name on the Hub, or a folder."""
+    """Where the source finds them: a folder, or a name. What it has to be stands in the file of each source."""
     channels: int | None = None
-    """1 (grey) or 3 (RGB); none means 1 for digits and fashion_mnist, and 3 for the others."""
+    """1 (grey) or 3 (RGB); none means what the source has."""
     val_fraction: float = 0.15
     """Share of the images carved for validation where the source has no validation split."""
     test_fraction: float = 0.15
     """Share of the images carved for the test where the source has no test split."""
     limit: int | None = None
-    """At most so many images of the train split, before val and test are carved from them; a val or test
+    """At most this many images of the train split, before val and test are carved from them; a val or test
     split of its own is cut to `limit` times its fraction. Stratified; only what is chosen is decoded."""
     flip: bool = False
     """Flip training images left to right at random."""
     shift: int = 0
-    """Shift training images by up to so many pixels at random, each way."""
+    """Shift training images by up to this many pixels at random, each way."""
     mixup: float = 0.0
     """Alpha of mixup: pairs of training images are blended by a share drawn from Beta(alpha, alpha); 0 is off."""
     randaugment: tuple[int, int] | None = None
     """[n, m]: n operations of RandAugment at magnitude m, 1 to 29; needs the extra `augment`."""
     native_resolution: int | None = None
-    """Size in pixels for full training; none means the median short side of the images, at least 64
-    (32 for digits, fashion_mnist and cifar10)."""
+    """Size in pixels for full training; none means what the source states, or else the median short side of the
+    images, at least 64."""
     subset: str | None = None
     """hf: which configuration of a data set that has several."""
     image_column: str | None = None
@@ -66,16 +47,7 @@ class DataSettings:
     """hf: the column of classes; none means the only one of classes, or else `label` or `labels`."""
 
     def __post_init__(self) -> None:
-        if self.source not in PATHS:
-            raise ConfigError(f"unknown data source {self.source!r}; known: {names(PATHS)}")
-        if PATHS[self.source] == "required" and not self.path:
-            raise ConfigError(f"data={self.source} needs {_PATH_HELP[self.source]}")
-        if PATHS[self.source] == "none" and self.path is not None:
-            takers = names(name for name, path in PATHS.items() if path != "none")
-            raise ConfigError(f"data.path is for {takers}, got {self.path!r} with data={self.source}")
-        for key in ("subset", "image_column", "label_column"):
-            if self.source != "hf" and getattr(self, key) is not None:
-                raise ConfigError(f"data.{key} is for data=hf, got {getattr(self, key)!r} with data={self.source}")
+        self._check_source()
         if self.channels not in (None, 1, 3):
             raise ConfigError(f"data.channels must be 1 (grey) or 3 (RGB), got {self.channels!r}")
         self._check_fractions()
@@ -84,6 +56,20 @@ class DataSettings:
             check_int("data.limit", self.limit, 2, 10**9)
         if self.native_resolution is not None:
             check_int("data.native_resolution", self.native_resolution, *RESOLUTIONS)
+
+    def _check_source(self) -> None:
+        if self.source not in SOURCES:
+            raise ConfigError(f"unknown data source {self.source!r}; known: {names(SOURCES)}")
+        source = SOURCES[self.source]
+        if source.path == "required" and not self.path:
+            raise ConfigError(f"data={self.source} needs {source.path_help}")
+        if source.path == "none" and self.path is not None:
+            takers = names(name for name, each in SOURCES.items() if each.path != "none")
+            raise ConfigError(f"data.path is for {takers}, got {self.path!r} with data={self.source}")
+        for key in sorted({key for each in SOURCES.values() for key in each.own} - {*source.own}):
+            if (value := getattr(self, key)) is not None:
+                takers = names(name for name, each in SOURCES.items() if key in each.own)
+                raise ConfigError(f"data.{key} is for data={takers}, got {value!r} with data={self.source}")
 
     def _check_fractions(self) -> None:
         for key in ("val_fraction", "test_fraction"):

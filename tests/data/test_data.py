@@ -47,7 +47,7 @@ def from_folder(path: Path, **changes: Any) -> DataSettings:
 
 def split_paths(settings: DataSettings, seed: int = 0) -> dict[str, list[Path]]:
     """The files of each split of an image folder."""
-    catalogue = SOURCES["imagefolder"](settings)
+    catalogue = SOURCES["imagefolder"].read(settings)
     read = catalogue.open()
     parts = split_catalogue(catalogue, settings, seed).items()
     return {name: [Path(str(read(part.origin, i))) for i in part.indices] for name, part in parts}
@@ -355,7 +355,7 @@ def test_limit_holds_before_decoding(tmp_path: Path) -> None:
     write_classes(root / "train", {"cat": 60, "dog": 20})
     write_classes(root / "val", {"cat": 30, "dog": 30})
     settings = from_folder(root, limit=40, val_fraction=0.25, test_fraction=0.1)
-    parts = split_catalogue(SOURCES["imagefolder"](settings), settings, 0)
+    parts = split_catalogue(SOURCES["imagefolder"].read(settings), settings, 0)
     counts = {name: np.bincount(part.labels).tolist() for name, part in parts.items()}
     assert counts == {"train": [27, 9], "test": [3, 1], "val": [5, 5]}
     chosen = {path for paths in split_paths(settings).values() for path in paths}

@@ -1,23 +1,27 @@
 """The sources of images, over small real files of each format: what all of them give, and what each refuses."""
 
 import gzip
+import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from nas.data.batches import ImageData
+from nas.data.parts import split_catalogue
 from nas.data.prepare import describe, prepare
-from nas.data.settings import PATHS, DataSettings
+from nas.data.settings import DataSettings
 from nas.data.sources import SOURCES
 from nas.data.sources.fashion_mnist import DEBIAN, find_idx, read_idx
-from nas.errors import DataError
+from nas.errors import ConfigError, DataError
 from nas.resources import data_dir
 
 
@@ -92,42 +96,84 @@ def small_source(source: str, folder: Path) -> DataSettings:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_every_source_trains(source: str, tmp_path: Path) -> None:
-    """What every source has to give: classes, three filled splits, the stated shapes, usable batches."""
-    settings = small_source(source, tmp_path / "data")
-    about = describe(settings)
-    images = prepare(settings, 0, 16, tmp_path / "saved")
-    assert (images.classes, images.channels, images.native_resolution) == (
-        about.classes,
-        about.channels,
-        about.native_resolution,
-    )
-    for split in images.splits.values():
-        assert split.pixels.dtype == np.uint8
-        assert split.labels.dtype == np.int64
-        assert split.pixels.shape == (len(split), images.channels, 16, 16)
-        assert split.labels.min() >= 0
-        assert split.labels.max() < len(images.classes)
-    assert images.native_resolution >= 32
-    pixels, labels = next(iter(ImageData(images, batch_size=8).train_dataloader()))
-    assert pixels.shape == (8, images.channels, 16, 16)
-    assert pixels.dtype == torch.float32
-    assert labels.shape == (8,)
-    assert labels.dtype == torch.int64
+class TestEverySource:
+    """What holds for any source that is added to `SOURCES`."""
 
+    def test_it_has_its_settings_in_conf_and_says_what_its_path_is(self, source: str) -> None:
+        assert {path.stem for path in (data_dir("conf") / "data").glob("*.yaml")} == set(SOURCES)
+        defaults = yaml.safe_load((data_dir("conf") / "data" / f"{source}.yaml").read_text(encoding="utf-8"))
+        assert defaults["source"] == source
+        assert set(SOURCES[source].own) <= set(defaults) <= {field.name for field in fields(DataSettings)}
+        assert (defaults["path"] == "???") == (SOURCES[source].path == "required")
+        assert bool(SOURCES[source].path_help) == (SOURCES[source].path != "none")
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_every_source_is_cut_to_the_limit_and_takes_channels(source: str, tmp_path: Path) -> None:
-    settings = replace(small_source(source, tmp_path / "data"), limit=30, channels=1, test_fraction=0.5)
-    images = prepare(settings, 0, 8, tmp_path / "saved")
-    assert images.channels == 1
-    own_test = source in ("fashion_mnist", "cifar10", "hf")
-    assert len(images.train) + len(images.val) + (0 if own_test else len(images.test)) == 30
-    assert len(images.test) == (15 if own_test else len(images.classes) * (1 if source == "digits" else 5))
+    def test_a_path_and_settings_of_its_own_are_asked_for_and_others_refused(self, source: str) -> None:
+        given = {"required": None, "optional": None, "none": "somewhere"}[SOURCES[source].path]
+        if SOURCES[source].path == "optional":
+            DataSettings(source)
+        else:
+            with pytest.raises(ConfigError, match=rf"data={source}"):
+                DataSettings(source, given)
+        path = None if SOURCES[source].path == "none" else "somewhere"
+        for key in {key for each in SOURCES.values() for key in each.own}:
+            if key in SOURCES[source].own:
+                DataSettings(source, path, **{key: "x"})  # type: ignore[arg-type]
+            else:
+                with pytest.raises(ConfigError, match=rf"data\.{key} is for data=.*, got 'x' with data={source}"):
+                    DataSettings(source, path, **{key: "x"})  # type: ignore[arg-type]
 
+    def test_it_trains(self, source: str, tmp_path: Path) -> None:
+        """What every source has to give: classes, three filled splits, the stated shapes, usable batches."""
+        settings = small_source(source, tmp_path / "data")
+        about = describe(settings)
+        images = prepare(settings, 0, 16, tmp_path / "saved")
+        assert (images.classes, images.channels, images.native_resolution) == (
+            about.classes,
+            about.channels,
+            about.native_resolution,
+        )
+        for split in images.splits.values():
+            assert split.pixels.dtype == np.uint8
+            assert split.labels.dtype == np.int64
+            assert split.pixels.shape == (len(split), images.channels, 16, 16)
+            assert split.labels.min() >= 0
+            assert split.labels.max() < len(images.classes)
+        assert images.native_resolution >= 32
+        pixels, labels = next(iter(ImageData(images, batch_size=8).train_dataloader()))
+        assert pixels.shape == (8, images.channels, 16, 16)
+        assert pixels.dtype == torch.float32
+        assert labels.shape == (8,)
+        assert labels.dtype == torch.int64
 
-def test_every_source_has_its_settings_and_its_file() -> None:
-    assert set(SOURCES) == set(PATHS) == {path.stem for path in (data_dir("conf") / "data").glob("*.yaml")}
+    def test_equal_seeds_give_equal_splits_without_overlap_and_with_every_class(
+        self, source: str, tmp_path: Path
+    ) -> None:
+        settings = small_source(source, tmp_path / "data")
+        catalogue = SOURCES[source].read(settings)
+        first, again, other = (split_catalogue(catalogue, settings, seed) for seed in (1, 1, 2))
+        places = {name: [(part.origin, i) for i in part.indices.tolist()] for name, part in first.items()}
+        assert places == {name: [(part.origin, i) for i in part.indices.tolist()] for name, part in again.items()}
+        assert any(first[name].indices.tolist() != other[name].indices.tolist() for name in first)
+        assert len(set(chain(*places.values()))) == sum(map(len, places.values()))
+        for part in first.values():
+            assert set(part.labels.tolist()) == set(range(len(catalogue.classes)))
+            assert part.labels.tolist() == catalogue.labels[part.origin][part.indices].tolist()
+
+    def test_a_file_that_changes_changes_the_stamps(self, source: str, tmp_path: Path) -> None:
+        settings = small_source(source, tmp_path / "data")
+        before = list(SOURCES[source].read(settings).stamps())
+        assert before == list(SOURCES[source].read(settings).stamps())
+        for path, _, _ in before[:1]:  # what is embedded has none
+            os.utime(path, (1, 1))
+            assert list(SOURCES[source].read(settings).stamps()) != before
+
+    def test_it_is_cut_to_the_limit_and_takes_channels(self, source: str, tmp_path: Path) -> None:
+        settings = replace(small_source(source, tmp_path / "data"), limit=30, channels=1, test_fraction=0.5)
+        images = prepare(settings, 0, 8, tmp_path / "saved")
+        assert images.channels == 1
+        own_test = source in ("fashion_mnist", "cifar10", "hf")
+        assert len(images.train) + len(images.val) + (0 if own_test else len(images.test)) == 30
+        assert len(images.test) == (15 if own_test else len(images.classes) * (1 if source == "digits" else 5))
 
 
 # --- fashion_mnist, cifar10 -----------------------------------------------------------------------

@@ -86,7 +86,7 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
     "executor name": ("search", ["executor.name=magic"], r"unknown executor 'magic'; known: local"),
     "grammar": ("search", ["budget=[300M"], r"cannot read the command line: .* in 'budget=\[300M'"),
     "no value": ("search", ["trials"], r"trials"),
-    "sampler option": ("search", ["sampler.start=many", "data.limit=60"], r"start must be a whole number .*'many'"),
+    "sampler option": ("search", ["sampler.start=many", "data.limit=60"], r"sampler\.start: input should be .*'many'"),
     "storage": ("search", ["storage=nothing://x", "data.limit=60"], r"cannot open storage=nothing://x"),
     "no arch": ("predict", [], r"arch is not set; give arch="),
     "arch": ("predict", ["arch=resnet50"], r"resnet50.*mobilenet_v2"),

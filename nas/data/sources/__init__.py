@@ -4,20 +4,20 @@ The test split is for the final confirmation alone; val is what a search looks a
 source lacks is carved from train: stratified, and the same for the same seed. Nothing here waits for torch.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from nas.data.catalogue import Catalogue
-from nas.data.settings import DataSettings
-from nas.data.sources.cifar10 import cifar10
-from nas.data.sources.digits import digits
-from nas.data.sources.fashion_mnist import fashion_mnist
-from nas.data.sources.hf import hf
-from nas.data.sources.imagefolder import imagefolder
+from nas.data.catalogue import Source
+from nas.data.sources.cifar10 import CIFAR10
+from nas.data.sources.digits import DIGITS
+from nas.data.sources.fashion_mnist import FASHION_MNIST
+from nas.data.sources.hf import HF
+from nas.data.sources.imagefolder import IMAGEFOLDER
 
-SOURCES: Mapping[str, Callable[[DataSettings], Catalogue]] = {
-    "digits": digits,
-    "fashion_mnist": fashion_mnist,
-    "cifar10": cifar10,
-    "imagefolder": imagefolder,
-    "hf": hf,
+SOURCES: Mapping[str, Source] = {
+    "digits": DIGITS,
+    "fashion_mnist": FASHION_MNIST,
+    "cifar10": CIFAR10,
+    "imagefolder": IMAGEFOLDER,
+    "hf": HF,
 }
+"""Sources by name (conf/data)."""

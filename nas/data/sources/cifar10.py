@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nas.data.catalogue import Catalogue
+from nas.data.catalogue import Catalogue, Source, SourceSettings
 from nas.data.folders import stamp
-from nas.data.settings import DataSettings
 from nas.data.sources.imagefolder import imagefolder
 from nas.errors import DataError
 
@@ -22,7 +21,7 @@ NATIVE_RESOLUTION = 32
 _RECORD = 1 + 3 * 32 * 32
 
 
-def cifar10(settings: DataSettings) -> Catalogue:
+def cifar10(settings: SourceSettings) -> Catalogue:
     """The five training batches and the test batch, or the splits of an image folder.
 
     Raises:
@@ -64,3 +63,10 @@ def _records(path: Path) -> NDArray[np.uint8]:
     if records[:, 0].max() >= len(CLASSES):
         raise DataError(f"{str(path)!r} has the label {records[:, 0].max()}; CIFAR-10's are 0 to 9")
     return records
+
+
+CIFAR10 = Source(
+    cifar10,
+    path="required",
+    path_help="data.path=FOLDER, the unpacked binary version or a folder with one folder per class",
+)

@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nas.data.catalogue import Catalogue
-from nas.data.settings import DataSettings
+from nas.data.catalogue import Catalogue, Source, SourceSettings
 from nas.data.splits import Indices
 
 NATIVE_RESOLUTION = 32  # scans of 8 x 8 hold no more
 
 
-def digits(settings: DataSettings) -> Catalogue:
+def digits(settings: SourceSettings) -> Catalogue:
     """scikit-learn's digits; they have no splits of their own."""
     pixels, labels = load_digits_images()
     classes = tuple(str(digit) for digit in range(10))
@@ -36,3 +35,6 @@ def load_digits_images() -> tuple[NDArray[np.uint8], Indices]:
     scans, labels = load_digits(return_X_y=True)
     pixels = np.rint(scans * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8)  # grey levels are 0..16
     return pixels, labels.astype(np.int64)
+
+
+DIGITS = Source(digits, path="none")

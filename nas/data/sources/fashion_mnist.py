@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nas.data.catalogue import Catalogue, ImageReader
+from nas.data.catalogue import Catalogue, ImageReader, Source, SourceSettings
 from nas.data.folders import stamp
-from nas.data.settings import DataSettings
 from nas.errors import DataError
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -23,7 +22,7 @@ NATIVE_RESOLUTION = 32
 PREFIXES = {"train": "train", "test": "t10k"}
 
 
-def fashion_mnist(settings: DataSettings) -> Catalogue:
+def fashion_mnist(settings: SourceSettings) -> Catalogue:
     """The official train and test splits.
 
     Raises:
@@ -88,3 +87,6 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
             f"{str(path)!r} should hold {np.prod(shape)} values and has {len(content) - start}; get it again"
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+FASHION_MNIST = Source(fashion_mnist, path="optional", path_help="data.path=FOLDER, the folder of the four IDX files")

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nas.data.catalogue import Catalogue, ImageReader
+from nas.data.catalogue import Catalogue, ImageReader, Source, SourceSettings
 from nas.data.decode import Item
 from nas.data.folders import SPLIT_NAMES, stamp
-from nas.data.settings import DataSettings
 from nas.data.splits import Indices
 from nas.errors import DataError
 from nas.resources import names
@@ -23,7 +22,7 @@ _CLASSES = ("int", "uint", "string", "large_string", "bool")
 """How the types of values start that can be classes."""
 
 
-def hf(settings: DataSettings) -> Catalogue:
+def hf(settings: SourceSettings) -> Catalogue:
     """The splits train, validation and test of a data set; a single split of any name is train.
 
     Raises:
@@ -54,7 +53,7 @@ def hf(settings: DataSettings) -> Catalogue:
     return Catalogue(name, classes, labels, open_images, stamps)
 
 
-def _splits(settings: DataSettings) -> dict[str, Any]:
+def _splits(settings: SourceSettings) -> dict[str, Any]:
     """The `datasets.Dataset` of each split."""
     try:
         import datasets
@@ -125,3 +124,11 @@ def _classes(name: str, kind: Any, values: Mapping[str, list[Any]]) -> tuple[tup
         raise DataError(f"{name!r} has images without a class in train; give them one or leave them out")
     titles = kind.names if hasattr(kind, "names") else map(str, known)
     return tuple(titles), {split: found for split, found in labels.items() if (found >= 0).all()}
+
+
+HF = Source(
+    hf,
+    path="required",
+    path_help="data.path=NAME, a data set of the Hugging Face Hub, or a folder of one",
+    own=("subset", "image_column", "label_column"),
+)

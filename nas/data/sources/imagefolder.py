@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from nas.data.catalogue import Catalogue
+from nas.data.catalogue import Catalogue, Source, SourceSettings
 from nas.data.folders import list_images
-from nas.data.settings import DataSettings
 
 
-def imagefolder(settings: DataSettings) -> Catalogue:
-    """The image files of a folder, in the split folders it has.
+def imagefolder(settings: SourceSettings) -> Catalogue:
+    """The image files <class>/<image> of a folder, or train/<class>/<image> with val/ and test/ beside it.
 
     Raises:
         DataError: the folder is missing or inconsistent.
@@ -21,3 +20,6 @@ def imagefolder(settings: DataSettings) -> Catalogue:
         open=lambda: lambda split, i: listing.splits[split].paths[i],
         stamps=listing.stamps,
     )
+
+
+IMAGEFOLDER = Source(imagefolder, path="required", path_help="data.path=FOLDER, a folder with one folder per class")
