@@ -1,4 +1,4 @@
-"""Training-free scores: each against a second computation or a property of its definition."""
+"""Training-free scores: each against a second computation or a property of its definition, and what joins them."""
 
 import copy
 import math
@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nas.data.images import Images
-from nas.data.prepare import prepare
-from nas.data.settings import DataSettings
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import ConfigError, DataError
 from nas.nets.build import build
@@ -37,19 +35,6 @@ PIXELS = 16
 ALL = tuple(SCORES)
 SMALL = Architecture.from_notation("16x1 conv3/2-8 fc10")
 LARGE = Architecture.from_notation("16x1 conv3/2-16 mb3e6-16 mb5e6/2-32 mb3e6-32 conv1-64 fc10")
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> ImageView:
-    """Digits at 16 pixels, one channel."""
-    folder = tmp_path_factory.mktemp("digits") / "images"
-    prepare(DataSettings("digits", limit=120, val_fraction=0.2, test_fraction=0.2), 0, PIXELS, folder)
-    return ImageView(folder, flip=True, shift=1)
-
-
-@pytest.fixture
-def evaluator(pictures: ImageView) -> TrainingFree:
-    return TrainingFree(pictures, ALL, TrainingResolution(PIXELS, PIXELS), seed=0, images=16)
 
 
 def subject(
@@ -233,79 +218,44 @@ def test_zen_sees_neither_images_nor_initial_weights_nor_shortcuts() -> None:
 
 
 @pytest.mark.parametrize(("name", "count"), [("macs", "log_macs"), ("params", "log_params"), ("depth", "depth")])
-def test_counts_are_those_of_the_graph(name: str, count: str, evaluator: TrainingFree) -> None:
-    assert replace(evaluator, scores=(name,))(LARGE).values == {name: graph_counts(LARGE)[count]}
+def test_counts_are_those_of_the_graph(name: str, count: str, every_score: TrainingFree) -> None:
+    assert replace(every_score, scores=(name,))(LARGE).values == {name: graph_counts(LARGE)[count]}
 
 
 # --- all of them ----------------------------------------------------------------------------------
 
 
-def test_larger_networks_score_higher(evaluator: TrainingFree) -> None:
-    small, large = evaluator(SMALL).values, evaluator(LARGE).values
-    assert [name for name in ALL if large[name] > small[name]] == list(ALL)
-
-
-def test_equal_seeds_give_equal_scores_and_others_do_not(evaluator: TrainingFree) -> None:
-    before = torch.get_rng_state()
-    first = evaluator(LARGE)
-    assert torch.equal(torch.get_rng_state(), before)
-    assert list(first.values) == list(ALL)
-    assert list(first.seconds) == ["build", *ALL]
-    assert pickle.loads(pickle.dumps(evaluator))(LARGE).values == first.values
-    other = replace(evaluator, seed=1)(LARGE).values
-    assert [name for name in ALL if other[name] == first.values[name]] == ["macs", "params", "depth"]
-
-
-def test_scores_do_not_depend_on_which_are_asked_for(evaluator: TrainingFree) -> None:
-    together = evaluator(LARGE).values
-    alone = {name: replace(evaluator, scores=(name,))(LARGE).values[name] for name in reversed(ALL)}
-    assert alone == together
-
-
-@pytest.mark.parametrize(
-    "notation",
-    [
-        "8x1 conv3/2-8 mb5e6/2-16 mb5e6/2-16 mb5e6-16 mb3e3/2-24 fc10",  # maps of one pixel
-        "16x1 conv3-8:none mb3e3/2-16:none sep3-16:none fc10",  # no activation at all
-        "16x1 conv3/2-8:hswish mb3e4-8:hswish:nobn:se0.25 sep5/2-16:elu:nobn fc10",
-    ],
-)
-def test_odd_networks_have_scores(evaluator: TrainingFree, notation: str) -> None:
-    arch = Architecture.from_notation(notation)
-    assert all(math.isfinite(value) for value in evaluator(arch).values.values())
-
-
-def test_more_images_than_there_are(evaluator: TrainingFree, pictures: ImageView) -> None:
-    wide = replace(evaluator, images=1000)
-    assert len(wide.subject(SMALL).images) == len(pictures.images.train)
+def test_more_images_than_there_are(every_score: TrainingFree, digits: ImageView) -> None:
+    wide = replace(every_score, images=1000)
+    assert len(wide.subject(SMALL).images) == len(digits.images.train)
     assert math.isfinite(wide(SMALL).values["naswot"])
 
 
-def test_batch_norm_trains_on_plain_images_of_the_scaled_size(evaluator: TrainingFree) -> None:
-    half = replace(evaluator, scale=TrainingResolution(8, PIXELS)).subject(SMALL)
+def test_batch_norm_trains_on_plain_images_of_the_scaled_size(every_score: TrainingFree) -> None:
+    half = replace(every_score, scale=TrainingResolution(8, PIXELS)).subject(SMALL)
     assert all(module.training for module in half.net.modules())
     assert half.images.shape == (16, 1, 8, 8)
-    plain = replace(evaluator.pictures, flip=False, shift=0)
-    assert torch.equal(replace(evaluator, pictures=plain).subject(SMALL).images, evaluator.subject(SMALL).images)
+    plain = replace(every_score.pictures, flip=False, shift=0)
+    assert torch.equal(replace(every_score, pictures=plain).subject(SMALL).images, every_score.subject(SMALL).images)
 
 
-def test_a_score_that_is_not_finite_is_named(evaluator: TrainingFree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_score_that_is_not_finite_is_named(every_score: TrainingFree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SCORES, "zen", lambda given: math.inf)  # type: ignore[arg-type]
     with pytest.raises(Unscorable, match=r"the score zen of 16x1 conv3/2-8 fc10 is inf"):
-        evaluator(SMALL)
+        every_score(SMALL)
 
 
-def test_wrong_settings_are_named(evaluator: TrainingFree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_settings_are_named(every_score: TrainingFree, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"unknown score 'snip'; known: .*naswot"):
-        replace(evaluator, scores=("naswot", "snip"))
+        replace(every_score, scores=("naswot", "snip"))
     with pytest.raises(ConfigError, match="at least 4 images, got 3"):
-        replace(evaluator, images=3)
-    images = evaluator.pictures.images
+        replace(every_score, images=3)
+    images = every_score.pictures.images
     few = replace(images.train, pixels=images.train.pixels[:3], labels=images.train.labels[:3])
     fewer: Images = replace(images, train=few)
     monkeypatch.setattr(ImageView, "images", fewer)
     with pytest.raises(DataError, match="at least 4 training images, got 3"):
-        evaluator(SMALL)
+        every_score(SMALL)
 
 
 # --- ranks ----------------------------------------------------------------------------------------
@@ -360,10 +310,10 @@ def test_a_score_that_all_share_still_places_others() -> None:
     assert flat.worth({"a": 2.0}) < flat.worth({"a": 3.0}) == 0.5 < flat.worth({"a": 4.0})
 
 
-def test_a_larger_network_is_worth_more(evaluator: TrainingFree) -> None:
-    rows = [evaluator(Architecture.from_notation(f"16x1 conv3/2-{width} fc10")).values for width in range(4, 12)]
+def test_a_larger_network_is_worth_more(every_score: TrainingFree) -> None:
+    rows = [every_score(Architecture.from_notation(f"16x1 conv3/2-{width} fc10")).values for width in range(4, 12)]
     found = ScorePopulation.of({name: [row[name] for row in rows] for name in ALL})
-    worth = [found.worth(evaluator(arch).values) for arch in (SMALL, LARGE)]
+    worth = [found.worth(every_score(arch).values) for arch in (SMALL, LARGE)]
     assert worth[0] < worth[1]
     assert pickle.loads(pickle.dumps(found)) == found
 
