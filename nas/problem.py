@@ -148,7 +148,7 @@ class Problem:
         """
         rng = np.random.default_rng(0)
         self.cost_arrays(self.space.sample(rng, 4096))
-        require_possible(self.space, self.budget, self.costs, self.profile.precision)
+        require_possible(self.space.choices, self.budget, self.costs, self.profile.precision)
         if len(self.budget.limits) > 1 or self.budget.latency_ms is not None:  # met by none, for all that is certain
             self.draw(rng, 1)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from nas.errors import ArchitectureError
 from nas.resources import names
-from nas.spaces.architecture import Architecture, Block
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import Block
 from nas.spaces.layers import divisible
 
 # out_channels, stride of each separable block

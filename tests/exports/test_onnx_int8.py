@@ -13,7 +13,8 @@ from nas.errors import NasError
 from nas.exports.onnx_fp32 import describe, export, runner
 from nas.exports.onnx_int8 import BATCH, quantize
 from nas.nets.build import build
-from nas.spaces.architecture import Architecture, Block
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import Block
 
 ARCH = Architecture(
     resolution=64,

@@ -26,8 +26,9 @@ from nas.latency.linear import fit
 from nas.latency.predictor import latency, margin, predictor
 from nas.latency.profile import HardwareProfile, known_profiles, load_profile
 from nas.latency.validation import kendall, leave_one_out, spearman
-from nas.spaces.architecture import Architecture, Block
+from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import reference
+from nas.spaces.block import Block
 from nas.spaces.cost import BYTES, cost
 from nas.spaces.layers import Layer, layers
 from tests.helpers.paths import shared_data

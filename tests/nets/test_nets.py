@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from nas.errors import NasError
 from nas.exports import onnx_fp32 as export
 from nas.nets import build
-from nas.nets.blocks import ACTIVATIONS as MODULES
-from nas.nets.blocks import Depthwise, Residual, SqueezeExcitation, block_module
+from nas.nets.blocks import MODULES, Depthwise, Residual, SqueezeExcitation, block_module
 from nas.resources import replace_file
-from nas.spaces.architecture import ACTIVATIONS, Architecture, Block
+from nas.spaces.activations import ACTIVATIONS
+from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import reference
+from nas.spaces.block import Block
 from nas.spaces.layers import layers
 from nas.spaces.load import known_spaces, load_space
 

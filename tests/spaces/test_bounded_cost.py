@@ -31,7 +31,7 @@ def counts(layer: Layer) -> tuple[int, ...]:
 
 def milliseconds(space: SearchSpace, slowness: tuple[float, ...]) -> BoundedCost:
     """A made-up latency: what a weight costs changes with the working set, piecewise linearly over its range."""
-    knots = np.linspace(least_cost(space, WORKING), largest_cost(space, WORKING), len(slowness))
+    knots = np.linspace(least_cost(space.choices, WORKING), largest_cost(space.choices, WORKING), len(slowness))
 
     def combine(sums: Any) -> Any:
         macs, elements, weights, working = sums
@@ -83,17 +83,17 @@ def drawn(space: SearchSpace, seed: int, n: int, budget: Budget, known: BoundedC
 
 @pytest.mark.parametrize("name", COSTS)
 def test_paths_cost_what_their_networks_do(name: str) -> None:
-    known, paths = COSTS[name], whole_listing(TINY)
-    found = path_costs(TINY, known, paths)
+    known, paths = COSTS[name], whole_listing(TINY.choices)
+    found = path_costs(TINY.choices, known, paths)
     assert np.array_equal(np.sort(found), np.sort(figures(name)))
-    low, high = path_costs(TINY, known.low, paths), path_costs(TINY, known.high, paths)
+    low, high = path_costs(TINY.choices, known.low, paths), path_costs(TINY.choices, known.high, paths)
     assert np.all((low * (1 - 1e-9) <= found) & (found <= high * (1 + 1e-9)))
 
 
 def test_the_range_holds_every_network() -> None:
     for name, known in COSTS.items():
-        assert least_cost(TINY, known) <= figures(name).min()
-        assert figures(name).max() <= largest_cost(TINY, known)
+        assert least_cost(TINY.choices, known) <= figures(name).min()
+        assert figures(name).max() <= largest_cost(TINY.choices, known)
 
 
 @pytest.mark.parametrize("name", COSTS)
@@ -177,7 +177,7 @@ def test_a_spread_over_a_cost_without_a_limit() -> None:
 @pytest.mark.parametrize("name", COSTS)
 def test_the_smallest_network_is_known_where_candidates_are_few(name: str) -> None:
     known = COSTS[name]
-    least = smallest(TINY, known)
+    least = smallest(TINY.choices, known)
     assert known(least.arch) == least.cost == least.bound == figures(name).min()
     assert drawn(TINY, 0, 1, Budget(latency_ms=least.cost), known) == [least.cost]
     with pytest.raises(BudgetError) as caught:
@@ -188,11 +188,11 @@ def test_the_smallest_network_is_known_where_candidates_are_few(name: str) -> No
 def test_what_may_be_possible_is_not_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     known, least = COSTS["falling"], figures("falling").min()
     monkeypatch.setattr("nas.spaces.networks.draw.smallest", smallest.__wrapped__)
-    everything = whole_listing(TINY)
+    everything = whole_listing(TINY.choices)
     monkeypatch.setattr("nas.spaces.networks.listing.listing", lambda space, intervals: None)
     monkeypatch.setattr("nas.spaces.networks.draw.whole_listing", lambda space: everything)
     messages = {}
-    for limit in (0.99 * least_cost(TINY, known), 0.99 * least):
+    for limit in (0.99 * least_cost(TINY.choices, known), 0.99 * least):
         with pytest.raises(BudgetError) as caught:
             drawn(TINY, 0, 1, Budget(latency_ms=limit), known)
         messages[limit] = str(caught.value)
@@ -206,20 +206,21 @@ def test_what_may_be_possible_is_not_refused_unseen(monkeypatch: pytest.MonkeyPa
 
 
 def test_draws_from_a_large_space_are_inside() -> None:
-    limit = 12 * least_cost(LARGE, SEPARABLE)
+    limit = 12 * least_cost(LARGE.choices, SEPARABLE)
     found = drawn(LARGE, 0, 100, Budget(latency_ms=limit), SEPARABLE)
     assert len(found) == 100
     assert found.max() <= limit
     count = LARGE.count(Budget(latency_ms=limit), costs={"latency_ms": SEPARABLE})
     assert 0 < count.low < count.estimate < count.high
-    few = LARGE.count(Budget(latency_ms=smallest(LARGE, SEPARABLE).cost * 1.02), costs={"latency_ms": SEPARABLE})
+    tight = Budget(latency_ms=smallest(LARGE.choices, SEPARABLE).cost * 1.02)
+    few = LARGE.count(tight, costs={"latency_ms": SEPARABLE})
     assert few.exact
     assert few.low > 0
 
 
 def test_a_large_space_is_drawn_from_uniformly() -> None:
     """Against draws inside the lower bound, a wider set, of which those inside are taken."""
-    limit = 12 * least_cost(LARGE, SEPARABLE)
+    limit = 12 * least_cost(LARGE.choices, SEPARABLE)
     found = drawn(LARGE, 0, 300, Budget(latency_ms=limit), SEPARABLE)
     wider = LARGE.sample(np.random.default_rng(1), 600, Budget(macs=3e6 * limit))
     reference = np.array([SEPARABLE(arch) for arch in map(LARGE.architecture, wider)])
@@ -229,8 +230,8 @@ def test_a_large_space_is_drawn_from_uniformly() -> None:
 
 
 def test_a_large_space_is_spread_evenly() -> None:
-    limit = 12 * least_cost(LARGE, SEPARABLE)
+    limit = 12 * least_cost(LARGE.choices, SEPARABLE)
     found = drawn(LARGE, 0, 100, Budget(latency_ms=limit), SEPARABLE, spread="latency_ms")
-    edges = np.geomspace(smallest(LARGE, SEPARABLE).bound, limit, drawing.SPREAD_BINS + 1)
+    edges = np.geomspace(smallest(LARGE.choices, SEPARABLE).bound, limit, drawing.SPREAD_BINS + 1)
     edges[-1] = limit
     assert set(np.histogram(found, edges)[0]) <= {4, 5, 6}

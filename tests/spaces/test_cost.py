@@ -15,8 +15,10 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from nas.errors import ConfigError
 from nas.nets import build
-from nas.spaces.architecture import ACTIVATIONS, Architecture, Block
+from nas.spaces.activations import ACTIVATIONS
+from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import reference
+from nas.spaces.block import Block
 from nas.spaces.cost import Cost, cost
 from nas.spaces.layers import divisible, layers, out_size
 from nas.spaces.load import known_spaces, load_space

@@ -237,7 +237,7 @@ def test_all_networks_inside_can_be_drawn(
 @pytest.mark.parametrize("name", ["mobilenet_v2", *MADE])
 def test_draws_are_distinct_inside_and_canonical(spaces: dict[str, SearchSpace], name: str) -> None:
     space = spaces[name].with_data(1, 10)
-    limit = 4 * cost(cheapest(space, MACS)).macs
+    limit = 4 * cost(cheapest(space.choices, MACS)).macs
     for spread in (None, "macs", "params"):
         rows = space.sample(np.random.default_rng(1), 30, Budget(macs=limit), spread=spread)
         assert rows.dtype == np.int64
@@ -252,8 +252,8 @@ def test_draws_are_uniform_over_networks(spaces: dict[str, SearchSpace], name: s
     space = spaces[name]
     values = known_costs(space)["macs"]
     low, high = np.quantile(values, [0.2, 0.5]).tolist()
-    paths = histogram.table(space, MACS, high).draw(np.random.default_rng(0), 40_000, low, high)
-    costs = path_costs(space, MACS, paths)
+    paths = histogram.table(space.choices, MACS, high).draw(np.random.default_rng(0), 40_000, low, high)
+    costs = path_costs(space.choices, MACS, paths)
     kept = np.column_stack([paths.resolution, paths.terms])[(costs > low) & (costs <= high)]
     networks = Counter((row[0], *(term for term in row[1:] if term >= 0)) for row in kept.tolist())
     assert len(networks) == np.sum((values > low) & (values <= high))
@@ -271,7 +271,7 @@ def test_samples_hold_each_network_equally_often(spaces: dict[str, SearchSpace])
 
 def test_a_spread_is_even_over_the_range(spaces: dict[str, SearchSpace]) -> None:
     space = spaces["separable"]
-    low = cost(cheapest(space, MACS)).macs
+    low = cost(cheapest(space.choices, MACS)).macs
     rows = space.sample(np.random.default_rng(0), 109, Budget(macs=32 * low), spread="macs")
     shares = np.histogram(np.log(macs(space, rows)), np.linspace(np.log(low), np.log(32 * low), 21))[0]
     assert shares.sum() == 109
@@ -341,7 +341,7 @@ def test_networks_can_be_refused(spaces: dict[str, SearchSpace]) -> None:
 
 def test_few_networks_of_very_many_are_found(spaces: dict[str, SearchSpace]) -> None:
     space = spaces["separable"]
-    least = cheapest(space, MACS)
+    least = cheapest(space.choices, MACS)
     rows = space.sample(np.random.default_rng(0), 100, Budget(macs=cost(least).macs))
     assert 0 < len(rows) < 10
     assert least.key in drawn(space, rows)
@@ -368,8 +368,9 @@ def test_the_range_of_costs_is_that_of_brute_force(spaces: dict[str, SearchSpace
     space = spaces[name]
     for additive, measure in ((MACS, "macs"), (PARAMS, "params")):
         values = known_costs(space)[measure]
-        assert getattr(cost(cheapest(space, additive)), measure) == values.min()
-        assert (least_cost(space, additive), largest_cost(space, additive)) == (values.min(), values.max())
+        assert getattr(cost(cheapest(space.choices, additive)), measure) == values.min()
+        ends = least_cost(space.choices, additive), largest_cost(space.choices, additive)
+        assert ends == (values.min(), values.max())
 
 
 # --- errors ---------------------------------------------------------------------------------------
@@ -385,7 +386,8 @@ def test_limits_that_can_be_met_one_at_a_time_only(spaces: dict[str, SearchSpace
     narrow = AdditiveCost(
         lambda layer: 1 / layer.in_channels if layer.op == "linear" else 0
     )  # least where MACs are not
-    both, costs = Budget(macs=least_cost(space, MACS), latency_ms=least_cost(space, narrow)), {"latency_ms": narrow}
+    least = [least_cost(space.choices, each) for each in (MACS, narrow)]
+    both, costs = Budget(macs=least[0], latency_ms=least[1]), {"latency_ms": narrow}
     assert space.count(both, costs=costs) == Count(0, 0, 0)
     assert "at once" in refusal(space.sample, np.random.default_rng(0), 1, both, costs=costs)
 

@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from nas.errors import ArchitectureError, BudgetError, NasError, SpaceError
 from nas.latency.predictor import latency
 from nas.latency.profile import load_profile
-from nas.spaces.architecture import ACTIVATIONS, Architecture, Block
+from nas.spaces.activations import ACTIVATIONS
+from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import load_architecture, reference
+from nas.spaces.block import Block
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.load import known_spaces, load_space

@@ -9,21 +9,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nas.errors import BudgetError, ConfigError
 from nas.resources import names
-from nas.spaces.architecture import Architecture, Block
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import Block
 from nas.spaces.budget import Budget
+from nas.spaces.choices import Choices
 from nas.spaces.cost import BYTES
 from nas.spaces.layers import Layer, layers, out_size
 from nas.spaces.networks.automaton import Ints, Paths, Term, automaton
-
-if TYPE_CHECKING:
-    from nas.spaces.space import SearchSpace
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -126,7 +125,7 @@ class Reach:
 
 
 @lru_cache(maxsize=32)
-def step_costs(space: "SearchSpace", cost: AdditiveCost) -> Floats:
+def step_costs(space: Choices, cost: AdditiveCost) -> Floats:
     """What each term costs at each resolution, without the constant."""
     walks = _layers(space)
     result = np.array([[sum(cost.layer(layer) for layer in walk) for walk in row] + [0.0] for row in walks])
@@ -136,13 +135,13 @@ def step_costs(space: "SearchSpace", cost: AdditiveCost) -> Floats:
 
 
 @lru_cache(maxsize=32)
-def _step_counts(space: "SearchSpace", counts: Callable[[Layer], tuple[int, ...]]) -> Ints:
+def _step_counts(space: Choices, counts: Callable[[Layer], tuple[int, ...]]) -> Ints:
     """What each term counts at each resolution, shape (k, resolutions, terms + 1)."""
     found = np.array([[_sums(counts, walk) for walk in row] for row in _layers(space)], dtype=np.int64)
     return np.pad(np.moveaxis(found, -1, 0), ((0, 0), (0, 0), (0, 1)))
 
 
-def path_costs(space: "SearchSpace", cost: NetworkCost, paths: Paths) -> Floats:
+def path_costs(space: Choices, cost: NetworkCost, paths: Paths) -> Floats:
     """What each of `paths` costs, shape (n,): for a bounded cost the figure of `cost` itself, to the last bit."""
     if isinstance(cost, BoundedCost):
         tables = _step_counts(space, cost.counts)
@@ -152,7 +151,7 @@ def path_costs(space: "SearchSpace", cost: NetworkCost, paths: Paths) -> Floats:
     return np.asarray(cost.constant + costs.sum(axis=1), dtype=np.float64)
 
 
-def inside(space: "SearchSpace", limits: Limits, paths: Paths) -> Bools:
+def inside(space: Choices, limits: Limits, paths: Paths) -> Bools:
     """Which of `paths` meet all `limits`, shape (n,)."""
     result = np.ones(len(paths.resolution), dtype=np.bool_)
     for cost, limit in limits:
@@ -160,21 +159,21 @@ def inside(space: "SearchSpace", limits: Limits, paths: Paths) -> Bools:
     return result
 
 
-def least_cost(space: "SearchSpace", cost: NetworkCost) -> float:
+def least_cost(space: Choices, cost: NetworkCost) -> float:
     """The least cost of any network of the space; for a bounded cost, one that no network is below."""
     if isinstance(cost, BoundedCost):
         return least_cost(space, cost.low) * (1 - _SLACK)
     return cost.constant + float(reach(space, cost).least_after[:, -1].min())
 
 
-def largest_cost(space: "SearchSpace", cost: NetworkCost) -> float:
+def largest_cost(space: Choices, cost: NetworkCost) -> float:
     """The largest cost of any network of the space; for a bounded cost, one that no network is above."""
     if isinstance(cost, BoundedCost):
         return largest_cost(space, cost.high) * (1 + _SLACK)
     return cost.constant + float(reach(space, cost).most_after[:, -1].max())
 
 
-def cheapest(space: "SearchSpace", cost: AdditiveCost) -> Architecture:
+def cheapest(space: Choices, cost: AdditiveCost) -> Architecture:
     """The network of the least cost."""
     graph, costs, after = automaton(space), step_costs(space, cost), reach(space, cost).least_after
     resolution, node = int(after[:, -1].argmin()), len(graph.steps) - 1
@@ -187,13 +186,13 @@ def cheapest(space: "SearchSpace", cost: AdditiveCost) -> Architecture:
     return architecture(space, resolution, np.array(path))
 
 
-def architecture(space: "SearchSpace", resolution: int, terms: Ints) -> Architecture:
+def architecture(space: Choices, resolution: int, terms: Ints) -> Architecture:
     """The network that a path means."""
     return Architecture(space.resolution[resolution], space.in_channels, space.classes, automaton(space).blocks(terms))
 
 
 @lru_cache(maxsize=32)
-def reach(space: "SearchSpace", cost: AdditiveCost) -> Reach:
+def reach(space: Choices, cost: AdditiveCost) -> Reach:
     """Least and most cost around every node; the constant counts before."""
     graph, costs = automaton(space), step_costs(space, cost)
     nodes = len(graph.steps)
@@ -212,7 +211,7 @@ def reach(space: "SearchSpace", cost: AdditiveCost) -> Reach:
 
 
 @lru_cache(maxsize=8)
-def _layers(space: "SearchSpace") -> list[list[list[Layer]]]:
+def _layers(space: Choices) -> list[list[list[Layer]]]:
     """The layers of every term at every resolution."""
     terms = automaton(space).terms
     return [[_walk(term, resolution, space.classes) for term in terms] for resolution in space.resolution]

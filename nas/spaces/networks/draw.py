@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nas.errors import BudgetError
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget, show
+from nas.spaces.choices import Choices
 from nas.spaces.networks.additive import (
     MACS,
     Costs,
@@ -27,9 +27,7 @@ from nas.spaces.networks.automaton import Ints, Paths
 from nas.spaces.networks.count import count_networks
 from nas.spaces.networks.histogram import table
 from nas.spaces.networks.listing import LISTED, listing, smallest, whole_listing
-
-if TYPE_CHECKING:
-    from nas.spaces.space import SearchSpace
+from nas.spaces.networks.places import genotype
 
 SPREAD_BINS = 20
 """Bins of a cost that draws are spread over, of equal width on a log scale."""
@@ -43,7 +41,7 @@ Accept = Callable[[Architecture], bool]
 
 
 def draw(
-    space: "SearchSpace",
+    space: Choices,
     rng: np.random.Generator,
     n: int,
     budget: Budget,
@@ -73,7 +71,7 @@ def draw(
     return rng.permutation(rows)
 
 
-def require_possible(space: "SearchSpace", budget: Budget, costs: Costs | None, precision: str) -> None:
+def require_possible(space: Choices, budget: Budget, costs: Costs | None, precision: str) -> None:
     """Check that each limit alone leaves a network.
 
     Of a bounded cost whose least is not known for certain, a limit below every network may pass; drawing
@@ -98,7 +96,7 @@ def require_possible(space: "SearchSpace", budget: Budget, costs: Costs | None, 
 class _Drawing:
     """Networks drawn so far, as genotypes: distinct, inside `limits`, accepted."""
 
-    space: "SearchSpace"
+    space: Choices
     rng: np.random.Generator
     limits: Limits
     accept: Accept | None
@@ -181,7 +179,7 @@ class _Drawing:
                 self.seen.add(key)
                 arch = architecture(self.space, resolution, terms)
                 if self.accept is None or self.accept(arch):
-                    self.rows.append(self.space.genotype(arch))
+                    self.rows.append(genotype(self.space, arch))
 
 
 def _ceiling(upto: float, top: float) -> float:
@@ -192,7 +190,7 @@ def _ceiling(upto: float, top: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def _tightest(space: "SearchSpace", limits: Limits) -> tuple[NetworkCost, float]:
+def _tightest(space: Choices, limits: Limits) -> tuple[NetworkCost, float]:
     """The limit that alone leaves the fewest networks; without limits, one that leaves all."""
     if not limits:
         return MACS, largest_cost(space, MACS)
@@ -201,14 +199,14 @@ def _tightest(space: "SearchSpace", limits: Limits) -> tuple[NetworkCost, float]
     return min(limits, key=lambda pair: _leaves(space, *pair))
 
 
-def _leaves(space: "SearchSpace", cost: NetworkCost, limit: float) -> float:
+def _leaves(space: Choices, cost: NetworkCost, limit: float) -> float:
     """About how many networks a limit alone leaves: for a bounded cost, at the most."""
     lower, above, upto = loosened(cost, -np.inf, limit)
     return table(space, lower, upto).networks(above, upto)
 
 
 @lru_cache(maxsize=64)
-def _top(space: "SearchSpace", cost: NetworkCost, limits: Limits) -> float:
+def _top(space: Choices, cost: NetworkCost, limits: Limits) -> float:
     """Where the range of `cost` inside `limits` ends: at its limit, or at the largest of 256 networks (fixed seed)."""
     if (limit := dict(limits).get(cost)) is not None or not limits:
         return min(largest_cost(space, cost), np.inf if limit is None else limit)
