@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -81,7 +80,7 @@ def compose(
         "schema": 1,
         "hardware": {**problem.profile.provenance(), "error": _error(problem)},
         "budget": {
-            **asdict(problem.budget),
+            **problem.budget.to_json(),
             "text": [show(*limit) for limit in problem.budget.limits.items()],
             "networks": {"inside": round(inside.estimate), "low": inside.low, "high": inside.high, "of": every_one},
         },

@@ -61,7 +61,7 @@ def shared_ranked(
 
 
 def _drawn(problem: Problem, population: int, seed: int) -> list[Architecture]:
-    rows = problem.draw(np.random.default_rng(seed), population, spread="macs")
+    rows = problem.draw(np.random.default_rng(seed), population, evenly="macs")
     return [problem.space.architecture(row) for row in rows]
 
 

@@ -24,7 +24,7 @@ from nas.search.record.study import rows
 from nas.search.settings import ConfirmSettings, ReferenceSettings
 from nas.search.trainings import Trainings
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import REFERENCES, reference
+from nas.spaces.baselines import BASELINES, baseline
 
 
 def run(
@@ -106,10 +106,10 @@ def _reference_networks(problem: Problem, widths: tuple[float, ...]) -> dict[str
     """MobileNet v1 and v2 at each width that is inside the budget, by name."""
     size, space = max(problem.space.resolution), problem.space
     networks: dict[str, Architecture] = {}
-    for family in REFERENCES:
+    for family in BASELINES:
         for width in widths:
             name = f"{family}_w{width:g}_r{size}"
-            arch = reference(name, space.in_channels, space.classes)
+            arch = baseline(name, space.in_channels, space.classes)
             with suppress(ProfileError):  # a device that was never measured on such layers has no such curve
                 if problem.excess(arch) <= 1:
                     networks[name] = arch

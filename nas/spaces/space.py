@@ -15,7 +15,7 @@ from nas.errors import SpaceError
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from nas.spaces.choices import Choices, Genotypes
-from nas.spaces.networks.additive import Costs, limits_of
+from nas.spaces.networks.additive import NamedCosts, limits_of
 from nas.spaces.networks.count import Count, count_inside
 from nas.spaces.networks.draw import draw
 from nas.spaces.networks.places import genotype
@@ -79,12 +79,12 @@ class SearchSpace:
         """The same choices for images of `in_channels` channels and `classes` classes."""
         return SearchSpace(replace(self.choices, in_channels=in_channels, classes=classes))
 
-    def count(self, budget: Budget | None = None, *, precision: str = "fp32", costs: Costs | None = None) -> Count:
+    def count(self, budget: Budget | None = None, *, precision: str = "fp32", costs: NamedCosts | None = None) -> Count:
         """How many distinct networks fit the budget; without one, how many there are, exactly.
 
         Exact for spaces of up to 50,000 networks and for limits that leave no more; otherwise certain
-        bounds (`count_inside` says how). `costs` gives measures beyond MACs, params and weights at
-        `precision`, by their name in the budget: `{"latency_ms": AdditiveCost(per_layer, constant)}`, or a
+        bounds (`count_inside` says how). `costs` gives measures beyond MACs, params, and weights and
+        activations at `precision`, by their field: `{"latency_ms": AdditiveCost(per_layer, constant)}`, or a
         `BoundedCost`, of which the bounds are less tight (both in `nas.spaces.networks.additive`).
 
         Raises:
@@ -98,9 +98,9 @@ class SearchSpace:
         n: int,
         budget: Budget | None = None,
         *,
-        spread: str | None = None,
+        evenly: str | None = None,
         precision: str = "fp32",
-        costs: Costs | None = None,
+        costs: NamedCosts | None = None,
         accept: Callable[[Architecture], bool] | None = None,
     ) -> Genotypes:
         """N genotypes, shape (n, variables).
@@ -113,25 +113,25 @@ class SearchSpace:
         `Budget()` has no limits. `accept` refuses some. There are fewer than n only where no more exist:
         then all are given, in random order.
 
-        With `spread`, a measure such as `"macs"`: an equal share from each of 20 bins of that measure,
+        With `evenly`, the field of a measure such as `"macs"`: an equal share from each of 20 bins of that measure,
         from the least of any network to the limit, uniform inside a bin. The bins have equal width on a
         log scale, since costs span orders of magnitude and most networks are near the limit. What a bin
         lacks goes to the others. Where the budget limits only other measures, the range ends at the
-        largest of 256 networks spread over the tightest limit; a bin that holds less than about one in
+        largest of 256 networks even over the tightest limit; a bin that holds less than about one in
         4,000 of what its range of cost holds may then count as empty.
 
         `precision` and `costs` are as in `count`. Tables are made once for each space, cost and limit. A
         `BoundedCost` decides by its own figure, to the last bit, among networks drawn inside its lower
-        bound: where bounds are so wide apart that fewer than about one in 4,000 of those is in a bin of a
-        spread, it may count as empty, and a range that no limit ends goes to the largest upper bound.
+        bound: where bounds are so wide apart that fewer than about one in 4,000 of those is in a
+        bin, it may count as empty, and a range that no limit ends goes to the largest upper bound.
 
         Raises:
             BudgetError: no network fits, the message names the smallest; several limits, a bounded cost
-                or `accept` leave so few of so many that drawing did not find n.
+                or `accept` leave so small a share that drawing did not find n.
         """
-        if budget is None and spread is None and accept is None:
+        if budget is None and evenly is None and accept is None:
             return rng.integers(0, self.choices.counts, size=(n, len(self.variables)), dtype=np.int64)
-        return draw(self.choices, rng, n, budget or Budget(), spread, precision, costs, accept)
+        return draw(self.choices, rng, n, budget or Budget(), evenly, precision, costs, accept)
 
     def mutate(self, rng: np.random.Generator, row: Genotypes) -> Genotypes:
         """A copy of `row` with each choice changed with probability 1 / variables, and at least one."""

@@ -227,8 +227,8 @@ def _merged(first: _Part, second: _Part) -> _Part | None:
     if prod(sizes.values()) > _MERGED_ROWS:
         return None
 
-    def spread(part: _Part, table: Ints) -> Ints:
+    def broadcast(part: _Part, table: Ints) -> Ints:
         return table.reshape(*(sizes[axis] if axis in part.axes else 1 for axis in axes), table.shape[-1])
 
-    sums = spread(first, first.sums) + spread(second, second.sums)
-    return _Part(axes, sums, np.maximum(spread(first, first.peaks), spread(second, second.peaks)))
+    sums = broadcast(first, first.sums) + broadcast(second, second.sums)
+    return _Part(axes, sums, np.maximum(broadcast(first, first.peaks), broadcast(second, second.peaks)))

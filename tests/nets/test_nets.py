@@ -22,7 +22,7 @@ from nas.nets.blocks import MODULES, Depthwise, Residual, SqueezeExcitation, blo
 from nas.resources import replace_file
 from nas.spaces.activations import ACTIVATIONS
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import reference
+from nas.spaces.baselines import baseline
 from nas.spaces.block import Block
 from nas.spaces.layers import layers
 from nas.spaces.load import known_spaces, load_space
@@ -58,7 +58,7 @@ def test_blocks_divide_sizes_by_their_stride(op: str, kernel: int, stride: int) 
 
 
 def test_networks_run_at_any_size() -> None:
-    net = build(reference("mobilenet_v2_w0.35_r128", classes=5)).eval()
+    net = build(baseline("mobilenet_v2_w0.35_r128", classes=5)).eval()
     assert [net(torch.zeros(1, 3, *size)).shape for size in ((128, 128), (33, 47), (1, 1))] == [(1, 5)] * 3
 
 

@@ -51,7 +51,7 @@ from nas.search.record.study import COLUMNS, load_journal, lock, open_study, row
 from nas.search.rungs import Ladder, Rung
 from nas.search.samplers.distinct import SAMPLERS, STUCK, DistinctSampler, decode, distributions, make_sampler
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import reference
+from nas.spaces.baselines import baseline
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
@@ -607,7 +607,7 @@ def test_a_given_network_over_the_budget_is_rejected_like_any_other() -> None:
 def test_the_default_space_holds_both_mobilenets() -> None:
     space = load_space("separable").with_data(1, 10)
     for family, width in product(("mobilenet_v1", "mobilenet_v2"), space.width):
-        assert space.contains(reference(f"{family}_w{width:g}", 1, 10))
+        assert space.contains(baseline(f"{family}_w{width:g}", 1, 10))
 
 
 def test_time_limit_begins_no_further_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -812,7 +812,7 @@ def test_networks_trained_to_compare_with_are_confirmed_where_they_are_on_the_fr
     networks = {
         key: decode(problem().space, study.trials[row["number"]].params) for row in found if (key := row["key"])
     }
-    stranger = reference("mobilenet_v1_w0.25_r32", 1, 10)
+    stranger = baseline("mobilenet_v1_w0.25_r32", 1, 10)
 
     def trained(arch: Architecture, val: float) -> tuple[Architecture, list[dict[str, Any]]]:
         return arch, [{"val": val, "seed": 7}]

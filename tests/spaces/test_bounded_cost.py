@@ -120,7 +120,7 @@ def test_histograms_bound_the_count(name: str) -> None:
 def test_several_limits_are_counted(listed: bool, request: pytest.FixtureRequest) -> None:
     macs, values = np.array([cost(arch).macs for arch in every().values()]), figures("wide")
     budget = Budget(macs=float(np.quantile(macs, 0.6)), latency_ms=float(np.quantile(values, 0.5)))
-    truth = int(np.sum((macs <= budget.macs) & (values <= budget.latency_ms)))
+    truth = int(np.sum((macs <= budget.limits["macs"]) & (values <= budget.limits["latency_ms"])))
     if not listed:
         request.getfixturevalue("unlisted")
     count = TINY.count(budget, costs={"latency_ms": COSTS["wide"]})
@@ -146,7 +146,7 @@ def test_samples_hold_each_network_equally_often() -> None:
     values, rng = figures("wide"), np.random.default_rng(0)
     budget, costs = Budget(latency_ms=float(np.quantile(values, 0.05))), {"latency_ms": COSTS["wide"]}
     seen = Counter(tuple(row) for _ in range(200) for row in TINY.sample(rng, 10, budget, costs=costs).tolist())
-    assert len(seen) == np.sum(values <= budget.latency_ms)
+    assert len(seen) == np.sum(values <= budget.limits["latency_ms"])
     assert chisquare(list(seen.values())).pvalue > 1e-3
 
 
@@ -156,9 +156,9 @@ def test_a_spread_is_even_over_the_range(name: str, listed: bool, request: pytes
     if not listed:
         request.getfixturevalue("unlisted")
     top = float(np.quantile(values, 0.9))
-    edges = np.geomspace(values.min(), top, drawing.SPREAD_BINS + 1)
+    edges = np.geomspace(values.min(), top, drawing.BINS + 1)
     edges[0], edges[-1] = 0, top
-    found = drawn(TINY, 1, 200, Budget(latency_ms=top), COSTS[name], spread="latency_ms")
+    found = drawn(TINY, 1, 200, Budget(latency_ms=top), COSTS[name], evenly="latency_ms")
     shares, most = (np.histogram(costs, edges)[0] for costs in (found, values[values <= top]))
     assert shares.sum() == 200
     full = shares >= shares.max() - 2
@@ -167,10 +167,10 @@ def test_a_spread_is_even_over_the_range(name: str, listed: bool, request: pytes
 
 def test_a_spread_over_a_cost_without_a_limit() -> None:
     known = COSTS["falling"]
-    assert set(drawn(TINY, 0, 2000, Budget(), known, spread="latency_ms")) == set(figures("falling"))
+    assert set(drawn(TINY, 0, 2000, Budget(), known, evenly="latency_ms")) == set(figures("falling"))
     macs = float(np.median([cost(arch).macs for arch in every().values()]))
     top = max(known(arch) for arch in every().values() if cost(arch).macs <= macs)
-    found = drawn(TINY, 0, 300, Budget(macs=macs), known, spread="latency_ms")
+    found = drawn(TINY, 0, 300, Budget(macs=macs), known, evenly="latency_ms")
     assert 0.9 * top < found.max() <= top
 
 
@@ -231,7 +231,7 @@ def test_a_large_space_is_drawn_from_uniformly() -> None:
 
 def test_a_large_space_is_spread_evenly() -> None:
     limit = 12 * least_cost(LARGE.choices, SEPARABLE)
-    found = drawn(LARGE, 0, 100, Budget(latency_ms=limit), SEPARABLE, spread="latency_ms")
-    edges = np.geomspace(smallest(LARGE.choices, SEPARABLE).bound, limit, drawing.SPREAD_BINS + 1)
+    found = drawn(LARGE, 0, 100, Budget(latency_ms=limit), SEPARABLE, evenly="latency_ms")
+    edges = np.geomspace(smallest(LARGE.choices, SEPARABLE).bound, limit, drawing.BINS + 1)
     edges[-1] = limit
     assert set(np.histogram(found, edges)[0]) <= {4, 5, 6}

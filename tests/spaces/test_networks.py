@@ -238,8 +238,8 @@ def test_all_networks_inside_can_be_drawn(
 def test_draws_are_distinct_inside_and_canonical(spaces: dict[str, SearchSpace], name: str) -> None:
     space = spaces[name].with_data(1, 10)
     limit = 4 * cost(cheapest(space.choices, MACS)).macs
-    for spread in (None, "macs", "params"):
-        rows = space.sample(np.random.default_rng(1), 30, Budget(macs=limit), spread=spread)
+    for evenly in (None, "macs", "params"):
+        rows = space.sample(np.random.default_rng(1), 30, Budget(macs=limit), evenly=evenly)
         assert rows.dtype == np.int64
         assert rows.shape == (30, len(space.variables))
         for row, arch in zip(rows, drawn(space, rows).values(), strict=True):
@@ -272,7 +272,7 @@ def test_samples_hold_each_network_equally_often(spaces: dict[str, SearchSpace])
 def test_a_spread_is_even_over_the_range(spaces: dict[str, SearchSpace]) -> None:
     space = spaces["separable"]
     low = cost(cheapest(space.choices, MACS)).macs
-    rows = space.sample(np.random.default_rng(0), 109, Budget(macs=32 * low), spread="macs")
+    rows = space.sample(np.random.default_rng(0), 109, Budget(macs=32 * low), evenly="macs")
     shares = np.histogram(np.log(macs(space, rows)), np.linspace(np.log(low), np.log(32 * low), 21))[0]
     assert shares.sum() == 109
     assert set(shares) == {5, 6}
@@ -284,7 +284,7 @@ def test_what_a_bin_lacks_goes_to_the_others(spaces: dict[str, SearchSpace]) -> 
     values = known_costs(space)["macs"]
     edges = np.geomspace(values.min(), values.max(), 21)
     edges[-1] = values.max()
-    rows = space.sample(np.random.default_rng(0), 700, Budget(), spread="macs")
+    rows = space.sample(np.random.default_rng(0), 700, Budget(), evenly="macs")
     shares, most = (np.histogram(found, edges)[0] for found in (macs(space, rows), values))
     assert shares.sum() == 700
     short = shares < shares.max() - 2
@@ -294,7 +294,7 @@ def test_what_a_bin_lacks_goes_to_the_others(spaces: dict[str, SearchSpace]) -> 
 
 def test_a_spread_over_a_cost_without_a_limit(spaces: dict[str, SearchSpace]) -> None:
     space, budget = spaces["mobilenet_v2"], Budget(latency_ms=40)
-    rows = space.sample(np.random.default_rng(0), 100, budget, spread="macs", costs=COSTS)
+    rows = space.sample(np.random.default_rng(0), 100, budget, evenly="macs", costs=COSTS)
     assert all(MILLISECONDS(arch) <= 40 for arch in drawn(space, rows).values())
     plain = space.sample(np.random.default_rng(0), 100, budget, costs=COSTS)
     spread, narrow = (np.std(np.log(macs(space, found))) for found in (rows, plain))
@@ -304,8 +304,8 @@ def test_a_spread_over_a_cost_without_a_limit(spaces: dict[str, SearchSpace]) ->
 def test_several_limits_are_all_met(spaces: dict[str, SearchSpace]) -> None:
     space = spaces["mobilenet_v2"]
     budget = Budget(macs=60e6, params=2e6, latency_ms=30)
-    for spread in (None, "latency_ms"):
-        rows = space.sample(np.random.default_rng(2), 40, budget, spread=spread, costs=COSTS)
+    for evenly in (None, "latency_ms"):
+        rows = space.sample(np.random.default_rng(2), 40, budget, evenly=evenly, costs=COSTS)
         assert len(rows) == 40
         for arch in drawn(space, rows).values():
             found = cost(arch)
@@ -318,13 +318,13 @@ def test_a_fixed_rng_draws_the_same_in_every_process(spaces: dict[str, SearchSpa
     code = (
         "import json, numpy as np; from nas.spaces.load import load_space; from nas.spaces.budget import Budget\n"
         "space = load_space('mobilenet_v2')\n"
-        "draw = lambda spread: space.sample(np.random.default_rng(5), 30, Budget(macs=3e7), spread=spread).tolist()\n"
+        "draw = lambda evenly: space.sample(np.random.default_rng(5), 30, Budget(macs=3e7), evenly=evenly).tolist()\n"
         "print(json.dumps([draw(None), draw('macs')]))"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for spread, found in zip((None, "macs"), json.loads(other.stdout), strict=True):
+    for evenly, found in zip((None, "macs"), json.loads(other.stdout), strict=True):
         draws = [
-            spaces["mobilenet_v2"].sample(np.random.default_rng(seed), 30, Budget(macs=3e7), spread=spread).tolist()
+            spaces["mobilenet_v2"].sample(np.random.default_rng(seed), 30, Budget(macs=3e7), evenly=evenly).tolist()
             for seed in (5, 6)
         ]
         assert draws[0] == found
@@ -356,7 +356,7 @@ def test_none_are_drawn_when_none_are_asked_for(spaces: dict[str, SearchSpace]) 
 def test_a_pickled_space_draws_the_same(spaces: dict[str, SearchSpace]) -> None:
     space = spaces["identities"]
     again = pickle.loads(pickle.dumps(space))
-    rows = [s.sample(np.random.default_rng(0), 9, Budget(), spread="macs") for s in (space, again)]
+    rows = [s.sample(np.random.default_rng(0), 9, Budget(), evenly="macs") for s in (space, again)]
     assert np.array_equal(*rows)
 
 
@@ -403,6 +403,6 @@ def test_a_measure_of_unknown_cost_is_an_error(spaces: dict[str, SearchSpace]) -
     space = spaces["tiny"]
     message = "nothing says what latency_ms costs; known: macs, params, weight_bytes. Give it in costs="
     assert refusal(space.count, Budget(latency_ms=3)) == message
-    assert refusal(space.sample, np.random.default_rng(0), 1, spread="latency_ms") == message
+    assert refusal(space.sample, np.random.default_rng(0), 1, evenly="latency_ms") == message
     with pytest.raises(ConfigError, match="unknown precision 'int4'"):
         space.count(Budget(macs=1e6), precision="int4")

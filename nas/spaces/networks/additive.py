@@ -1,7 +1,8 @@
 """Costs that add up over layers, or lie between two that do, for every step of a space's automaton.
 
 MACs and params are additive. A predicted latency need not be, but lies between two additive costs; those
-prune, count and draw, and the exact figure then decides. Peak activation bytes are neither.
+prune, count and draw, and the exact figure then decides. Of peak activation bytes the largest counts: they are within
+a limit where no layer is over it, and how many are is additive.
 Arrays over steps have shape (..., resolutions, terms + 1): the last column is 0, the step that runs nothing.
 """
 
@@ -65,16 +66,47 @@ class BoundedCost:
         return float(self.combine(_sums(self.counts, layers(arch))))
 
 
+@dataclass(frozen=True, slots=True)
+class PeakCost:
+    """A network's cost as the largest of its layers'. It can be limited, but not be drawn evenly over."""
+
+    layer: Callable[[Layer], float]
+
+    def __call__(self, arch: Architecture) -> float:
+        """The cost of one network."""
+        return max(map(self.layer, layers(arch)))
+
+    def over(self, limit: float) -> AdditiveCost:
+        """How many layers of a network cost more than `limit`."""
+        return AdditiveCost(Over(self.layer, limit))
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """1 for a layer whose cost is over the limit, else 0."""
+
+    cost: Callable[[Layer], float]
+    limit: float
+
+    def __call__(self, layer: Layer) -> float:
+        return float(self.cost(layer) > self.limit)
+
+
 MACS = AdditiveCost(attrgetter("macs"))
 PARAMS = AdditiveCost(attrgetter("params"))
+PEAK = PeakCost(attrgetter("live_elements"))
+NONE_OVER = 0.5
+"""A limit on how many layers are over something that allows none."""
+
 NetworkCost = AdditiveCost | BoundedCost
-Costs = Mapping[str, NetworkCost]
+NamedCosts = Mapping[str, NetworkCost | PeakCost]
+"""Costs by the field of their measure."""
 Limits = tuple[tuple[NetworkCost, float], ...]
 Interval = tuple[NetworkCost, float, float]
 """A cost, and the range it must be in: above the first number, up to the second."""
 
 
-def cost_of(measure: str, costs: Costs | None, precision: str) -> tuple[NetworkCost, float]:
+def measure_cost(field: str, costs: NamedCosts | None, precision: str) -> tuple[NetworkCost | PeakCost, float]:
     """The cost behind a measure of a budget, and units of the measure per unit of the cost.
 
     Raises:
@@ -83,24 +115,32 @@ def cost_of(measure: str, costs: Costs | None, precision: str) -> tuple[NetworkC
     """
     if precision not in BYTES:
         raise ConfigError(f"unknown precision {precision!r}; known: {names(BYTES)}")
-    known: dict[str, tuple[NetworkCost, float]]
-    known = {"macs": (MACS, 1), "params": (PARAMS, 1), "weight_bytes": (PARAMS, BYTES[precision])}
+    width = BYTES[precision]
+    known: dict[str, tuple[NetworkCost | PeakCost, float]] = {
+        "macs": (MACS, 1),
+        "params": (PARAMS, 1),
+        "weight_bytes": (PARAMS, width),
+        "peak_activation_bytes": (PEAK, width),
+    }
     known |= {name: (cost, 1) for name, cost in (costs or {}).items()}
-    if measure not in known:
-        raise BudgetError(f"nothing says what {measure} costs; known: {names(known)}. Give it in costs=")
-    return known[measure]
+    if field not in known:
+        raise BudgetError(f"nothing says what {field} costs; known: {names(known)}. Give it in costs=")
+    return known[field]
 
 
-def limits_of(budget: Budget, costs: Costs | None, precision: str) -> Limits:
-    """The most that `budget` allows of each cost it limits.
+def limits_of(budget: Budget, costs: NamedCosts | None, precision: str) -> Limits:
+    """The most that `budget` allows of each cost it limits; of layers over a limit on a peak, none.
 
     Raises:
         BudgetError: it limits a measure, such as the latency, that `costs` does not give.
     """
     result: dict[NetworkCost, float] = {}
-    for measure, limit in budget.limits.items():
-        cost, unit = cost_of(measure, costs, precision)
-        result[cost] = min(result.get(cost, np.inf), limit / unit)
+    for field, limit in budget.limits.items():
+        cost, unit = measure_cost(field, costs, precision)
+        if isinstance(cost, PeakCost):
+            result[cost.over(limit / unit)] = NONE_OVER
+        else:
+            result[cost] = min(result.get(cost, np.inf), limit / unit)
     return tuple(result.items())
 
 
@@ -208,6 +248,11 @@ def reach(space: Choices, cost: AdditiveCost) -> Reach:
         np.minimum.at(before[0], children, before[0][node] + costs.T[terms])
         np.maximum.at(before[1], children, before[1][node] + costs.T[terms])
     return Reach(before[0].T, before[1].T, after[0].T, after[1].T)
+
+
+def layer_costs(space: Choices, cost: Callable[[Layer], float]) -> set[float]:
+    """Every cost that a layer of some network has."""
+    return {cost(layer) for row in _layers(space) for walk in row for layer in walk}
 
 
 @lru_cache(maxsize=8)

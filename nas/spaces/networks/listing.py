@@ -1,5 +1,6 @@
 """All networks inside limits, one by one, where they are few."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,8 +16,10 @@ from nas.spaces.networks.additive import (
     Floats,
     Interval,
     NetworkCost,
+    PeakCost,
     architecture,
     cheapest,
+    layer_costs,
     least_cost,
     loosened,
     path_costs,
@@ -87,12 +90,16 @@ class Smallest(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def smallest(space: Choices, cost: NetworkCost) -> Smallest:
+def smallest(space: Choices, cost: NetworkCost | PeakCost) -> Smallest:
     """The network of the least cost.
 
     Of a bounded cost that is certain where few networks have a lower bound up to the cost of the one of the
     least lower bound, which is given otherwise.
     """
+    if isinstance(cost, PeakCost):
+        peaks = sorted(layer_costs(space, cost.layer))
+        least = peaks[bisect_left(peaks, True, key=lambda peak: least_cost(space, cost.over(peak)) == 0)]
+        return Smallest(cheapest(space, cost.over(least)), least, least)
     bound = least_cost(space, cost)
     if isinstance(cost, AdditiveCost):
         return Smallest(cheapest(space, cost), bound, bound)

@@ -1,0 +1,36 @@
+"""Search spaces that tests use."""
+
+SHIPPED = ("mobilenet_v1", "mobilenet_v2", "nas_bench_macro", "separable", "tiny")
+
+# Further spaces, with what the shipped ones do not use.
+MADE = {
+    "per_block": """
+        resolution: 32
+        downsample: 2
+        stem: {op: conv, kernel: 3, stride: 2, out_channels: 8, activation: [hswish, relu]}
+        stages:
+          - {op: [sep, mbconv], kernel: [3, 5], expansion: [1, 6], out_channels: [8, 16], depth: [1, 2, 3],
+             per_block: [op, kernel, expansion], se: [0, 0.25], norm_between: [true, false]}
+    """,
+    "blocks": """
+        resolution: [32, 48]
+        width: [0.5, 1.0, 2.0]
+        downsample: 4
+        in_channels: 1
+        classes: 7
+        stages:
+          - {op: conv, kernel: 3, out_channels: 16, stride: [1, 2, 4]}
+          - blocks: [identity, {op: sep, kernel: 5}, {op: mbconv, kernel: 3, expansion: 3, se: 0.5}]
+            out_channels: [16, 32]
+            activation: [relu6, elu]
+            depth: [1, 3]
+            stride: [1, 2, 4]
+        head: {op: conv, kernel: 1, out_channels: 64, scaled: false}
+    """,
+}
+
+YAML = """resolution: 32
+downsample: 4
+stages:
+  - {op: [sep, mbconv], kernel: 3, expansion: 3, out_channels: 8, stride: 4}
+"""
