@@ -14,7 +14,6 @@ from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.layers import Layer
 from nas.spaces.load import load_space
-from nas.spaces.networks import count as counting
 from nas.spaces.networks import draw as drawing
 from nas.spaces.networks.additive import AdditiveCost, BoundedCost, largest_cost, least_cost, path_costs
 from nas.spaces.networks.count import Count
@@ -63,14 +62,6 @@ def every() -> dict[str, Architecture]:
 
 def figures(name: str) -> np.ndarray:
     return np.array([COSTS[name](arch) for arch in every().values()])
-
-
-@pytest.fixture
-def unlisted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small spaces are counted and drawn from as large ones are: by histograms, without lists."""
-    for module in ("counting", "drawing"):
-        monkeypatch.setattr(f"nas.spaces.{module}.LISTED", -1)
-    monkeypatch.setattr("nas.spaces.space.count_inside", counting.count_inside.__wrapped__)
 
 
 def drawn(space: SearchSpace, seed: int, n: int, budget: Budget, known: BoundedCost, **options: Any) -> np.ndarray:

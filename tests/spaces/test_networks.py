@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,75 +19,18 @@ from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.layers import Layer
 from nas.spaces.load import load_space
-from nas.spaces.networks import count as counting
 from nas.spaces.networks import histogram
 from nas.spaces.networks.additive import MACS, PARAMS, AdditiveCost, cheapest, largest_cost, least_cost, path_costs
 from nas.spaces.networks.count import Count
 from nas.spaces.space import SearchSpace
+from tests.helpers.spaces import AMBIGUOUS, every
 
-# Small spaces in which several genotypes give one network, each in its own way.
-MADE = {
-    "widths": """
-        resolution: [24, 32]
-        width: [0.25, 0.35, 0.5, 1.0]
-        downsample: 4
-        stem: {op: conv, kernel: 3, stride: 2, out_channels: 16}
-        stages:
-          - {op: [sep, mbconv], kernel: [3, 5], expansion: [2, 3], out_channels: [16, 24], depth: [1, 2], stride: 2}
-          - {op: mbconv, kernel: 3, expansion: [1, 4], out_channels: [24, 40]}
-        head: {op: conv, kernel: 1, out_channels: 64, depth: [0, 1], scaled: false}
-    """,
-    "depths": """
-        resolution: 32
-        downsample: 2
-        stages:
-          - {op: [sep, mbconv], kernel: [3, 5], expansion: 2, out_channels: [8, 16], depth: [1, 2, 3], stride: [1, 2]}
-          - {op: [sep, mbconv], kernel: [3, 5], expansion: 2, out_channels: 16, depth: [0, 2, 3]}
-          - {op: [sep, mbconv], kernel: 3, expansion: [2, 6], out_channels: 16, depth: [1, 4], stride: [1, 2]}
-    """,
-    "identities": """
-        resolution: [32, 48]
-        width: [0.5, 1.0]
-        downsample: 4
-        in_channels: 1
-        classes: 7
-        stages:
-          - {op: conv, kernel: 3, out_channels: 16, stride: [1, 2, 4]}
-          - blocks: [identity, {op: sep, kernel: 5}, {op: mbconv, kernel: 3, expansion: 3, se: 0.5}]
-            out_channels: [16, 32]
-            activation: [relu6, elu]
-            depth: [1, 3]
-            stride: [1, 2, 4]
-        head: {op: conv, kernel: 1, out_channels: 64, scaled: false}
-    """,
-    "per_block": """
-        resolution: 32
-        downsample: 2
-        stem: {op: conv, kernel: 3, stride: 2, out_channels: 8, activation: [hswish, relu]}
-        stages:
-          - {op: [sep, mbconv], kernel: [3, 5], expansion: [1, 6], out_channels: [8, 16], depth: [1, 2],
-             per_block: [op, kernel], se: [0, 0.25]}
-          - {op: sep, kernel: [3, 5], out_channels: 16, depth: [0, 1, 2], per_block: [kernel], se: 0.25}
-    """,
-}
-SMALL = (*MADE, "tiny", "nas_bench_macro")
+SMALL = (*AMBIGUOUS, "tiny", "nas_bench_macro")
 
 
 @pytest.fixture(scope="module")
-def spaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SearchSpace]:
-    folder = tmp_path_factory.mktemp("spaces")
-    result = {name: load_space(name) for name in ("tiny", "nas_bench_macro", "mobilenet_v2", "separable")}
-    for name, text in MADE.items():
-        path = Path(folder, f"{name}.yaml")
-        path.write_text(text)
-        result[name] = load_space(path)
-    return result
-
-
-@cache
-def every(space: SearchSpace) -> dict[str, Architecture]:
-    """All networks of a space by key: by brute force, without the automaton."""
-    return {arch.key: arch for arch in map(space.architecture, space.genotypes())}
+def spaces(small_spaces: dict[str, SearchSpace]) -> dict[str, SearchSpace]:
+    return small_spaces | {name: load_space(name) for name in ("mobilenet_v2", "separable")}
 
 
 @cache
@@ -115,14 +57,6 @@ def refusal(call: Callable[..., object], *args: Any, **kwargs: Any) -> str:
         call(*args, **kwargs)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-@pytest.fixture
-def unlisted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small spaces are counted and drawn from as large ones are: by histograms, without lists."""
-    for module in ("counting", "drawing"):
-        monkeypatch.setattr(f"nas.spaces.{module}.LISTED", -1)
-    monkeypatch.setattr("nas.spaces.space.count_inside", counting.count_inside.__wrapped__)
 
 
 def per_layer(layer: Layer) -> float:
@@ -234,7 +168,7 @@ def test_all_networks_inside_can_be_drawn(
     assert set(drawn(space, rows)) == inside
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", *MADE])
+@pytest.mark.parametrize("name", ["mobilenet_v2", *AMBIGUOUS])
 def test_draws_are_distinct_inside_and_canonical(spaces: dict[str, SearchSpace], name: str) -> None:
     space = spaces[name].with_data(1, 10)
     limit = 4 * cost(cheapest(space.choices, MACS)).macs
@@ -401,7 +335,8 @@ def test_what_drawing_cannot_find_is_an_error(spaces: dict[str, SearchSpace], mo
 
 def test_a_measure_of_unknown_cost_is_an_error(spaces: dict[str, SearchSpace]) -> None:
     space = spaces["tiny"]
-    message = "nothing says what latency_ms costs; known: macs, params, weight_bytes. Give it in costs="
+    message = "nothing says what latency_ms costs; known: macs, params, peak_activation_bytes, weight_bytes. "
+    message += "Give it in costs="
     assert refusal(space.count, Budget(latency_ms=3)) == message
     assert refusal(space.sample, np.random.default_rng(0), 1, evenly="latency_ms") == message
     with pytest.raises(ConfigError, match="unknown precision 'int4'"):
