@@ -28,9 +28,10 @@ import nas
 from nas.errors import DataError
 from nas.latency.profile import load_profile
 from nas.resources import names
-from nas.spaces.choices import Stage
+from nas.spaces.choices import Choices
 from nas.spaces.load import load_space
 from nas.spaces.space import Genotypes, SearchSpace
+from nas.spaces.stage import Stage
 
 Array = NDArray[np.float64]
 Points = Callable[[Genotypes], Array]
@@ -220,7 +221,7 @@ def _mnasnet() -> SearchSpace:
     stem = Stage("stem", {"op": ("conv",), "kernel": (3,), "out_channels": (32,)})
     head = Stage("head", {"op": ("conv",), "kernel": (1,), "out_channels": (1280,)})
     stages = (stem, *(stage(index, channels) for index, channels in enumerate(MNASNET_CHANNELS)), head)
-    return SearchSpace("mnasnet", (224,), (1.0,), ((2, 1, 2, 2, 2, 1, 2, 1, 1),), stages)
+    return SearchSpace(Choices("mnasnet", (224,), (1.0,), ((2, 1, 2, 2, 2, 1, 2, 1, 1),), stages))
 
 
 def mnasnet_macs(space: SearchSpace, rows: Genotypes) -> Array:

@@ -9,8 +9,9 @@ from typing import Any
 from nas.latency.batch import costs
 from nas.latency.predictor import Latency, latency
 from nas.latency.profile import HardwareProfile, load_profile
-from nas.spaces.architecture import Architecture, Block
+from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import load_architecture
+from nas.spaces.block import Block
 from nas.spaces.budget import Budget
 from nas.spaces.cost import Cost, cost
 from nas.spaces.costs import CostArrays

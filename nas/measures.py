@@ -15,9 +15,9 @@ Direction = Literal["maximize", "minimize"]
 class Measure:
     """One measure: `name` as an objective, `field` where figures are kept (results, trials.csv, `CostArrays`).
 
-    Shown as value x `scale` `unit`; `label` is what an axis says. A budget gives it the `suffix`, after a decimal
-    prefix (k, M, G) where it is `prefixed`; None where there is no limit to be set. `before_training`: known of every
-    network of a space, and so exact in a search.
+    Shown as value x `scale` `unit`, in a line as value x `scale` and `text`; `label` is what an axis says. A budget
+    gives it the `suffix`, after a decimal prefix (k, M, G) where it is `prefixed`, as in `example`.
+    `before_training`: known of every network of a space, and so exact in a search and what a budget may limit.
     """
 
     name: str
@@ -25,27 +25,53 @@ class Measure:
     label: str
     unit: str
     scale: float
+    text: str
     direction: Direction = "minimize"
-    suffix: str | None = None
+    suffix: str = ""
     prefixed: bool = True
+    example: str = ""
     before_training: bool = True
 
 
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure
     for measure in (
-        Measure("accuracy", "accuracy", "accuracy", "%", 100.0, "maximize", before_training=False),
-        Measure("latency", "latency_ms", "latency", "ms", 1.0, suffix="ms", prefixed=False),
-        Measure("macs", "macs", "multiply-accumulates", "M", 1e-6, suffix="macs"),
-        Measure("params", "params", "parameters", "M", 1e-6, suffix="params"),
-        Measure("weights", "weight_bytes", "weights", "MB", 1e-6, suffix="b"),
-        Measure("memory", "peak_activation_bytes", "peak activation memory", "MB", 1e-6, suffix="b-ram"),
+        Measure("accuracy", "accuracy", "accuracy", "%", 100.0, " %", "maximize", before_training=False),
+        Measure(
+            *("macs", "macs", "multiply-accumulates", "M", 1e-6, "M MACs"),
+            suffix="macs",
+            example="300M (MACs)",
+        ),
+        Measure(
+            *("latency", "latency_ms", "latency", "ms", 1.0, " ms"),
+            suffix="ms",
+            prefixed=False,
+            example="25ms",
+        ),
+        Measure(
+            *("weights", "weight_bytes", "weights", "MB", 1e-6, " MB"),
+            suffix="b",
+            example="4MB (weights)",
+        ),
+        Measure(
+            *("params", "params", "parameters", "M", 1e-6, "M params"),
+            suffix="params",
+            example="5Mparams",
+        ),
+        Measure(
+            *("memory", "peak_activation_bytes", "peak activation memory", "MB", 1e-6, " MB RAM"),
+            suffix="b-ram",
+            example="512KB-ram (peak activations)",
+        ),
     )
 }
-"""Every measure by its name as an objective."""
+"""Every measure by its name as an objective, in the order that texts have."""
 
 COSTS: Mapping[str, Measure] = {name: measure for name, measure in MEASURES.items() if measure.before_training}
-"""The measures that are known before any training, and may be limited by a budget."""
+"""The measures that are known before any training."""
+
+LIMITS: Mapping[str, Measure] = {measure.field: measure for measure in COSTS.values()}
+"""The same by field: what a budget may limit."""
 
 
 @dataclass(frozen=True, slots=True)

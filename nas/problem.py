@@ -17,7 +17,7 @@ from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
-from nas.spaces.networks.additive import Costs
+from nas.spaces.networks.additive import NamedCosts
 from nas.spaces.networks.count import Count
 from nas.spaces.networks.draw import require_possible
 from nas.spaces.space import Genotypes, SearchSpace
@@ -101,7 +101,7 @@ class Problem:
         return [float(measures[MEASURES[name].field]) for name in self.cost_objectives]
 
     @property
-    def costs(self) -> Costs:
+    def costs(self) -> NamedCosts:
         """The predicted latency and its bounds, for counting and drawing networks inside the budget."""
         return {"latency_ms": latency_cost(self.profile, self.space)}
 
@@ -123,17 +123,17 @@ class Problem:
         return inside, self.space.count().high
 
     def draw(
-        self, rng: np.random.Generator, n: int, accept: Accept | None = None, spread: str | None = None
+        self, rng: np.random.Generator, n: int, accept: Accept | None = None, evenly: str | None = None
     ) -> Genotypes:
-        """N distinct networks inside the budget, uniform over networks or evenly over the measure `spread`.
+        """N distinct networks inside the budget, uniform over networks or evenly over the measure of field `evenly`.
 
         Fewer where no more exist, or where those that `accept` takes are too few to be found.
 
         Raises:
-            BudgetError: several limits leave so few of so many that drawing did not find them.
+            BudgetError: several limits leave so small a share that drawing did not find them.
         """
         return self.space.sample(
-            rng, n, self.budget, spread=spread, precision=self.profile.precision, costs=self.costs, accept=accept
+            rng, n, self.budget, evenly=evenly, precision=self.profile.precision, costs=self.costs, accept=accept
         )
 
     def require_feasible(self) -> None:
@@ -145,8 +145,8 @@ class Problem:
         """
         rng = np.random.default_rng(0)
         self.cost_arrays(self.space.sample(rng, 4096))
-        require_possible(self.space, self.budget, self.costs, self.profile.precision)
-        if len(self.budget.limits) > 1 or self.budget.latency_ms is not None:  # met by none, for all that is certain
+        require_possible(self.space.choices, self.budget, self.costs, self.profile.precision)
+        if len(self.budget.limits) > 1 or set(self.costs) & set(self.budget.limits):  # met by none, for all we know
             self.draw(rng, 1)
 
 
@@ -161,6 +161,6 @@ def reference_point(problem: Problem, chance: float, n: int = 512) -> Mapping[st
     measures = {name: MEASURES[name].field for name in problem.cost_objectives}
     reference = {"accuracy": chance} | {name: float(limits[m]) for name, m in measures.items() if m in limits}
     if free := [name for name in measures if name not in reference]:
-        scores = problem.cost_arrays(problem.draw(np.random.default_rng(0), n, spread="macs"))
+        scores = problem.cost_arrays(problem.draw(np.random.default_rng(0), n, evenly="macs"))
         reference |= {name: float(scores[measures[name]].max()) for name in free}
     return {name: reference[name] for name in ("accuracy", *measures)}

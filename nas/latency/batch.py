@@ -76,7 +76,9 @@ def latency_cost(profile: HardwareProfile, space: SearchSpace) -> BoundedCost:
     model = forecast.model
     assert isinstance(model, RooflineModel)
     working_set = AdditiveCost(_Weighted(counts, (0, 1, 1)))
-    low, high = model.bounds(floor(least_cost(space, working_set)), ceil(largest_cost(space, working_set)))
+    low, high = model.bounds(
+        floor(least_cost(space.choices, working_set)), ceil(largest_cost(space.choices, working_set))
+    )
     ends = (AdditiveCost(_Weighted(counts, (PS, per_byte, 0))) for per_byte in (low, high))
     return BoundedCost(counts, model.milliseconds, *ends)
 

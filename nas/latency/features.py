@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nas.errors import ProfileError
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.resources import names
+from nas.spaces.activations import is_clamp
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer, layers
 
@@ -48,7 +49,6 @@ MILLION = 1e6
 # How a layer stands to what a profile has measured, from good to bad.
 INSIDE, OUTSIDE, UNMEASURED = range(3)
 
-_CLAMPS = ("none", "relu", "relu6")
 _TILE = 8
 _CACHED = 2**18  # elements, in fp32 a megabyte: about what the second-level caches of such cores hold
 # How far past the measured shapes still counts as measured, as a factor: maps down to 1/2 of the smallest
@@ -194,7 +194,7 @@ def _class(layer: Layer) -> str:
 
 
 def _activation(layer: Layer) -> str:
-    return "clamp" if layer.activation in _CLAMPS else layer.activation
+    return "clamp" if is_clamp(layer.activation) else layer.activation
 
 
 def _quantities(layer: Layer) -> Iterator[tuple[str, int]]:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from nas.latency.profile import HardwareProfile, Measurement
+from nas.spaces.activations import is_clamp
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import BYTES
 from nas.spaces.layers import Layer, layers
@@ -39,7 +40,6 @@ PS = 1e-9
 _BLOCK = 16  # channels that vectorised kernels hold side by side
 _SET = 4  # such blocks of output channels that are computed at once
 _DEPTH = 128  # input channels that are added up at once
-_CLAMPS = ("none", "relu", "relu6")
 _DEGREE = 3
 _CLOCK_MS = 0.003  # the profiler counts whole microseconds and adds some: shorter kernels count less
 _NOISE = 0.015  # relative error of the model itself
@@ -57,7 +57,7 @@ def kind(layer: Layer) -> str:
         name = "pointwise" if layer.in_channels >= _BLOCK else "narrow"
     else:
         name = f"{layer.op}{layer.kernel}/{layer.stride}" if layer.op in ("conv", "depthwise") else layer.op
-    return name if layer.activation in _CLAMPS else f"{name} {layer.activation}"
+    return name if is_clamp(layer.activation) else f"{name} {layer.activation}"
 
 
 def roofline_terms(layer: Layer) -> Array:

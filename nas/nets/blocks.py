@@ -8,15 +8,15 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from nas.spaces.architecture import Block
+from nas.spaces.block import Block
 from nas.spaces.layers import has_shortcut, squeeze_channels
 
-ACTIVATIONS = {"relu6": nn.ReLU6, "relu": nn.ReLU, "hswish": nn.Hardswish, "elu": nn.ELU, "none": nn.Identity}
+MODULES = {"relu6": nn.ReLU6, "relu": nn.ReLU, "hswish": nn.Hardswish, "elu": nn.ELU, "none": nn.Identity}
 
 
 def block_module(block: Block, in_channels: int) -> nn.Module:
     """`block` after `in_channels` channels."""
-    return _MODULES[block.op](block, in_channels)
+    return _BLOCKS[block.op](block, in_channels)
 
 
 def _conv(block: Block, in_channels: int) -> nn.Module:
@@ -60,7 +60,7 @@ def _convolution(
     if norm:
         parts.append(nn.BatchNorm2d(out_channels))
     if activation != "none":
-        parts.append(ACTIVATIONS[activation]())
+        parts.append(MODULES[activation]())
     return nn.Sequential(*parts)
 
 
@@ -119,4 +119,4 @@ class SqueezeExcitation(nn.Module):
         return x * nn.functional.hardsigmoid(self.excite(torch.relu(self.squeeze(pooled))))
 
 
-_MODULES = {"conv": _conv, "sep": _sep, "mbconv": _mbconv}
+_BLOCKS = {"conv": _conv, "sep": _sep, "mbconv": _mbconv}

@@ -12,9 +12,11 @@ weights are the small part (4 % of those of the space `separable`); for the same
 and blocks with and without the norm between, since that norm frees a kernel of its scale.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +24,10 @@ from torch.func import functional_call
 
 from nas.nets.blocks import block_module
 from nas.nets.build import build
-from nas.spaces.architecture import Architecture, Block
-from nas.spaces.choices import Stage
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import RULES, Block
 from nas.spaces.space import SearchSpace
-
-_SIZES = ("kernel", "expansion", "out_channels", "se")
+from nas.spaces.stage import Stage
 
 
 class Supernet(nn.Module):
@@ -140,17 +141,11 @@ def _places(space: SearchSpace, arch: Architecture) -> tuple[str, ...]:
     Raises:
         SpaceError: the network is not in the space.
     """
-    row = space.genotype(arch)
-    chosen = {variable.name: variable.values[index] for variable, index in zip(space.variables, row, strict=True)}
-    width, strides = chosen.get("width", space.width[0]), chosen.get("strides", space.strides[0])
-    places, channels = [], space.in_channels
-    for stage, stride in zip(space.stages, strides, strict=True):
-        running = 0
-        for index in range(chosen.get(f"{stage.name}.depth", stage.depth[0])):
-            block = stage.block(chosen, index, width, 1 if index else stride, channels)
-            if block is not None:
-                places.append(f"{stage.name}-{running}")
-                running, channels = running + 1, block.out_channels
+    running = Counter[str]()
+    places = []
+    for stage, _ in space.choices.blocks(space.choices.chosen(space.genotype(arch))):
+        places.append(f"{stage.name}-{running[stage.name]}")
+        running[stage.name] += 1
     return tuple(places)
 
 
@@ -169,21 +164,24 @@ def _largest(blocks: Iterable[Block]) -> dict[str, Block]:
     kinds: dict[str, list[Block]] = {}
     for block in blocks:
         kinds.setdefault(_kind(block), []).append(block)
-    return {
-        kind: Block(
-            stride=1,
-            op=members[0].op,
-            norm_between=members[0].norm_between,
-            **{size: max(getattr(block, size) for block in members) for size in _SIZES},
-        )
-        for kind, members in kinds.items()
-    }
+    return {kind: _covering(members) for kind, members in kinds.items()}
+
+
+def _covering(members: Sequence[Block]) -> Block:
+    """The block of stride 1 that holds the weights of all `members`, which are of one kind."""
+    values: dict[str, Any] = {"stride": 1}
+    for name, rules in RULES.items():
+        if rules.slices:
+            values[name] = max(getattr(block, name) for block in members)
+        elif rules.apart:
+            values[name] = getattr(members[0], name)
+    return Block(**values)
 
 
 def _kind(block: Block) -> str:
     """The name that blocks share whose weights are shared at one place."""
-    kind = block.op + ("1" if block.op == "mbconv" and block.expansion == 1 else "")
-    return kind if block.norm_between else f"{kind}-nobn"
+    kept = [rules.apart(getattr(block, name)) for name, rules in RULES.items() if rules.apart and block.op in rules.ops]
+    return "".join(kept)
 
 
 @lru_cache(maxsize=4096)

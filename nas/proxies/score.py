@@ -64,7 +64,7 @@ def rank_in_population(preparation: Preparation) -> RankedByScores:
 def draw_population(preparation: Preparation) -> list[Architecture]:
     """As many networks inside the budget as `ScoreSettings.population` says, spread over MACs."""
     problem, rng = preparation.problem, np.random.default_rng(preparation.seed)
-    return [problem.space.architecture(row) for row in problem.draw(rng, preparation.scores.population, spread="macs")]
+    return [problem.space.architecture(row) for row in problem.draw(rng, preparation.scores.population, evenly="macs")]
 
 
 def score_networks(preparation: Preparation, networks: Sequence[Architecture]) -> list[Mapping[str, float] | Failed]:

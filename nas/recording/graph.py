@@ -24,13 +24,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nas.errors import ConfigError
 from nas.resources import names
+from nas.spaces.activations import ACTIVATIONS, is_clamp
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer, layers
 
 PRECISIONS = ("fp32", "int8")
 OPSET, IR_VERSION = 20, 10  # those of nas.exports.onnx_fp32; ONNX Runtime 1.17 and later read them
 _RANGE = 4.0  # activations of an int8 graph cover [0, 4], or [-2, 2] where they can be negative
-_NOT_NEGATIVE = ("relu", "relu6")
 _BINARY = {"add": "Add", "scale": "Mul"}
 _PIECE = (8, 16)  # the stored piece has this many output and input channels at most
 
@@ -122,8 +122,8 @@ class _Writer:
 
     def _activated(self, name: str, activation: str, tensor: str) -> str:
         """`tensor` after the activation. An int8 clamp is the range of the quantised tensor and no node."""
-        if activation == "none" or (self._int8 and activation in _NOT_NEGATIVE):
-            return self._between(tensor, positive=activation in _NOT_NEGATIVE)
+        if activation == "none" or (self._int8 and is_clamp(activation)):
+            return self._between(tensor, positive=activation != "none")
         if self._int8:
             tensor = self._between(tensor, positive=False)
         if activation == "relu6":
@@ -132,9 +132,7 @@ class _Writer:
         if activation == "hsigmoid" or (self._int8 and activation == "hswish"):  # the quantiser splits HardSwish
             gate = self._between(self._node("HardSigmoid", name, tensor, alpha=1 / 6, beta=0.5))
             return gate if activation == "hsigmoid" else self._between(self._node("Mul", f"{name}.mul", tensor, gate))
-        return self._between(
-            self._node({"relu": "Relu", "hswish": "HardSwish", "elu": "Elu"}[activation], name, tensor)
-        )
+        return self._between(self._node(str(ACTIVATIONS[activation].onnx), name, tensor))
 
     def _weights(self, name: str, shape: tuple[int, ...], bias: bool) -> list[str]:
         """Weights of `shape` (out, in, …) and, where there is one, the bias."""

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from nas.errors import ArchitectureError
 from nas.resources import names
-from nas.spaces.architecture import Architecture, Block
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import Block
 from nas.spaces.layers import divisible
 
 # out_channels, stride of each separable block
@@ -36,33 +37,33 @@ def _mobilenet_v2(width: float) -> Iterator[Block]:
     yield Block("conv", 1, 1, divisible(1280 * max(1.0, width)))
 
 
-REFERENCES: dict[str, Callable[[float], Iterator[Block]]] = {
+BASELINES: dict[str, Callable[[float], Iterator[Block]]] = {
     "mobilenet_v1": _mobilenet_v1,
     "mobilenet_v2": _mobilenet_v2,
 }
 _NAME = re.compile(r"(?P<family>[a-z0-9_]+?)(?:_w(?P<width>\d+(?:\.\d+)?))?(?:_r(?P<resolution>\d+))?")
 
 
-def reference(name: str, in_channels: int = 3, classes: int = 1000) -> Architecture:
+def baseline(name: str, in_channels: int = 3, classes: int = 1000) -> Architecture:
     """The network called `name`, such as `mobilenet_v2_w0.75_r192` (default width 1, resolution 224).
 
     Raises:
         ArchitectureError: no such network, or a width or resolution of zero.
     """
     match = _NAME.fullmatch(name)
-    if not match or match["family"] not in REFERENCES:
+    if not match or match["family"] not in BASELINES:
         raise ArchitectureError(
-            f"unknown network {name!r}; known: {names(REFERENCES)}, with _w0.75 and _r192 for width and resolution. "
+            f"unknown network {name!r}; known: {names(BASELINES)}, with _w0.75 and _r192 for width and resolution. "
             "A JSON file or a notation works too"
         )
     width, resolution = float(match["width"] or 1), int(match["resolution"] or 224)
     if width == 0:
         raise ArchitectureError(f"the width of {name!r} must be above 0")
-    return Architecture(resolution, in_channels, classes, tuple(REFERENCES[match["family"]](width)))
+    return Architecture(resolution, in_channels, classes, tuple(BASELINES[match["family"]](width)))
 
 
 def load_architecture(name_or_path: str | Path) -> Architecture:
-    """A network from a reference name, a JSON file, or a notation line.
+    """A network from the name of a baseline, a JSON file, or a notation line.
 
     Raises:
         ArchitectureError: no such network, or the file or line cannot be read.
@@ -72,7 +73,7 @@ def load_architecture(name_or_path: str | Path) -> Architecture:
     if " " in text.strip() and not os.path.exists(path):  # Path.exists raises on a very long line
         return Architecture.from_notation(text)
     if path.suffix != ".json" and not os.path.isfile(path):
-        return reference(text)
+        return baseline(text)
     try:
         return Architecture.from_json(json.loads(path.read_text()))
     except OSError as error:

@@ -1,7 +1,8 @@
 """Limits that every proposed network is held to before anything is built or trained.
 
 `Budget.parse` reads `300M` (multiply-accumulates), `25ms` (predicted latency), `4MB` (weights at the
-profile's precision, 10^6 bytes) and `5Mparams`, or a list of them. Prefixes are decimal: k, M, G.
+profile's precision, 10^6 bytes), `512KB-ram` (peak activations) and so on, one for each of `nas.measures.LIMITS`, or a
+list of them. Prefixes are decimal: k, M, G.
 """
 
 import math
@@ -10,27 +11,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nas.errors import BudgetError
+from nas.measures import LIMITS
+from nas.resources import names
 
-_EXAMPLES = "300M (MACs), 25ms, 4MB (weights), 5Mparams, or a list such as [300M,25ms]"
-_LIMIT = re.compile(r"\s*([-+]?\d*\.?\d+(?:e[-+]?\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
+_EXAMPLES = f"{', '.join(measure.example for measure in LIMITS.values())}, or a list such as [300M,25ms]"
+_LIMIT = re.compile(r"\s*([-+]?\d*\.?\d+(?:e[-+]?\d+)?)\s*((?:[a-z][a-z-]*)?)\s*", re.IGNORECASE)
 _PREFIX = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
-_SUFFIX = {"params": "params", "macs": "macs", "b": "weight_bytes", "": "macs"}
-_UNIT = {"macs": (1e6, "M MACs"), "latency_ms": (1.0, " ms"), "weight_bytes": (1e6, " MB"), "params": (1e6, "M params")}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Budget:
-    """Upper limits, all of which must hold; `None` is no limit."""
+    """Upper limits by field of `LIMITS`, all of which must hold: `Budget(macs=300e6, latency_ms=25)`."""
 
-    macs: float | None = None
-    latency_ms: float | None = None
-    weight_bytes: float | None = None
-    params: float | None = None
+    _limits: tuple[tuple[str, float], ...]
 
-    def __post_init__(self) -> None:
-        for measure, limit in self.limits.items():
+    def __init__(self, **limits: float) -> None:
+        if unknown := set(limits) - set(LIMITS):
+            raise BudgetError(f"a budget cannot limit {names(unknown)}; known: {names(LIMITS)}")
+        for field, limit in limits.items():
             if not (math.isfinite(limit) and limit > 0):
-                raise BudgetError(f"a budget must be above 0, got {show(measure, limit)}; use {_EXAMPLES}")
+                raise BudgetError(f"a budget must be above 0, got {show(field, limit)}; use {_EXAMPLES}")
+        object.__setattr__(self, "_limits", tuple((field, limits[field]) for field in LIMITS if field in limits))
 
     @classmethod
     def parse(cls, text: str | int | float | Sequence[str | int | float] | None) -> "Budget":
@@ -43,37 +44,42 @@ class Budget:
             return cls()
         limits: dict[str, float] = {}
         for item in [text] if isinstance(text, str | int | float) else text:
-            measure, value = _parse(str(item))
-            if measure in limits:
-                raise BudgetError(f"the budget limits {measure} twice, at {show(measure, limits[measure])} and {item}")
-            limits[measure] = value
+            field, value = _parse(str(item))
+            if field in limits:
+                raise BudgetError(f"the budget limits {field} twice, at {show(field, limits[field])} and {item}")
+            limits[field] = value
         return cls(**limits)
 
     @property
     def limits(self) -> dict[str, float]:
-        """The limits that are set, by measure."""
-        values = {m: getattr(self, m) for m in _UNIT}
-        return {measure: limit for measure, limit in values.items() if limit is not None}
+        """The limits that are set, by field, in the order of `LIMITS`."""
+        return dict(self._limits)
 
-    def excess(self, measures: Mapping[str, float]) -> float:
+    def to_json(self) -> dict[str, float | None]:
+        """Every limit there could be, by field; None where there is none."""
+        return {field: self.limits.get(field) for field in LIMITS}
+
+    def excess(self, figures: Mapping[str, float]) -> float:
         """How far a network is from the budget: the largest value / limit, above 1 when over it."""
-        return max((measures[m] / limit for m, limit in self.limits.items()), default=0.0)
+        return max((figures[field] / limit for field, limit in self._limits), default=0.0)
 
-    def violation(self, measures: Mapping[str, float]) -> str | None:
-        """One phrase naming each limit that `measures` is over, or None."""
+    def violation(self, figures: Mapping[str, float]) -> str | None:
+        """One phrase naming each limit that `figures` are over, or None."""
         over = [
-            f"{show(m, measures[m])} over {show(m, limit)}" for m, limit in self.limits.items() if measures[m] > limit
+            f"{show(field, figures[field])} over {show(field, limit)}"
+            for field, limit in self._limits
+            if figures[field] > limit
         ]
         return ", ".join(over) or None
 
     def __str__(self) -> str:
-        return ", ".join(show(m, limit) for m, limit in self.limits.items()) or "none"
+        return ", ".join(show(field, limit) for field, limit in self._limits) or "none"
 
 
-def show(measure: str, value: float) -> str:
+def show(field: str, value: float) -> str:
     """A value with its unit, as `300M MACs`, `25 ms`."""
-    scale, unit = _UNIT[measure]
-    return f"{value / scale:.4g}{unit}"
+    measure = LIMITS[field]
+    return f"{value * measure.scale:.4g}{measure.text}"
 
 
 def _parse(text: str) -> tuple[str, float]:
@@ -81,11 +87,11 @@ def _parse(text: str) -> tuple[str, float]:
     if not match:
         raise BudgetError(f"cannot read the budget {text!r}; use {_EXAMPLES}")
     number, unit = float(match[1]), match[2].lower()
-    if unit == "ms":
-        return "latency_ms", number
-    for suffix, measure in _SUFFIX.items():
-        prefix = unit.removesuffix(suffix)
-        if unit.endswith(suffix) and prefix in _PREFIX and unit:
-            return measure, number * _PREFIX[prefix]
+    for field, measure in LIMITS.items():
+        prefix = unit.removesuffix(measure.suffix)
+        if unit.endswith(measure.suffix) and prefix in (_PREFIX if measure.prefixed else ("",)):
+            return field, number * _PREFIX[prefix]
+    if unit and unit in _PREFIX:
+        return "macs", number * _PREFIX[unit]
     wrong = f"unknown unit {match[2]!r} in" if unit else "no unit in"
     raise BudgetError(f"{wrong} the budget {text!r}; use {_EXAMPLES}")

@@ -1,82 +1,100 @@
-"""A stage: a run of blocks of one width, the choices among them, and the block a choice means."""
+"""The choices of a search space as data, and the network that a genotype means.
 
-from collections.abc import Iterator, Mapping
+Everything that counts, lists and draws networks (`nas.spaces.networks`) works on this; `SearchSpace` is the face above.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
-from nas.spaces.architecture import Block
-from nas.spaces.layers import divisible
+import numpy as np
+import numpy.typing as npt
 
-Value = int | float | str | bool
+from nas.errors import SpaceError
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import Block
+from nas.spaces.stage import Stage, Variable
 
-UNORDERED = ("op", "activation", "norm_between")
-"""Fields whose choices have no order; all others are sampled as integers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One choice: its name, the values in the order of the file, and whether they are ordered."""
-
-    name: str
-    values: tuple[Any, ...]
-    ordered: bool
+Genotypes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A run of blocks of one width; the first takes the stage's stride.
+class Choices:
+    """What the networks of a space may choose. `strides` are the allowed patterns, one stride per stage.
 
-    `fields` maps each `Block` field to its choices; those in `per_block` are chosen anew for each
-    block, the others once for the stage. `blocks`, if given, holds whole alternatives for each block,
-    each a mapping of fields, empty for the identity: nothing where the shape is kept, else a 1x1
-    convolution with batch norm and no activation. `scaled`: the width multiplier applies.
+    Strides are chosen together, as one variable, so that every genotype has the same total stride.
     """
 
     name: str
-    fields: Mapping[str, tuple[Value, ...]] = field(hash=False)
-    depth: tuple[int, ...] = (1,)
-    stride: tuple[int, ...] = (1,)
-    per_block: tuple[str, ...] = ()
-    blocks: tuple[Mapping[str, Value], ...] = field(default=(), hash=False)
-    scaled: bool = True
+    resolution: tuple[int, ...]
+    width: tuple[float, ...]
+    strides: tuple[tuple[int, ...], ...]
+    stages: tuple[Stage, ...]
+    in_channels: int = 3
+    classes: int = 1000
+    variables: tuple[Variable, ...] = field(init=False)
 
-    def variable(self, name: str, index: int) -> str:
-        """The name of the variable that chooses field `name` of block `index`."""
-        shared = name not in self.per_block and name != "block"
-        return f"{self.name}.{name}" if shared else f"{self.name}.{index}.{name}"
+    def __post_init__(self) -> None:
+        every = [
+            Variable("resolution", self.resolution, True),
+            Variable("width", self.width, True),
+            Variable("strides", self.strides, False),
+            *(variable for stage in self.stages for variable in stage.variables()),
+        ]
+        object.__setattr__(self, "variables", tuple(v for v in every if len(v.values) > 1))
 
-    def variables(self) -> Iterator[Variable]:
-        """The stage's choices, those of a single value included."""
-        yield Variable(f"{self.name}.depth", self.depth, True)
-        for name, values in self.fields.items():
-            if name not in self.per_block:
-                yield Variable(self.variable(name, 0), values, name not in UNORDERED)
-        for index in range(max(self.depth)):
-            if self.blocks:
-                yield Variable(self.variable("block", index), tuple(range(len(self.blocks))), False)
-            for name in self.per_block:
-                yield Variable(self.variable(name, index), self.fields[name], name not in UNORDERED)
+    @property
+    def counts(self) -> list[int]:
+        """How many values each variable has."""
+        return [len(variable.values) for variable in self.variables]
 
-    def out_channels(self, chosen: Mapping[str, Any], width: float) -> int:
-        """Output channels of every block, after the width multiplier (rounded to a multiple of 8)."""
-        channels: int = chosen.get(self.variable("out_channels", 0), self.fields["out_channels"][0])
-        return divisible(channels * width) if self.scaled and width != 1 else channels
+    @property
+    def size(self) -> int:
+        """How many genotypes there are: the product of the choices. Distinct networks may be fewer."""
+        return prod(self.counts)
 
-    def block(self, chosen: Mapping[str, Any], index: int, width: float, stride: int, channels: int) -> Block | None:
-        """Block `index` under the choices `chosen`, after `channels` channels; None where nothing runs."""
-        fields = {name: chosen.get(self.variable(name, index), values[0]) for name, values in self.fields.items()}
-        fields["out_channels"] = self.out_channels(chosen, width)
-        if self.blocks:
-            alternative = self.blocks[chosen.get(self.variable("block", index), 0)]
-            if not alternative:
-                keeps = stride == 1 and fields["out_channels"] == channels
-                return None if keeps else Block("conv", 1, stride, fields["out_channels"], activation="none")
-            fields |= alternative
-        return Block(stride=stride, **{name: v for name, v in fields.items() if applies(name, fields["op"])})
+    def chosen(self, row: Sequence[int] | Genotypes) -> dict[str, Any]:
+        """The values that the genotype `row` chooses, by the name of the variable.
 
+        Raises:
+            SpaceError: the row has the wrong length, or an index out of range.
+        """
+        if len(row) != len(self.variables):
+            raise SpaceError(f"a genotype of {self.name} has {len(self.variables)} entries, got {len(row)}")
+        chosen: dict[str, Any] = {}
+        for variable, index in zip(self.variables, row, strict=True):
+            if not 0 <= index < len(variable.values):
+                raise SpaceError(f"{variable.name}: index {index} is not in 0..{len(variable.values) - 1}")
+            chosen[variable.name] = variable.values[index]
+        return chosen
 
-def applies(name: str, op: str) -> bool:
-    """Whether blocks of `op` have the field `name`."""
-    if name == "expansion":
-        return op == "mbconv"
-    return name not in ("se", "norm_between") or op != "conv"
+    def overall(self, chosen: Mapping[str, Any]) -> tuple[int, float, tuple[int, ...]]:
+        """Resolution, width and strides under the choices `chosen`; what is no choice has its only value."""
+        resolution, width, strides = (
+            chosen.get(name, values[0])
+            for name, values in (("resolution", self.resolution), ("width", self.width), ("strides", self.strides))
+        )
+        return resolution, width, strides
+
+    def blocks(self, chosen: Mapping[str, Any]) -> Iterator[tuple[Stage, Block]]:
+        """Every block that runs under the choices `chosen`, with its stage."""
+        _, width, strides = self.overall(chosen)
+        channels = self.in_channels
+        for stage, stride in zip(self.stages, strides, strict=True):
+            for index in range(chosen.get(f"{stage.name}.depth", stage.depth[0])):
+                block = stage.block(chosen, index, width, stride if index == 0 else 1, channels)
+                if block is not None:
+                    yield stage, block
+                    channels = block.out_channels
+
+    def architecture(self, row: Sequence[int] | Genotypes) -> Architecture:
+        """The network that the genotype `row` encodes.
+
+        Raises:
+            SpaceError: the row has the wrong length, or an index out of range.
+        """
+        chosen = self.chosen(row)
+        resolution, _, _ = self.overall(chosen)
+        blocks = tuple(block for _, block in self.blocks(chosen))
+        return Architecture(resolution, self.in_channels, self.classes, blocks)

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nas.errors import SpaceError
+from nas.spaces.choices import Genotypes
 from nas.spaces.cost import BYTES
 from nas.spaces.layers import Layer, layers
-from nas.spaces.space import Genotypes, SearchSpace
+from nas.spaces.space import SearchSpace
 from nas.spaces.tables import Counts, Ints, Measure, Tables, tables, total
 
 _CHUNK = 2048  # genotypes at a time: few enough to stay in the cache
@@ -51,7 +52,7 @@ def totals(space: SearchSpace, genotypes: ArrayLike, measure: Measure) -> tuple[
         SpaceError: not an int array of that shape, or an index out of range.
     """
     rows = checked(space, genotypes)
-    found = tables(space, measure)
+    found = tables(space.choices, measure)
     if found:
         return _looked_up(rows, found)
     sums, peaks = (np.empty((len(counts), len(rows)), np.int64) for counts in measure(Layer("pool", 1, 1, 1, 1, 1, 1)))

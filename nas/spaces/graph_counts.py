@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.spaces.architecture import Architecture
-from nas.spaces.choices import Stage
+from nas.spaces.choices import Genotypes
 from nas.spaces.costs import totals
 from nas.spaces.layers import Layer, layers
-from nas.spaces.space import Genotypes, SearchSpace
+from nas.spaces.space import SearchSpace
+from nas.spaces.stage import Stage
 from nas.spaces.tables import Counts, total
 
 COUNTS = (

@@ -7,7 +7,8 @@ is a single layer. Sizes are heights (= widths) in pixels, batch 1.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nas.spaces.architecture import Architecture, Block
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import Block
 
 LAYER_OPS = ("conv", "depthwise", "add", "pool", "scale", "linear")
 

@@ -22,11 +22,12 @@ import yaml
 
 from nas.errors import ArchitectureError, SpaceError
 from nas.resources import data_dir, find, names
-from nas.spaces.architecture import OPS, Block
-from nas.spaces.choices import Stage, applies
+from nas.spaces.block import OPS, RULES, Block, applies
+from nas.spaces.choices import Choices
 from nas.spaces.space import SearchSpace
+from nas.spaces.stage import Stage
 
-_BLOCK_FIELDS = ("op", "kernel", "expansion", "activation", "norm_between", "se")
+_BLOCK_FIELDS = tuple(name for name in RULES if name not in ("stride", "out_channels"))
 _STAGE_KEYS = {*_BLOCK_FIELDS, "out_channels", "depth", "stride", "per_block", "blocks", "scaled"}
 _SPACE_KEYS = {"resolution", "width", "downsample", "stem", "stages", "head", "in_channels", "classes"}
 
@@ -69,13 +70,15 @@ def _space(name: str, data: Any) -> SearchSpace:
     if wrong := [w for w in width if not (isfinite(w) and w > 0)]:
         raise SpaceError(f"width: must be above 0, got {wrong[0]}")
     return SearchSpace(
-        name,
-        _positive("resolution", data["resolution"]),
-        width,
-        _stride_patterns(stages, _one("downsample", data["downsample"])),
-        stages,
-        _one("in_channels", data.get("in_channels", 3)),
-        _one("classes", data.get("classes", 1000)),
+        Choices(
+            name,
+            _positive("resolution", data["resolution"]),
+            width,
+            _stride_patterns(stages, _one("downsample", data["downsample"])),
+            stages,
+            _one("in_channels", data.get("in_channels", 3)),
+            _one("classes", data.get("classes", 1000)),
+        )
     )
 
 

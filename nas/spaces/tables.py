@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import SpaceError
-from nas.spaces.architecture import Architecture, Block
-from nas.spaces.choices import Stage
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import Block
+from nas.spaces.choices import Choices
 from nas.spaces.layers import Layer, layers, out_size
-from nas.spaces.space import SearchSpace
+from nas.spaces.stage import Stage
 
 Ints = NDArray[np.int64]
 Counts = tuple[tuple[int, ...], tuple[int, ...]]
@@ -88,7 +89,7 @@ class _Part:
 
 
 @lru_cache(maxsize=16)
-def tables(space: SearchSpace, measure: Measure) -> Tables | None:
+def tables(space: Choices, measure: Measure) -> Tables | None:
     """The tables of `space`; None where they would be too large, or where a network may have no block."""
     units = list(_units(space))
     values = {variable.name: len(variable.values) for variable in space.variables}
@@ -124,7 +125,7 @@ def total(walk: Iterable[Layer], measure: Measure) -> Counts:
     return counts
 
 
-def _units(space: SearchSpace) -> Iterator[_Unit]:
+def _units(space: Choices) -> Iterator[_Unit]:
     """Every block a network may have, and the classifier, in the order they run."""
     varied = {variable.name for variable in space.variables}
 
@@ -144,7 +145,7 @@ def _units(space: SearchSpace) -> Iterator[_Unit]:
     yield _Unit(len(space.stages), None, 0, those(size + channels))
 
 
-def _part(space: SearchSpace, unit: _Unit, measure: Measure, known: dict[_Key, Counts]) -> _Part:
+def _part(space: Choices, unit: _Unit, measure: Measure, known: dict[_Key, Counts]) -> _Part:
     """The counts of `unit` for all values of its variables; `known` holds the blocks counted before."""
     places = {variable.name: place for place, variable in enumerate(space.variables)}
 
@@ -169,10 +170,10 @@ def _part(space: SearchSpace, unit: _Unit, measure: Measure, known: dict[_Key, C
     return _Part(tuple(sorted(axes)), *arranged)
 
 
-def _state(space: SearchSpace, unit: _Unit, chosen: Mapping[str, Any]) -> _State:
+def _state(space: Choices, unit: _Unit, chosen: Mapping[str, Any]) -> _State:
     """What reaches `unit` under the choices `chosen`; the channels only where it begins a stage."""
-    width, strides = chosen.get("width", space.width[0]), (*chosen.get("strides", space.strides[0]), 1)
-    channels, size = space.in_channels, chosen.get("resolution", space.resolution[0])
+    size, width, strides = space.overall(chosen)
+    channels, strides = space.in_channels, (*strides, 1)
     for stage, stride in zip(space.stages[: unit.position], strides, strict=False):
         if chosen.get(f"{stage.name}.depth", max(stage.depth)) > 0:
             channels, size = stage.out_channels(chosen, width), out_size(size, stride)
@@ -198,7 +199,7 @@ def _keys(unit: _Unit, states: Sequence[_State], own: Sequence[Mapping[str, Any]
     return keys
 
 
-def _counts(space: SearchSpace, key: _Key, measure: Measure) -> Counts:
+def _counts(space: Choices, key: _Key, measure: Measure) -> Counts:
     """The counts of the block or the classifier that `key` tells."""
     if key is None:
         sums, peaks = measure(Layer("pool", 1, 1, 1, 1, 1, 1))
@@ -226,8 +227,8 @@ def _merged(first: _Part, second: _Part) -> _Part | None:
     if prod(sizes.values()) > _MERGED_ROWS:
         return None
 
-    def spread(part: _Part, table: Ints) -> Ints:
+    def broadcast(part: _Part, table: Ints) -> Ints:
         return table.reshape(*(sizes[axis] if axis in part.axes else 1 for axis in axes), table.shape[-1])
 
-    sums = spread(first, first.sums) + spread(second, second.sums)
-    return _Part(axes, sums, np.maximum(spread(first, first.peaks), spread(second, second.peaks)))
+    sums = broadcast(first, first.sums) + broadcast(second, second.sums)
+    return _Part(axes, sums, np.maximum(broadcast(first, first.peaks), broadcast(second, second.peaks)))

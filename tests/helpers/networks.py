@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from nas.nets.build import build
-from nas.spaces.architecture import Architecture, Block
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import Block
 
 ARCH = Architecture(
     resolution=64,

@@ -18,7 +18,8 @@ from nas.results.quality import Hypervolume, PredictionErrors, ProxyFidelity, Ru
 from nas.results.run_folder import read_front, write_front
 from nas.results.schema import SCHEMA_FILE
 from nas.results.trials import TrialRow, read_trials, write_trials
-from nas.spaces.architecture import Architecture, Block
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import Block
 
 NOTATION = (
     "224x3 conv3/2-16 sep3-16 mb3e3/2-24x2 mb5e6/2-32 sep5-40 mb3e6/2-{width}x3 sep3-96 mb5e6/2-160x2 conv1-640 fc10"

@@ -18,7 +18,7 @@ from nas.latency.predictor import latency, predictor
 from nas.latency.profile import HardwareProfile, Measurement, known_labels, known_profiles, load_profile
 from nas.latency.validation import leave_one_out, spearman
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import reference
+from nas.spaces.baselines import baseline
 from tests.helpers.calls import call
 from tests.helpers.paths import ROOT, shared_data
 
@@ -31,7 +31,7 @@ FIVES = "224x3 conv3/2-32 mb5e3/2-24x2 mb5e6/2-40x3 mb5e6/2-80x3 mb5e6/2-160x3 c
 
 def timed(name: str, profile: HardwareProfile, factor: float = 1.0) -> Measurement:
     """A network whose milliseconds are `factor` times what `profile` predicts."""
-    arch = reference(name)
+    arch = baseline(name)
     return Measurement(name, arch, factor * predictor(profile).model.milliseconds(network_counts(arch)), 0.0)
 
 
@@ -50,16 +50,16 @@ def refusal(call, *arguments, **options) -> str:  # type: ignore[no-untyped-def]
 
 def test_rows_are_names_notations_files_and_json(tmp_path: Path) -> None:
     file = tmp_path / "net.json"
-    file.write_text(json.dumps(reference("mobilenet_v2_w0.5").to_json()))
-    inline = json.dumps(reference("mobilenet_v1_w0.25").to_json())
+    file.write_text(json.dumps(baseline("mobilenet_v2_w0.5").to_json()))
+    inline = json.dumps(baseline("mobilenet_v1_w0.25").to_json())
     with (tmp_path / "rows.csv").open("w", newline="") as stream:
         cells = [("arch", "ms"), ("mobilenet_v2", "27.5"), (FIVES, 12), (str(file), "8"), (inline, "1e0")]
         csv.writer(stream).writerows(cells)
     named, notation, path, text = read_rows(tmp_path / "rows.csv")
-    assert named == Measurement("mobilenet_v2", reference("mobilenet_v2"), 27.5, 0.0)
+    assert named == Measurement("mobilenet_v2", baseline("mobilenet_v2"), 27.5, 0.0)
     assert notation == Measurement(notation.architecture.key, Architecture.from_notation(FIVES), 12.0, 0.0)
-    assert (path.architecture, path.ms) == (reference("mobilenet_v2_w0.5"), 8.0)
-    assert (text.architecture, text.ms) == (reference("mobilenet_v1_w0.25"), 1.0)
+    assert (path.architecture, path.ms) == (baseline("mobilenet_v2_w0.5"), 8.0)
+    assert (text.architecture, text.ms) == (baseline("mobilenet_v1_w0.25"), 1.0)
 
 
 @pytest.mark.parametrize(

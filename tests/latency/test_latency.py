@@ -26,8 +26,9 @@ from nas.latency.linear import fit
 from nas.latency.predictor import latency, margin, predictor
 from nas.latency.profile import HardwareProfile, known_profiles, load_profile
 from nas.latency.validation import kendall, leave_one_out, spearman
-from nas.spaces.architecture import Architecture, Block
-from nas.spaces.baselines import reference
+from nas.spaces.architecture import Architecture
+from nas.spaces.baselines import baseline
+from nas.spaces.block import Block
 from nas.spaces.cost import BYTES, cost
 from nas.spaces.layers import Layer, layers
 from tests.helpers.paths import shared_data
@@ -97,8 +98,8 @@ def test_notations_round_trip() -> None:
 
 def test_networks_equal_the_references_where_they_are_the_same() -> None:
     found = {row.name: row.architecture for row in PIXEL4.measurements}
-    assert found["mobilenet_w1"] == reference("mobilenet_v1")
-    assert found["mobilenetv2b_w1"] == reference("mobilenet_v2")
+    assert found["mobilenet_w1"] == baseline("mobilenet_v1")
+    assert found["mobilenetv2b_w1"] == baseline("mobilenet_v2")
     assert [block.norm_between for block in found["mobilenetb_w1"].blocks[1:]] == [False] * 13
 
 
@@ -158,7 +159,7 @@ def test_raspberry_pi4_equals_the_source_and_predicts_what_it_left_out(configura
         key = (family, str(float(width)), resolution) if scaling else (family, "", str(row.architecture.resolution))
         assert row.ms == round(p50[key], 3), row.name
         if scaling:
-            assert row.architecture == reference(row.name, classes=1001)
+            assert row.architecture == baseline(row.name, classes=1001)
     for row in rows:
         if row["family"] in LITE:
             ms = predictor(profile).model.milliseconds(network_counts(Architecture.from_notation(LITE[row["family"]])))
@@ -356,7 +357,7 @@ def test_rank_correlations_equal_scipy() -> None:
 
 def test_prediction_is_close_to_the_measured_and_inside_its_interval() -> None:
     for name, ms in (("mobilenet_v1", 39.722), ("mobilenet_v2", 27.4264)):
-        found = latency(reference(name), PIXEL4)
+        found = latency(baseline(name), PIXEL4)
         assert found.ms == pytest.approx(ms, rel=0.02)
         assert found.low < ms < found.high
         assert found.low > 0
@@ -380,7 +381,7 @@ def test_measured_networks_are_in_range(row) -> None:  # type: ignore[no-untyped
 
 @pytest.mark.parametrize("name", ["mobilenet_v2_w0.75_r192", "mobilenet_v2_r128", "mobilenet_v1_w0.75_r160"])
 def test_smaller_mobilenets_are_in_range(name: str) -> None:
-    assert latency(reference(name), PIXEL4).in_range
+    assert latency(baseline(name), PIXEL4).in_range
 
 
 @pytest.mark.parametrize(
@@ -400,9 +401,9 @@ def test_out_of_range_says_why(notation: str, reason: str) -> None:
 
 
 def test_fewer_classes_are_in_range_and_cheaper() -> None:
-    few = replace(reference("mobilenet_v2"), classes=10)
+    few = replace(baseline("mobilenet_v2"), classes=10)
     assert latency(few, PIXEL4).in_range
-    assert latency(few, PIXEL4).ms < latency(reference("mobilenet_v2"), PIXEL4).ms
+    assert latency(few, PIXEL4).ms < latency(baseline("mobilenet_v2"), PIXEL4).ms
 
 
 @pytest.mark.parametrize(
@@ -423,7 +424,7 @@ def test_unmeasured_layers_are_refused(block: Block, message: str) -> None:
 
 @pytest.mark.parametrize("activation", ["relu", "none"])
 def test_clamps_cost_the_same(activation: str) -> None:
-    arch = reference("mobilenet_v2")
+    arch = baseline("mobilenet_v2")
     other = replace(arch, blocks=tuple(replace(block, activation=activation) for block in arch.blocks))
     assert latency(other, PIXEL4).ms == latency(arch, PIXEL4).ms
 
@@ -435,7 +436,7 @@ def test_no_layer_is_free() -> None:
 
 
 def test_features_are_sums_over_layers() -> None:
-    arch = reference("mobilenet_v2")
+    arch = baseline("mobilenet_v2")
     total = np.sum([layer_counts(layer) for layer in layers(arch)], axis=0) / MILLION
     assert network_features(arch) == pytest.approx([*total, 1.0])
     named = dict(zip(FEATURES, network_counts(arch), strict=False))

@@ -16,7 +16,7 @@ from nas.latency.profile import HardwareProfile, LayerTime, Measurement, load_pr
 from nas.latency.roofline import RooflineModel, kind, place, roofline_terms
 from nas.latency.validation import kept_back, leave_one_out
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import reference
+from nas.spaces.baselines import baseline
 from nas.spaces.cost import cost
 from nas.spaces.layers import Layer, layers
 from nas.spaces.load import load_space
@@ -159,11 +159,11 @@ def test_shapes_beyond_the_measured_stay_sane() -> None:
 
 
 def test_a_fused_layer_costs_what_networks_say_and_not_what_it_costs_alone() -> None:
-    shortcut = next(layer for layer in layers(reference("mobilenet_v2")) if layer.op == "add")
+    shortcut = next(layer for layer in layers(baseline("mobilenet_v2")) if layer.op == "add")
     alone = replace(
         DEVICES["plain"], layer_times=(LayerTime(replace(shortcut, held=0), 50.0, 0.1, 50.0),), date="alone"
     )
-    arch = reference("mobilenet_v2")
+    arch = baseline("mobilenet_v2")
     assert latency(arch, alone).ms == latency(arch, DEVICES["plain"]).ms
 
 

@@ -4,7 +4,6 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -13,18 +12,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import nn
 
 from nas.errors import NasError
 from nas.exports import onnx_fp32 as export
 from nas.nets import build
-from nas.nets.blocks import ACTIVATIONS as MODULES
-from nas.nets.blocks import Depthwise, Residual, SqueezeExcitation, block_module
+from nas.nets.blocks import MODULES, Depthwise, Residual, SqueezeExcitation, block_module
 from nas.resources import replace_file
-from nas.spaces.architecture import ACTIVATIONS, Architecture, Block
-from nas.spaces.baselines import reference
+from nas.spaces.activations import ACTIVATIONS
+from nas.spaces.architecture import Architecture
+from nas.spaces.baselines import baseline
+from nas.spaces.block import Block
 from nas.spaces.layers import layers
 from nas.spaces.load import known_spaces, load_space
+from tests.helpers.walks import fused, ran, walked, walked_fused
 
 # --- forward --------------------------------------------------------------------------------------
 
@@ -57,7 +58,7 @@ def test_blocks_divide_sizes_by_their_stride(op: str, kernel: int, stride: int) 
 
 
 def test_networks_run_at_any_size() -> None:
-    net = build(reference("mobilenet_v2_w0.35_r128", classes=5)).eval()
+    net = build(baseline("mobilenet_v2_w0.35_r128", classes=5)).eval()
     assert [net(torch.zeros(1, 3, *size)).shape for size in ((128, 128), (33, 47), (1, 1))] == [(1, 5)] * 3
 
 
@@ -85,38 +86,6 @@ def test_squeeze_and_excitation_is_a_gate_per_channel() -> None:
 # --- the walk -------------------------------------------------------------------------------------
 
 
-def ran(arch: Architecture) -> list[tuple[Any, ...]]:
-    """What the built module runs, in order, in the terms of `Layer`."""
-    net, found = build(arch).eval(), []
-
-    def record(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        (x,) = inputs
-        if isinstance(module, nn.Conv2d):
-            op = "depthwise" if module.groups == x.shape[1] == module.out_channels > 1 else "conv"
-            shape = (x.shape[1], output.shape[1], x.shape[2], output.shape[2])
-            found.append((op, module.kernel_size[0], module.stride[0], *shape, module.groups))
-        elif isinstance(module, nn.Linear):
-            found.append(("linear", 1, 1, x.shape[1], output.shape[1], 1, 1, 1))
-        else:
-            op = {Residual: "add", SqueezeExcitation: "scale"}[type(module)]
-            found.append((op, 1, 1, x.shape[1], output.shape[1], x.shape[2], output.shape[2], x.shape[1]))
-
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear | Residual | SqueezeExcitation):
-            module.register_forward_hook(record)
-    net(torch.zeros(1, arch.in_channels, arch.resolution, arch.resolution))
-    return found
-
-
-def walked(arch: Architecture) -> list[tuple[Any, ...]]:
-    """The same of `layers()`, without the pools, which have no module of their own."""
-    return [
-        (x.op, x.kernel, x.stride, x.in_channels, x.out_channels, x.in_size, x.out_size, x.groups)
-        for x in layers(arch)
-        if x.op != "pool"
-    ]
-
-
 @pytest.mark.parametrize("name", sorted(known_spaces()))
 def test_modules_follow_the_walk(name: str) -> None:
     space = load_space(name)
@@ -135,15 +104,7 @@ def test_modules_follow_the_walk_with_every_option() -> None:
 
 def test_norms_biases_and_activations_follow_the_walk() -> None:
     arch = Architecture.from_notation("16x3 conv3-8:hswish sep3-8:relu sep3-8:none:nobn mb3e3-8:elu:nobn fc7")
-    kinds = {nn.ReLU: "relu", nn.ReLU6: "relu6", nn.Hardswish: "hswish", nn.ELU: "elu"}
-    found = []
-    for module in build(arch).modules():
-        if isinstance(module, nn.Sequential) and isinstance(module[0], nn.Conv2d):
-            norm = any(isinstance(part, nn.BatchNorm2d) for part in module)
-            activation = [kinds[type(part)] for part in module if type(part) in kinds] or ["none"]
-            found.append((norm, module[0].bias is not None, activation[0]))
-    expected = [(x.norm, x.bias, x.activation) for x in layers(arch) if x.op in ("conv", "depthwise")]
-    assert found == expected
+    assert fused(arch) == walked_fused(arch)
 
 
 @pytest.mark.parametrize("op", ["conv", "sep", "mbconv"])

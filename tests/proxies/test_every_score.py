@@ -9,7 +9,8 @@ import torch
 
 from nas.proxies.scores import SCORES
 from nas.proxies.scores.evaluate import TrainingFree
-from nas.spaces.architecture import ACTIVATIONS, Architecture
+from nas.spaces.activations import ACTIVATIONS
+from nas.spaces.architecture import Architecture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

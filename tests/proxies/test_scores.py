@@ -26,7 +26,8 @@ from nas.proxies.scores.score_input import NONLINEAR, ScoreInput, weights, witho
 from nas.proxies.scores.synflow import synflow
 from nas.proxies.scores.zen import CHANGE, IMAGES, zen
 from nas.proxies.scores.zico import zico
-from nas.spaces.architecture import Architecture, Block
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import Block
 from nas.spaces.graph_counts import graph_counts
 
 pytestmark = pytest.mark.usefixtures("one_thread")

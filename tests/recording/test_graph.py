@@ -19,7 +19,7 @@ from nas.recording.host_timing import time_model
 from nas.recording.runner.figures import LEAST_RUNS
 from nas.recording.runner.timing import Pace, feeds, open_session, profile
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import reference
+from nas.spaces.baselines import baseline
 from nas.spaces.cost import cost
 from nas.spaces.layers import Layer, layers
 from tests.helpers.recordings import EVERY_OP, SEPARABLE
@@ -87,7 +87,7 @@ def test_an_int8_graph_runs_the_kernels_of_the_quantised_network(exported: Path,
     )
 
 
-@pytest.mark.parametrize("arch", [*SAMPLES[:3], reference("mobilenet_v2")], ids=lambda arch: arch.key)
+@pytest.mark.parametrize("arch", [*SAMPLES[:3], baseline("mobilenet_v2")], ids=lambda arch: arch.key)
 def test_int8_convolutions_are_all_fused(arch: Architecture, tmp_path: Path) -> None:
     found = kernels(optimised(network_graph(arch, "int8"), tmp_path))
     count = Counter(layer.op for layer in layers(arch))
@@ -137,7 +137,7 @@ def test_activations_neither_grow_nor_fade(arch: Architecture, precision: str) -
 
 
 def test_graphs_repeat_and_are_small() -> None:
-    arch = reference("mobilenet_v2")
+    arch = baseline("mobilenet_v2")
     assert graph_bytes(arch, "fp32") == graph_bytes(arch, "fp32")
     assert network_graph(arch, seed=1) != network_graph(arch)
     assert len(graph_bytes(arch, "int8")) < 200_000

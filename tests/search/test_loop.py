@@ -21,7 +21,7 @@ from nas.search.record.study import load_journal, open_study
 from nas.search.record.trial import rows
 from nas.search.samplers import SAMPLERS
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import reference
+from nas.spaces.baselines import baseline
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
@@ -114,7 +114,7 @@ def test_a_given_network_over_the_budget_is_rejected_like_any_other() -> None:
 def test_the_default_space_holds_both_mobilenets() -> None:
     space = load_space("separable").with_data(1, 10)
     for family, width in product(("mobilenet_v1", "mobilenet_v2"), space.width):
-        assert space.contains(reference(f"{family}_w{width:g}", 1, 10))
+        assert space.contains(baseline(f"{family}_w{width:g}", 1, 10))
 
 
 def test_time_limit_begins_no_further_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,6 @@ from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.layers import Layer
 from nas.spaces.load import load_space
-from nas.spaces.networks import count as counting
 from nas.spaces.networks import draw as drawing
 from nas.spaces.networks.additive import AdditiveCost, BoundedCost, largest_cost, least_cost, path_costs
 from nas.spaces.networks.count import Count
@@ -31,7 +30,7 @@ def counts(layer: Layer) -> tuple[int, ...]:
 
 def milliseconds(space: SearchSpace, slowness: tuple[float, ...]) -> BoundedCost:
     """A made-up latency: what a weight costs changes with the working set, piecewise linearly over its range."""
-    knots = np.linspace(least_cost(space, WORKING), largest_cost(space, WORKING), len(slowness))
+    knots = np.linspace(least_cost(space.choices, WORKING), largest_cost(space.choices, WORKING), len(slowness))
 
     def combine(sums: Any) -> Any:
         macs, elements, weights, working = sums
@@ -65,14 +64,6 @@ def figures(name: str) -> np.ndarray:
     return np.array([COSTS[name](arch) for arch in every().values()])
 
 
-@pytest.fixture
-def unlisted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small spaces are counted and drawn from as large ones are: by histograms, without lists."""
-    for module in ("counting", "drawing"):
-        monkeypatch.setattr(f"nas.spaces.{module}.LISTED", -1)
-    monkeypatch.setattr("nas.spaces.space.count_inside", counting.count_inside.__wrapped__)
-
-
 def drawn(space: SearchSpace, seed: int, n: int, budget: Budget, known: BoundedCost, **options: Any) -> np.ndarray:
     """The costs of n networks drawn, which must all be different."""
     rows = space.sample(np.random.default_rng(seed), n, budget, costs={"latency_ms": known}, **options)
@@ -83,17 +74,17 @@ def drawn(space: SearchSpace, seed: int, n: int, budget: Budget, known: BoundedC
 
 @pytest.mark.parametrize("name", COSTS)
 def test_paths_cost_what_their_networks_do(name: str) -> None:
-    known, paths = COSTS[name], whole_listing(TINY)
-    found = path_costs(TINY, known, paths)
+    known, paths = COSTS[name], whole_listing(TINY.choices)
+    found = path_costs(TINY.choices, known, paths)
     assert np.array_equal(np.sort(found), np.sort(figures(name)))
-    low, high = path_costs(TINY, known.low, paths), path_costs(TINY, known.high, paths)
+    low, high = path_costs(TINY.choices, known.low, paths), path_costs(TINY.choices, known.high, paths)
     assert np.all((low * (1 - 1e-9) <= found) & (found <= high * (1 + 1e-9)))
 
 
 def test_the_range_holds_every_network() -> None:
     for name, known in COSTS.items():
-        assert least_cost(TINY, known) <= figures(name).min()
-        assert figures(name).max() <= largest_cost(TINY, known)
+        assert least_cost(TINY.choices, known) <= figures(name).min()
+        assert figures(name).max() <= largest_cost(TINY.choices, known)
 
 
 @pytest.mark.parametrize("name", COSTS)
@@ -120,7 +111,7 @@ def test_histograms_bound_the_count(name: str) -> None:
 def test_several_limits_are_counted(listed: bool, request: pytest.FixtureRequest) -> None:
     macs, values = np.array([cost(arch).macs for arch in every().values()]), figures("wide")
     budget = Budget(macs=float(np.quantile(macs, 0.6)), latency_ms=float(np.quantile(values, 0.5)))
-    truth = int(np.sum((macs <= budget.macs) & (values <= budget.latency_ms)))
+    truth = int(np.sum((macs <= budget.limits["macs"]) & (values <= budget.limits["latency_ms"])))
     if not listed:
         request.getfixturevalue("unlisted")
     count = TINY.count(budget, costs={"latency_ms": COSTS["wide"]})
@@ -146,7 +137,7 @@ def test_samples_hold_each_network_equally_often() -> None:
     values, rng = figures("wide"), np.random.default_rng(0)
     budget, costs = Budget(latency_ms=float(np.quantile(values, 0.05))), {"latency_ms": COSTS["wide"]}
     seen = Counter(tuple(row) for _ in range(200) for row in TINY.sample(rng, 10, budget, costs=costs).tolist())
-    assert len(seen) == np.sum(values <= budget.latency_ms)
+    assert len(seen) == np.sum(values <= budget.limits["latency_ms"])
     assert chisquare(list(seen.values())).pvalue > 1e-3
 
 
@@ -156,9 +147,9 @@ def test_a_spread_is_even_over_the_range(name: str, listed: bool, request: pytes
     if not listed:
         request.getfixturevalue("unlisted")
     top = float(np.quantile(values, 0.9))
-    edges = np.geomspace(values.min(), top, drawing.SPREAD_BINS + 1)
+    edges = np.geomspace(values.min(), top, drawing.BINS + 1)
     edges[0], edges[-1] = 0, top
-    found = drawn(TINY, 1, 200, Budget(latency_ms=top), COSTS[name], spread="latency_ms")
+    found = drawn(TINY, 1, 200, Budget(latency_ms=top), COSTS[name], evenly="latency_ms")
     shares, most = (np.histogram(costs, edges)[0] for costs in (found, values[values <= top]))
     assert shares.sum() == 200
     full = shares >= shares.max() - 2
@@ -167,17 +158,17 @@ def test_a_spread_is_even_over_the_range(name: str, listed: bool, request: pytes
 
 def test_a_spread_over_a_cost_without_a_limit() -> None:
     known = COSTS["falling"]
-    assert set(drawn(TINY, 0, 2000, Budget(), known, spread="latency_ms")) == set(figures("falling"))
+    assert set(drawn(TINY, 0, 2000, Budget(), known, evenly="latency_ms")) == set(figures("falling"))
     macs = float(np.median([cost(arch).macs for arch in every().values()]))
     top = max(known(arch) for arch in every().values() if cost(arch).macs <= macs)
-    found = drawn(TINY, 0, 300, Budget(macs=macs), known, spread="latency_ms")
+    found = drawn(TINY, 0, 300, Budget(macs=macs), known, evenly="latency_ms")
     assert 0.9 * top < found.max() <= top
 
 
 @pytest.mark.parametrize("name", COSTS)
 def test_the_smallest_network_is_known_where_candidates_are_few(name: str) -> None:
     known = COSTS[name]
-    least = smallest(TINY, known)
+    least = smallest(TINY.choices, known)
     assert known(least.arch) == least.cost == least.bound == figures(name).min()
     assert drawn(TINY, 0, 1, Budget(latency_ms=least.cost), known) == [least.cost]
     with pytest.raises(BudgetError) as caught:
@@ -188,11 +179,11 @@ def test_the_smallest_network_is_known_where_candidates_are_few(name: str) -> No
 def test_what_may_be_possible_is_not_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     known, least = COSTS["falling"], figures("falling").min()
     monkeypatch.setattr("nas.spaces.networks.draw.smallest", smallest.__wrapped__)
-    everything = whole_listing(TINY)
+    everything = whole_listing(TINY.choices)
     monkeypatch.setattr("nas.spaces.networks.listing.listing", lambda space, intervals: None)
     monkeypatch.setattr("nas.spaces.networks.draw.whole_listing", lambda space: everything)
     messages = {}
-    for limit in (0.99 * least_cost(TINY, known), 0.99 * least):
+    for limit in (0.99 * least_cost(TINY.choices, known), 0.99 * least):
         with pytest.raises(BudgetError) as caught:
             drawn(TINY, 0, 1, Budget(latency_ms=limit), known)
         messages[limit] = str(caught.value)
@@ -206,20 +197,21 @@ def test_what_may_be_possible_is_not_refused_unseen(monkeypatch: pytest.MonkeyPa
 
 
 def test_draws_from_a_large_space_are_inside() -> None:
-    limit = 12 * least_cost(LARGE, SEPARABLE)
+    limit = 12 * least_cost(LARGE.choices, SEPARABLE)
     found = drawn(LARGE, 0, 100, Budget(latency_ms=limit), SEPARABLE)
     assert len(found) == 100
     assert found.max() <= limit
     count = LARGE.count(Budget(latency_ms=limit), costs={"latency_ms": SEPARABLE})
     assert 0 < count.low < count.estimate < count.high
-    few = LARGE.count(Budget(latency_ms=smallest(LARGE, SEPARABLE).cost * 1.02), costs={"latency_ms": SEPARABLE})
+    tight = Budget(latency_ms=smallest(LARGE.choices, SEPARABLE).cost * 1.02)
+    few = LARGE.count(tight, costs={"latency_ms": SEPARABLE})
     assert few.exact
     assert few.low > 0
 
 
 def test_a_large_space_is_drawn_from_uniformly() -> None:
     """Against draws inside the lower bound, a wider set, of which those inside are taken."""
-    limit = 12 * least_cost(LARGE, SEPARABLE)
+    limit = 12 * least_cost(LARGE.choices, SEPARABLE)
     found = drawn(LARGE, 0, 300, Budget(latency_ms=limit), SEPARABLE)
     wider = LARGE.sample(np.random.default_rng(1), 600, Budget(macs=3e6 * limit))
     reference = np.array([SEPARABLE(arch) for arch in map(LARGE.architecture, wider)])
@@ -229,8 +221,8 @@ def test_a_large_space_is_drawn_from_uniformly() -> None:
 
 
 def test_a_large_space_is_spread_evenly() -> None:
-    limit = 12 * least_cost(LARGE, SEPARABLE)
-    found = drawn(LARGE, 0, 100, Budget(latency_ms=limit), SEPARABLE, spread="latency_ms")
-    edges = np.geomspace(smallest(LARGE, SEPARABLE).bound, limit, drawing.SPREAD_BINS + 1)
+    limit = 12 * least_cost(LARGE.choices, SEPARABLE)
+    found = drawn(LARGE, 0, 100, Budget(latency_ms=limit), SEPARABLE, evenly="latency_ms")
+    edges = np.geomspace(smallest(LARGE.choices, SEPARABLE).bound, limit, drawing.BINS + 1)
     edges[-1] = limit
     assert set(np.histogram(found, edges)[0]) <= {4, 5, 6}

@@ -15,8 +15,10 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from nas.errors import ConfigError
 from nas.nets import build
-from nas.spaces.architecture import ACTIVATIONS, Architecture, Block
-from nas.spaces.baselines import reference
+from nas.spaces.activations import ACTIVATIONS
+from nas.spaces.architecture import Architecture
+from nas.spaces.baselines import baseline
+from nas.spaces.block import Block
 from nas.spaces.cost import Cost, cost
 from nas.spaces.layers import divisible, layers, out_size
 from nas.spaces.load import known_spaces, load_space
@@ -30,7 +32,7 @@ with warnings.catch_warnings():  # fvcore scripts a loss when it is imported
 
 
 def test_mobilenet_v2_to_the_unit() -> None:
-    assert cost(reference("mobilenet_v2")) == Cost(
+    assert cost(baseline("mobilenet_v2")) == Cost(
         macs=300_774_272,
         params=3_504_872,
         weight_bytes=4 * 3_504_872,
@@ -40,7 +42,7 @@ def test_mobilenet_v2_to_the_unit() -> None:
 
 
 def test_mobilenet_v1_to_the_unit() -> None:
-    found = cost(reference("mobilenet_v1"))
+    found = cost(baseline("mobilenet_v1"))
     assert (found.macs, found.params) == (568_740_352, 4_231_976)
     assert found.peak_activation_bytes == 4 * (32 + 64) * 112**2  # the first pointwise convolution
 
@@ -73,7 +75,7 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_widths_and_resolutions(name: str) -> None:
-    arch, (macs_millions, params_millions) = reference(name), PUBLISHED[name]
+    arch, (macs_millions, params_millions) = baseline(name), PUBLISHED[name]
     norms = sum(2 * layer.out_channels for layer in layers(arch) if layer.norm) if "v2" in name else 0
     assert cost(arch).macs / 1e6 == pytest.approx(macs_millions, abs=0.999)
     assert (cost(arch).params - norms) / 1e6 == pytest.approx(params_millions, abs=0.011)
@@ -84,7 +86,7 @@ def test_mobilenet_v1_by_its_formula() -> None:
     channels = [16, 32, 64, 64, 128, 128, *[256] * 6, 512, 512]
     sizes = [80, 40, 40, 20, 20, *[10] * 6, 5, 5]
     blocks = list(zip(pairwise(channels), sizes, strict=True))
-    found = cost(reference("mobilenet_v1_w0.5_r160"))
+    found = cost(baseline("mobilenet_v1_w0.5_r160"))
     assert found.macs == 27 * 16 * 80**2 + sum((9 * m + m * n) * size**2 for (m, n), size in blocks) + 512_000
     assert found.params == 27 * 16 + 2 * 16 + sum(9 * m + 2 * m + m * n + 2 * n for (m, n), _ in blocks) + 513_000
 
@@ -107,7 +109,7 @@ def test_norm_between_is_one_batch_norm() -> None:
 
 @pytest.mark.parametrize(("precision", "size"), [("fp32", 4), ("fp16", 2), ("int8", 1)])
 def test_bytes_follow_the_precision(precision: str, size: int) -> None:
-    found, single = cost(reference("mobilenet_v2"), precision), cost(reference("mobilenet_v2"))
+    found, single = cost(baseline("mobilenet_v2"), precision), cost(baseline("mobilenet_v2"))
     assert found.weight_bytes == size * found.params
     assert 4 * found.peak_activation_bytes == size * single.peak_activation_bytes
     assert (found.macs, found.params) == (single.macs, single.params)
@@ -115,7 +117,7 @@ def test_bytes_follow_the_precision(precision: str, size: int) -> None:
 
 def test_unknown_precision_lists_the_known() -> None:
     with pytest.raises(ConfigError, match=r"^unknown precision 'fp64'; known: fp16, fp32, int8$"):
-        cost(reference("mobilenet_v2"), "fp64")
+        cost(baseline("mobilenet_v2"), "fp64")
 
 
 @pytest.mark.parametrize(
@@ -217,13 +219,13 @@ def test_random_networks_cost_what_fvcore_counts(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["mobilenet_v1_w0.25_r224", "mobilenet_v2_w0.35_r192"])
 def test_full_size_networks_cost_what_fvcore_counts(name: str) -> None:
-    arch = reference(name)
+    arch = baseline(name)
     assert cost(arch).macs == counted_macs(built(arch), arch)
 
 
 CHANNELS = st.integers(1, 24)
 OPTIONS = {
-    "activation": st.sampled_from(ACTIVATIONS),
+    "activation": st.sampled_from(list(ACTIVATIONS)),
     "norm_between": st.booleans(),
     "se": st.sampled_from([0, 0, 0.25, 1]),
 }

@@ -19,7 +19,8 @@ from nas.latency.features import INSIDE, layer_counts, standing
 from nas.latency.predictor import latency, predictor
 from nas.latency.profile import HardwareProfile, Measurement, load_profile
 from nas.spaces import tables
-from nas.spaces.architecture import ACTIVATIONS, Architecture
+from nas.spaces.activations import ACTIVATIONS
+from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.spaces.costs import CostArrays, cost_counts
 from nas.spaces.graph_counts import COUNTS as COUNT_NAMES
@@ -215,15 +216,15 @@ def test_a_stage_of_a_billion_forms_is_split_by_block(per_block: SearchSpace) ->
     assert per_block.size > 10**12
     rows = per_block.sample(np.random.default_rng(7), 300)
     assert rows_of(nas.costs(per_block, rows, PIXEL4)) == [scalar(per_block, row, PIXEL4) for row in rows]
-    found = tables.tables(per_block, cost_counts)
+    found = tables.tables(per_block.choices, cost_counts)
     assert found is not None
     assert sum(map(len, found.sums)) < 200_000
 
 
 def test_a_space_too_rich_for_tables_is_walked(per_block: SearchSpace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "MOST_ROWS", 1000)
-    space = replace(per_block, name="rich")  # equal spaces share their tables
-    assert tables.tables(space, cost_counts) is None
+    space = SearchSpace(replace(per_block.choices, name="rich"))  # equal spaces share their tables
+    assert tables.tables(space.choices, cost_counts) is None
     rows = space.sample(np.random.default_rng(8), 20)
     assert rows_of(nas.costs(space, rows, PIXEL4)) == [scalar(space, row, PIXEL4) for row in rows]
     assert nas.costs(space, rows[:0], PIXEL4).macs.shape == (0,)

@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,75 +19,18 @@ from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.layers import Layer
 from nas.spaces.load import load_space
-from nas.spaces.networks import count as counting
 from nas.spaces.networks import histogram
 from nas.spaces.networks.additive import MACS, PARAMS, AdditiveCost, cheapest, largest_cost, least_cost, path_costs
 from nas.spaces.networks.count import Count
 from nas.spaces.space import SearchSpace
+from tests.helpers.spaces import AMBIGUOUS, every
 
-# Small spaces in which several genotypes give one network, each in its own way.
-MADE = {
-    "widths": """
-        resolution: [24, 32]
-        width: [0.25, 0.35, 0.5, 1.0]
-        downsample: 4
-        stem: {op: conv, kernel: 3, stride: 2, out_channels: 16}
-        stages:
-          - {op: [sep, mbconv], kernel: [3, 5], expansion: [2, 3], out_channels: [16, 24], depth: [1, 2], stride: 2}
-          - {op: mbconv, kernel: 3, expansion: [1, 4], out_channels: [24, 40]}
-        head: {op: conv, kernel: 1, out_channels: 64, depth: [0, 1], scaled: false}
-    """,
-    "depths": """
-        resolution: 32
-        downsample: 2
-        stages:
-          - {op: [sep, mbconv], kernel: [3, 5], expansion: 2, out_channels: [8, 16], depth: [1, 2, 3], stride: [1, 2]}
-          - {op: [sep, mbconv], kernel: [3, 5], expansion: 2, out_channels: 16, depth: [0, 2, 3]}
-          - {op: [sep, mbconv], kernel: 3, expansion: [2, 6], out_channels: 16, depth: [1, 4], stride: [1, 2]}
-    """,
-    "identities": """
-        resolution: [32, 48]
-        width: [0.5, 1.0]
-        downsample: 4
-        in_channels: 1
-        classes: 7
-        stages:
-          - {op: conv, kernel: 3, out_channels: 16, stride: [1, 2, 4]}
-          - blocks: [identity, {op: sep, kernel: 5}, {op: mbconv, kernel: 3, expansion: 3, se: 0.5}]
-            out_channels: [16, 32]
-            activation: [relu6, elu]
-            depth: [1, 3]
-            stride: [1, 2, 4]
-        head: {op: conv, kernel: 1, out_channels: 64, scaled: false}
-    """,
-    "per_block": """
-        resolution: 32
-        downsample: 2
-        stem: {op: conv, kernel: 3, stride: 2, out_channels: 8, activation: [hswish, relu]}
-        stages:
-          - {op: [sep, mbconv], kernel: [3, 5], expansion: [1, 6], out_channels: [8, 16], depth: [1, 2],
-             per_block: [op, kernel], se: [0, 0.25]}
-          - {op: sep, kernel: [3, 5], out_channels: 16, depth: [0, 1, 2], per_block: [kernel], se: 0.25}
-    """,
-}
-SMALL = (*MADE, "tiny", "nas_bench_macro")
+SMALL = (*AMBIGUOUS, "tiny", "nas_bench_macro")
 
 
 @pytest.fixture(scope="module")
-def spaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SearchSpace]:
-    folder = tmp_path_factory.mktemp("spaces")
-    result = {name: load_space(name) for name in ("tiny", "nas_bench_macro", "mobilenet_v2", "separable")}
-    for name, text in MADE.items():
-        path = Path(folder, f"{name}.yaml")
-        path.write_text(text)
-        result[name] = load_space(path)
-    return result
-
-
-@cache
-def every(space: SearchSpace) -> dict[str, Architecture]:
-    """All networks of a space by key: by brute force, without the automaton."""
-    return {arch.key: arch for arch in map(space.architecture, space.genotypes())}
+def spaces(small_spaces: dict[str, SearchSpace]) -> dict[str, SearchSpace]:
+    return small_spaces | {name: load_space(name) for name in ("mobilenet_v2", "separable")}
 
 
 @cache
@@ -115,14 +57,6 @@ def refusal(call: Callable[..., object], *args: Any, **kwargs: Any) -> str:
         call(*args, **kwargs)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-@pytest.fixture
-def unlisted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small spaces are counted and drawn from as large ones are: by histograms, without lists."""
-    for module in ("counting", "drawing"):
-        monkeypatch.setattr(f"nas.spaces.{module}.LISTED", -1)
-    monkeypatch.setattr("nas.spaces.space.count_inside", counting.count_inside.__wrapped__)
 
 
 def per_layer(layer: Layer) -> float:
@@ -234,12 +168,12 @@ def test_all_networks_inside_can_be_drawn(
     assert set(drawn(space, rows)) == inside
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", *MADE])
+@pytest.mark.parametrize("name", ["mobilenet_v2", *AMBIGUOUS])
 def test_draws_are_distinct_inside_and_canonical(spaces: dict[str, SearchSpace], name: str) -> None:
     space = spaces[name].with_data(1, 10)
-    limit = 4 * cost(cheapest(space, MACS)).macs
-    for spread in (None, "macs", "params"):
-        rows = space.sample(np.random.default_rng(1), 30, Budget(macs=limit), spread=spread)
+    limit = 4 * cost(cheapest(space.choices, MACS)).macs
+    for evenly in (None, "macs", "params"):
+        rows = space.sample(np.random.default_rng(1), 30, Budget(macs=limit), evenly=evenly)
         assert rows.dtype == np.int64
         assert rows.shape == (30, len(space.variables))
         for row, arch in zip(rows, drawn(space, rows).values(), strict=True):
@@ -252,8 +186,8 @@ def test_draws_are_uniform_over_networks(spaces: dict[str, SearchSpace], name: s
     space = spaces[name]
     values = known_costs(space)["macs"]
     low, high = np.quantile(values, [0.2, 0.5]).tolist()
-    paths = histogram.table(space, MACS, high).draw(np.random.default_rng(0), 40_000, low, high)
-    costs = path_costs(space, MACS, paths)
+    paths = histogram.table(space.choices, MACS, high).draw(np.random.default_rng(0), 40_000, low, high)
+    costs = path_costs(space.choices, MACS, paths)
     kept = np.column_stack([paths.resolution, paths.terms])[(costs > low) & (costs <= high)]
     networks = Counter((row[0], *(term for term in row[1:] if term >= 0)) for row in kept.tolist())
     assert len(networks) == np.sum((values > low) & (values <= high))
@@ -271,8 +205,8 @@ def test_samples_hold_each_network_equally_often(spaces: dict[str, SearchSpace])
 
 def test_a_spread_is_even_over_the_range(spaces: dict[str, SearchSpace]) -> None:
     space = spaces["separable"]
-    low = cost(cheapest(space, MACS)).macs
-    rows = space.sample(np.random.default_rng(0), 109, Budget(macs=32 * low), spread="macs")
+    low = cost(cheapest(space.choices, MACS)).macs
+    rows = space.sample(np.random.default_rng(0), 109, Budget(macs=32 * low), evenly="macs")
     shares = np.histogram(np.log(macs(space, rows)), np.linspace(np.log(low), np.log(32 * low), 21))[0]
     assert shares.sum() == 109
     assert set(shares) == {5, 6}
@@ -284,7 +218,7 @@ def test_what_a_bin_lacks_goes_to_the_others(spaces: dict[str, SearchSpace]) -> 
     values = known_costs(space)["macs"]
     edges = np.geomspace(values.min(), values.max(), 21)
     edges[-1] = values.max()
-    rows = space.sample(np.random.default_rng(0), 700, Budget(), spread="macs")
+    rows = space.sample(np.random.default_rng(0), 700, Budget(), evenly="macs")
     shares, most = (np.histogram(found, edges)[0] for found in (macs(space, rows), values))
     assert shares.sum() == 700
     short = shares < shares.max() - 2
@@ -294,7 +228,7 @@ def test_what_a_bin_lacks_goes_to_the_others(spaces: dict[str, SearchSpace]) -> 
 
 def test_a_spread_over_a_cost_without_a_limit(spaces: dict[str, SearchSpace]) -> None:
     space, budget = spaces["mobilenet_v2"], Budget(latency_ms=40)
-    rows = space.sample(np.random.default_rng(0), 100, budget, spread="macs", costs=COSTS)
+    rows = space.sample(np.random.default_rng(0), 100, budget, evenly="macs", costs=COSTS)
     assert all(MILLISECONDS(arch) <= 40 for arch in drawn(space, rows).values())
     plain = space.sample(np.random.default_rng(0), 100, budget, costs=COSTS)
     spread, narrow = (np.std(np.log(macs(space, found))) for found in (rows, plain))
@@ -304,8 +238,8 @@ def test_a_spread_over_a_cost_without_a_limit(spaces: dict[str, SearchSpace]) ->
 def test_several_limits_are_all_met(spaces: dict[str, SearchSpace]) -> None:
     space = spaces["mobilenet_v2"]
     budget = Budget(macs=60e6, params=2e6, latency_ms=30)
-    for spread in (None, "latency_ms"):
-        rows = space.sample(np.random.default_rng(2), 40, budget, spread=spread, costs=COSTS)
+    for evenly in (None, "latency_ms"):
+        rows = space.sample(np.random.default_rng(2), 40, budget, evenly=evenly, costs=COSTS)
         assert len(rows) == 40
         for arch in drawn(space, rows).values():
             found = cost(arch)
@@ -318,13 +252,13 @@ def test_a_fixed_rng_draws_the_same_in_every_process(spaces: dict[str, SearchSpa
     code = (
         "import json, numpy as np; from nas.spaces.load import load_space; from nas.spaces.budget import Budget\n"
         "space = load_space('mobilenet_v2')\n"
-        "draw = lambda spread: space.sample(np.random.default_rng(5), 30, Budget(macs=3e7), spread=spread).tolist()\n"
+        "draw = lambda evenly: space.sample(np.random.default_rng(5), 30, Budget(macs=3e7), evenly=evenly).tolist()\n"
         "print(json.dumps([draw(None), draw('macs')]))"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for spread, found in zip((None, "macs"), json.loads(other.stdout), strict=True):
+    for evenly, found in zip((None, "macs"), json.loads(other.stdout), strict=True):
         draws = [
-            spaces["mobilenet_v2"].sample(np.random.default_rng(seed), 30, Budget(macs=3e7), spread=spread).tolist()
+            spaces["mobilenet_v2"].sample(np.random.default_rng(seed), 30, Budget(macs=3e7), evenly=evenly).tolist()
             for seed in (5, 6)
         ]
         assert draws[0] == found
@@ -341,7 +275,7 @@ def test_networks_can_be_refused(spaces: dict[str, SearchSpace]) -> None:
 
 def test_few_networks_of_very_many_are_found(spaces: dict[str, SearchSpace]) -> None:
     space = spaces["separable"]
-    least = cheapest(space, MACS)
+    least = cheapest(space.choices, MACS)
     rows = space.sample(np.random.default_rng(0), 100, Budget(macs=cost(least).macs))
     assert 0 < len(rows) < 10
     assert least.key in drawn(space, rows)
@@ -356,7 +290,7 @@ def test_none_are_drawn_when_none_are_asked_for(spaces: dict[str, SearchSpace]) 
 def test_a_pickled_space_draws_the_same(spaces: dict[str, SearchSpace]) -> None:
     space = spaces["identities"]
     again = pickle.loads(pickle.dumps(space))
-    rows = [s.sample(np.random.default_rng(0), 9, Budget(), spread="macs") for s in (space, again)]
+    rows = [s.sample(np.random.default_rng(0), 9, Budget(), evenly="macs") for s in (space, again)]
     assert np.array_equal(*rows)
 
 
@@ -368,8 +302,9 @@ def test_the_range_of_costs_is_that_of_brute_force(spaces: dict[str, SearchSpace
     space = spaces[name]
     for additive, measure in ((MACS, "macs"), (PARAMS, "params")):
         values = known_costs(space)[measure]
-        assert getattr(cost(cheapest(space, additive)), measure) == values.min()
-        assert (least_cost(space, additive), largest_cost(space, additive)) == (values.min(), values.max())
+        assert getattr(cost(cheapest(space.choices, additive)), measure) == values.min()
+        ends = least_cost(space.choices, additive), largest_cost(space.choices, additive)
+        assert ends == (values.min(), values.max())
 
 
 # --- errors ---------------------------------------------------------------------------------------
@@ -385,7 +320,8 @@ def test_limits_that_can_be_met_one_at_a_time_only(spaces: dict[str, SearchSpace
     narrow = AdditiveCost(
         lambda layer: 1 / layer.in_channels if layer.op == "linear" else 0
     )  # least where MACs are not
-    both, costs = Budget(macs=least_cost(space, MACS), latency_ms=least_cost(space, narrow)), {"latency_ms": narrow}
+    least = [least_cost(space.choices, each) for each in (MACS, narrow)]
+    both, costs = Budget(macs=least[0], latency_ms=least[1]), {"latency_ms": narrow}
     assert space.count(both, costs=costs) == Count(0, 0, 0)
     assert "at once" in refusal(space.sample, np.random.default_rng(0), 1, both, costs=costs)
 
@@ -399,8 +335,9 @@ def test_what_drawing_cannot_find_is_an_error(spaces: dict[str, SearchSpace], mo
 
 def test_a_measure_of_unknown_cost_is_an_error(spaces: dict[str, SearchSpace]) -> None:
     space = spaces["tiny"]
-    message = "nothing says what latency_ms costs; known: macs, params, weight_bytes. Give it in costs="
+    message = "nothing says what latency_ms costs; known: macs, params, peak_activation_bytes, weight_bytes. "
+    message += "Give it in costs="
     assert refusal(space.count, Budget(latency_ms=3)) == message
-    assert refusal(space.sample, np.random.default_rng(0), 1, spread="latency_ms") == message
+    assert refusal(space.sample, np.random.default_rng(0), 1, evenly="latency_ms") == message
     with pytest.raises(ConfigError, match="unknown precision 'int4'"):
         space.count(Budget(macs=1e6), precision="int4")

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -84,6 +86,8 @@ HOMES = {
     "kornia": ("nas/data/augment.py",),
 }
 EXTRAS = ("hf", "augment")
+PEERS = ("nas/proxies/scores", "nas/data/sources")
+"""Folders whose modules are all of one interface, which may be many."""
 DISTRIBUTIONS = {"pil": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 SETTINGS: dict[str, Any] = {
     "search": SearchSettings,
@@ -139,6 +143,16 @@ def test_imports_point_one_way(path: Path) -> None:
         assert found is None or room(found) in allowed, f"{where(path)} ({mine}) imports {name}"
 
 
+def test_no_imports_go_in_a_circle() -> None:
+    """Wherever an import stands: at the top, in a function, for type checking. A package's `__init__` is a module."""
+    found = {path: {target(name) for name in imported(path) if name.split(".")[0] == "nas"} for path in MODULES}
+    graph = {where(path): {where(each) for each in targets if each} - {where(path)} for path, targets in found.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
 @pytest.mark.parametrize("path", MODULES, ids=where)
 def test_third_parties_have_one_home_and_are_declared(path: Path) -> None:
     texts = [*PROJECT["dependencies"], *(text for name in EXTRAS for text in PROJECT["optional-dependencies"][name])]
@@ -188,6 +202,11 @@ except AttributeError as error:
 @pytest.mark.parametrize("path", MODULES, ids=where)
 def test_modules_stay_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
+
+
+def test_no_folder_holds_more_than_can_be_read_at_a_glance() -> None:
+    counts = Counter(where(path.parent) for path in MODULES if path.stem != "__init__")
+    assert {folder: count for folder, count in counts.items() if count > 16 and folder not in PEERS} == {}
 
 
 @pytest.mark.parametrize("folder", DATA)

@@ -7,10 +7,10 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from nas.nets.blocks import ACTIVATIONS
+from nas.nets.blocks import MODULES
 from nas.spaces.architecture import Architecture
 
-NONLINEAR = tuple(kind for kind in ACTIVATIONS.values() if kind is not nn.Identity)
+NONLINEAR = tuple(kind for kind in MODULES.values() if kind is not nn.Identity)
 
 
 @dataclass(frozen=True, eq=False)

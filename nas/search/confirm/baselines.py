@@ -11,17 +11,17 @@ from nas.search.confirm.network import Confirmed
 from nas.search.context import Run
 from nas.search.evaluations import Trainings
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import REFERENCES, reference
+from nas.spaces.baselines import BASELINES, baseline
 
 
 def baseline_networks(problem: Problem, widths: tuple[float, ...]) -> dict[str, Architecture]:
     """MobileNet v1 and v2 at each width that is inside the budget, by name."""
     size, space = max(problem.space.resolution), problem.space
     networks: dict[str, Architecture] = {}
-    for family in REFERENCES:
+    for family in BASELINES:
         for width in widths:
             name = f"{family}_w{width:g}_r{size}"
-            arch = reference(name, space.in_channels, space.classes)
+            arch = baseline(name, space.in_channels, space.classes)
             with suppress(ProfileError):  # a device that was never measured on such layers has no such curve
                 if problem.excess(arch) <= 1:
                     networks[name] = arch

@@ -1,7 +1,6 @@
 """What a run found, as front.json tells it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 
 import numpy as np
@@ -104,7 +103,7 @@ def _hardware(profile: HardwareProfile) -> Hardware:
 def _budget(problem: Problem) -> BudgetFacts:
     inside, every = problem.networks()
     return BudgetFacts(
-        limits=asdict(problem.budget),
+        limits=problem.budget.to_json(),
         text=tuple(show(*limit) for limit in problem.budget.limits.items()),
         networks=NetworkCount(round(inside.estimate), inside.low, inside.high, of=every),
     )

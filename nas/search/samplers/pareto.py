@@ -65,7 +65,7 @@ def pareto_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: 
 
     @lru_cache(maxsize=1)
     def spread() -> Genotypes:
-        return problem.draw(np.random.default_rng(seed), SPREAD, spread="macs")
+        return problem.draw(np.random.default_rng(seed), SPREAD, evenly="macs")
 
     def draw(rng: np.random.Generator, n: int) -> Genotypes:
         fresh = space.sample(rng, n)

@@ -1,7 +1,8 @@
 """Costs that add up over layers, or lie between two that do, for every step of a space's automaton.
 
 MACs and params are additive. A predicted latency need not be, but lies between two additive costs; those
-prune, count and draw, and the exact figure then decides. Peak activation bytes are neither.
+prune, count and draw, and the exact figure then decides. Of peak activation bytes the largest counts: they are within
+a limit where no layer is over it, and how many are is additive.
 Arrays over steps have shape (..., resolutions, terms + 1): the last column is 0, the step that runs nothing.
 """
 
@@ -9,21 +10,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nas.errors import BudgetError, ConfigError
 from nas.resources import names
-from nas.spaces.architecture import Architecture, Block
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import Block
 from nas.spaces.budget import Budget
+from nas.spaces.choices import Choices
 from nas.spaces.cost import BYTES
 from nas.spaces.layers import Layer, layers, out_size
 from nas.spaces.networks.automaton import Ints, Paths, Term, automaton
-
-if TYPE_CHECKING:
-    from nas.spaces.space import SearchSpace
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -66,16 +66,47 @@ class BoundedCost:
         return float(self.combine(_sums(self.counts, layers(arch))))
 
 
+@dataclass(frozen=True, slots=True)
+class PeakCost:
+    """A network's cost as the largest of its layers'. It can be limited, but not be drawn evenly over."""
+
+    layer: Callable[[Layer], float]
+
+    def __call__(self, arch: Architecture) -> float:
+        """The cost of one network."""
+        return max(map(self.layer, layers(arch)))
+
+    def over(self, limit: float) -> AdditiveCost:
+        """How many layers of a network cost more than `limit`."""
+        return AdditiveCost(Over(self.layer, limit))
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """1 for a layer whose cost is over the limit, else 0."""
+
+    cost: Callable[[Layer], float]
+    limit: float
+
+    def __call__(self, layer: Layer) -> float:
+        return float(self.cost(layer) > self.limit)
+
+
 MACS = AdditiveCost(attrgetter("macs"))
 PARAMS = AdditiveCost(attrgetter("params"))
+PEAK = PeakCost(attrgetter("live_elements"))
+NONE_OVER = 0.5
+"""A limit on how many layers are over something that allows none."""
+
 NetworkCost = AdditiveCost | BoundedCost
-Costs = Mapping[str, NetworkCost]
+NamedCosts = Mapping[str, NetworkCost | PeakCost]
+"""Costs by the field of their measure."""
 Limits = tuple[tuple[NetworkCost, float], ...]
 Interval = tuple[NetworkCost, float, float]
 """A cost, and the range it must be in: above the first number, up to the second."""
 
 
-def cost_of(measure: str, costs: Costs | None, precision: str) -> tuple[NetworkCost, float]:
+def measure_cost(field: str, costs: NamedCosts | None, precision: str) -> tuple[NetworkCost | PeakCost, float]:
     """The cost behind a measure of a budget, and units of the measure per unit of the cost.
 
     Raises:
@@ -84,24 +115,32 @@ def cost_of(measure: str, costs: Costs | None, precision: str) -> tuple[NetworkC
     """
     if precision not in BYTES:
         raise ConfigError(f"unknown precision {precision!r}; known: {names(BYTES)}")
-    known: dict[str, tuple[NetworkCost, float]]
-    known = {"macs": (MACS, 1), "params": (PARAMS, 1), "weight_bytes": (PARAMS, BYTES[precision])}
+    width = BYTES[precision]
+    known: dict[str, tuple[NetworkCost | PeakCost, float]] = {
+        "macs": (MACS, 1),
+        "params": (PARAMS, 1),
+        "weight_bytes": (PARAMS, width),
+        "peak_activation_bytes": (PEAK, width),
+    }
     known |= {name: (cost, 1) for name, cost in (costs or {}).items()}
-    if measure not in known:
-        raise BudgetError(f"nothing says what {measure} costs; known: {names(known)}. Give it in costs=")
-    return known[measure]
+    if field not in known:
+        raise BudgetError(f"nothing says what {field} costs; known: {names(known)}. Give it in costs=")
+    return known[field]
 
 
-def limits_of(budget: Budget, costs: Costs | None, precision: str) -> Limits:
-    """The most that `budget` allows of each cost it limits.
+def limits_of(budget: Budget, costs: NamedCosts | None, precision: str) -> Limits:
+    """The most that `budget` allows of each cost it limits; of layers over a limit on a peak, none.
 
     Raises:
         BudgetError: it limits a measure, such as the latency, that `costs` does not give.
     """
     result: dict[NetworkCost, float] = {}
-    for measure, limit in budget.limits.items():
-        cost, unit = cost_of(measure, costs, precision)
-        result[cost] = min(result.get(cost, np.inf), limit / unit)
+    for field, limit in budget.limits.items():
+        cost, unit = measure_cost(field, costs, precision)
+        if isinstance(cost, PeakCost):
+            result[cost.over(limit / unit)] = NONE_OVER
+        else:
+            result[cost] = min(result.get(cost, np.inf), limit / unit)
     return tuple(result.items())
 
 
@@ -126,7 +165,7 @@ class Reach:
 
 
 @lru_cache(maxsize=32)
-def step_costs(space: "SearchSpace", cost: AdditiveCost) -> Floats:
+def step_costs(space: Choices, cost: AdditiveCost) -> Floats:
     """What each term costs at each resolution, without the constant."""
     walks = _layers(space)
     result = np.array([[sum(cost.layer(layer) for layer in walk) for walk in row] + [0.0] for row in walks])
@@ -136,13 +175,13 @@ def step_costs(space: "SearchSpace", cost: AdditiveCost) -> Floats:
 
 
 @lru_cache(maxsize=32)
-def _step_counts(space: "SearchSpace", counts: Callable[[Layer], tuple[int, ...]]) -> Ints:
+def _step_counts(space: Choices, counts: Callable[[Layer], tuple[int, ...]]) -> Ints:
     """What each term counts at each resolution, shape (k, resolutions, terms + 1)."""
     found = np.array([[_sums(counts, walk) for walk in row] for row in _layers(space)], dtype=np.int64)
     return np.pad(np.moveaxis(found, -1, 0), ((0, 0), (0, 0), (0, 1)))
 
 
-def path_costs(space: "SearchSpace", cost: NetworkCost, paths: Paths) -> Floats:
+def path_costs(space: Choices, cost: NetworkCost, paths: Paths) -> Floats:
     """What each of `paths` costs, shape (n,): for a bounded cost the figure of `cost` itself, to the last bit."""
     if isinstance(cost, BoundedCost):
         tables = _step_counts(space, cost.counts)
@@ -152,7 +191,7 @@ def path_costs(space: "SearchSpace", cost: NetworkCost, paths: Paths) -> Floats:
     return np.asarray(cost.constant + costs.sum(axis=1), dtype=np.float64)
 
 
-def inside(space: "SearchSpace", limits: Limits, paths: Paths) -> Bools:
+def inside(space: Choices, limits: Limits, paths: Paths) -> Bools:
     """Which of `paths` meet all `limits`, shape (n,)."""
     result = np.ones(len(paths.resolution), dtype=np.bool_)
     for cost, limit in limits:
@@ -160,21 +199,21 @@ def inside(space: "SearchSpace", limits: Limits, paths: Paths) -> Bools:
     return result
 
 
-def least_cost(space: "SearchSpace", cost: NetworkCost) -> float:
+def least_cost(space: Choices, cost: NetworkCost) -> float:
     """The least cost of any network of the space; for a bounded cost, one that no network is below."""
     if isinstance(cost, BoundedCost):
         return least_cost(space, cost.low) * (1 - _SLACK)
     return cost.constant + float(reach(space, cost).least_after[:, -1].min())
 
 
-def largest_cost(space: "SearchSpace", cost: NetworkCost) -> float:
+def largest_cost(space: Choices, cost: NetworkCost) -> float:
     """The largest cost of any network of the space; for a bounded cost, one that no network is above."""
     if isinstance(cost, BoundedCost):
         return largest_cost(space, cost.high) * (1 + _SLACK)
     return cost.constant + float(reach(space, cost).most_after[:, -1].max())
 
 
-def cheapest(space: "SearchSpace", cost: AdditiveCost) -> Architecture:
+def cheapest(space: Choices, cost: AdditiveCost) -> Architecture:
     """The network of the least cost."""
     graph, costs, after = automaton(space), step_costs(space, cost), reach(space, cost).least_after
     resolution, node = int(after[:, -1].argmin()), len(graph.steps) - 1
@@ -187,13 +226,13 @@ def cheapest(space: "SearchSpace", cost: AdditiveCost) -> Architecture:
     return architecture(space, resolution, np.array(path))
 
 
-def architecture(space: "SearchSpace", resolution: int, terms: Ints) -> Architecture:
+def architecture(space: Choices, resolution: int, terms: Ints) -> Architecture:
     """The network that a path means."""
     return Architecture(space.resolution[resolution], space.in_channels, space.classes, automaton(space).blocks(terms))
 
 
 @lru_cache(maxsize=32)
-def reach(space: "SearchSpace", cost: AdditiveCost) -> Reach:
+def reach(space: Choices, cost: AdditiveCost) -> Reach:
     """Least and most cost around every node; the constant counts before."""
     graph, costs = automaton(space), step_costs(space, cost)
     nodes = len(graph.steps)
@@ -211,8 +250,13 @@ def reach(space: "SearchSpace", cost: AdditiveCost) -> Reach:
     return Reach(before[0].T, before[1].T, after[0].T, after[1].T)
 
 
+def layer_costs(space: Choices, cost: Callable[[Layer], float]) -> set[float]:
+    """Every cost that a layer of some network has."""
+    return {cost(layer) for row in _layers(space) for walk in row for layer in walk}
+
+
 @lru_cache(maxsize=8)
-def _layers(space: "SearchSpace") -> list[list[list[Layer]]]:
+def _layers(space: Choices) -> list[list[list[Layer]]]:
     """The layers of every term at every resolution."""
     terms = automaton(space).terms
     return [[_walk(term, resolution, space.classes) for term in terms] for resolution in space.resolution]

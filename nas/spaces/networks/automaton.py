@@ -7,16 +7,14 @@ leaves one path for each network. The resolution is left out, since the blocks d
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from nas.spaces.architecture import Block
+from nas.spaces.block import Block
+from nas.spaces.choices import Choices
 from nas.spaces.networks.places import Place, Places, Trail, places
-
-if TYPE_CHECKING:
-    from nas.spaces.space import SearchSpace
 
 Ints = npt.NDArray[np.int64]
 
@@ -70,7 +68,7 @@ class Automaton:
 
 
 @lru_cache(maxsize=8)
-def automaton(space: "SearchSpace") -> Automaton:
+def automaton(space: Choices) -> Automaton:
     """The automaton of `space`, built once. A network has at least one block."""
     known = places(space)
     builder = _Builder(known)

@@ -3,17 +3,14 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, floor
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.spaces.choices import Choices
 from nas.spaces.networks.additive import BoundedCost, Limits, NetworkCost, inside, least_cost, loosened, tightened
 from nas.spaces.networks.automaton import automaton
 from nas.spaces.networks.histogram import count_within, table
 from nas.spaces.networks.listing import LISTED, listing, whole_listing
-
-if TYPE_CHECKING:
-    from nas.spaces.space import SearchSpace
 
 _BINS = 4096  # the bounds are then 0.5 % apart at 50M MACs of `separable`, less above
 _FLOAT = 1e-12  # relative; above the error of adding up numbers past 2^53, below which floats are exact
@@ -34,13 +31,13 @@ class Count:
         return self.low == self.high
 
 
-def count_networks(space: "SearchSpace") -> int:
+def count_networks(space: Choices) -> int:
     """How many networks the space holds, exactly."""
     return automaton(space).paths * len(space.resolution)
 
 
 @lru_cache(maxsize=256)
-def count_inside(space: "SearchSpace", limits: Limits) -> Count:
+def count_inside(space: Choices, limits: Limits) -> Count:
     """How many networks meet all `limits`.
 
     Exact for spaces of up to `LISTED` networks, and wherever one limit alone leaves no more. Otherwise the
@@ -69,7 +66,7 @@ def count_inside(space: "SearchSpace", limits: Limits) -> Count:
     return Count(low, high, min(high, max(low, estimate)))
 
 
-def _bounds(space: "SearchSpace", cost: NetworkCost, limit: float) -> tuple[int, int]:
+def _bounds(space: Choices, cost: NetworkCost, limit: float) -> tuple[int, int]:
     """The least and the most networks there can be of a cost up to `limit`."""
     surely, within = tightened(cost, limit)
     possibly, _, below = loosened(cost, -np.inf, limit)
@@ -79,7 +76,7 @@ def _bounds(space: "SearchSpace", cost: NetworkCost, limit: float) -> tuple[int,
     return int(low) if exact else floor(low * (1 - _FLOAT)), int(high) if exact else ceil(high * (1 + _FLOAT))
 
 
-def _estimate(space: "SearchSpace", limits: Limits, most: list[int]) -> float:
+def _estimate(space: Choices, limits: Limits, most: list[int]) -> float:
     tightest, limit = limits[int(np.argmin(most))]
     cost, above, upto = loosened(tightest, -np.inf, limit)
     source = table(space, cost, upto)

@@ -3,62 +3,65 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nas.errors import BudgetError
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget, show
+from nas.spaces.choices import Choices
 from nas.spaces.networks.additive import (
     MACS,
-    Costs,
+    AdditiveCost,
     Limits,
+    NamedCosts,
     NetworkCost,
+    Over,
+    PeakCost,
     architecture,
-    cost_of,
     inside,
     largest_cost,
     limits_of,
     loosened,
+    measure_cost,
     path_costs,
 )
 from nas.spaces.networks.automaton import Ints, Paths
 from nas.spaces.networks.count import count_networks
 from nas.spaces.networks.histogram import table
 from nas.spaces.networks.listing import LISTED, listing, smallest, whole_listing
+from nas.spaces.networks.places import genotype
 
-if TYPE_CHECKING:
-    from nas.spaces.space import SearchSpace
-
-SPREAD_BINS = 20
-"""Bins of a cost that draws are spread over, of equal width on a log scale."""
+BINS = 20
+"""Of a cost that networks are drawn evenly over, of equal width on a log scale."""
 
 _BATCH = 4096
 _TRIES = 20_000  # draws, and 50 more for each network asked for, before a set counts as out of reach
-_BIN_TRIES = 4096  # the same for one bin of a spread
-_PILOT = 256  # networks of which the largest cost ends a spread that no limit ends
+_BIN_TRIES = 4096  # the same for one bin
+_PILOT = 256  # networks of which the largest cost ends a range that no limit ends
 
 Accept = Callable[[Architecture], bool]
 
 
 def draw(
-    space: "SearchSpace",
+    space: Choices,
     rng: np.random.Generator,
     n: int,
     budget: Budget,
-    spread: str | None,
+    evenly: str | None,
     precision: str,
-    costs: Costs | None,
+    costs: NamedCosts | None,
     accept: Accept | None,
 ) -> Ints:
-    """What `SearchSpace.sample` draws with a budget or a spread."""
+    """What `SearchSpace.sample` draws with a budget, or evenly over a measure."""
     require_possible(space, budget, costs, precision)
     limits = limits_of(budget, costs, precision)
     drawing = _Drawing(space, rng, limits, accept)
-    if spread is not None:
-        cost, _ = cost_of(spread, costs, precision)
-        drawing.spread(n, cost, _top(space, cost, limits))
+    if evenly is not None:
+        cost, _ = measure_cost(evenly, costs, precision)
+        if isinstance(cost, PeakCost):
+            raise BudgetError(f"networks cannot be drawn evenly over {evenly}, the largest of their layers; use macs")
+        drawing.evenly(n, cost, _top(space, cost, limits))
     missing = n - len(drawing.rows)
     if missing and not drawing.anywhere(missing) and not drawing.every(missing):
         raise BudgetError(
@@ -73,7 +76,7 @@ def draw(
     return rng.permutation(rows)
 
 
-def require_possible(space: "SearchSpace", budget: Budget, costs: Costs | None, precision: str) -> None:
+def require_possible(space: Choices, budget: Budget, costs: NamedCosts | None, precision: str) -> None:
     """Check that each limit alone leaves a network.
 
     Of a bounded cost whose least is not known for certain, a limit below every network may pass; drawing
@@ -82,14 +85,14 @@ def require_possible(space: "SearchSpace", budget: Budget, costs: Costs | None, 
     Raises:
         BudgetError: the network of the least cost is over it; the message names that network.
     """
-    for measure, limit in budget.limits.items():
-        cost, unit = cost_of(measure, costs, precision)
+    for limited, limit in budget.limits.items():
+        cost, unit = measure_cost(limited, costs, precision)
         least = smallest(space, cost)
         if least.bound * unit > limit:
             known = "smallest" if least.cost == least.bound else "smallest known"
             raise BudgetError(
                 f"no network of {space.name} meets the budget {budget}: the {known} has "
-                f"{show(measure, least.cost * unit)} ({least.arch.notation}). "
+                f"{show(limited, least.cost * unit)} ({least.arch.notation}). "
                 "Raise the budget or take a smaller search space"
             )
 
@@ -98,7 +101,7 @@ def require_possible(space: "SearchSpace", budget: Budget, costs: Costs | None, 
 class _Drawing:
     """Networks drawn so far, as genotypes: distinct, inside `limits`, accepted."""
 
-    space: "SearchSpace"
+    space: Choices
     rng: np.random.Generator
     limits: Limits
     accept: Accept | None
@@ -118,15 +121,15 @@ class _Drawing:
             self._take(paths, self.rng.permutation(len(paths.resolution)), n)
         return paths is not None
 
-    def spread(self, n: int, cost: NetworkCost, top: float) -> None:
+    def evenly(self, n: int, cost: NetworkCost, top: float) -> None:
         """Add n networks, an equal share from each bin of `cost` up to `top`, uniformly inside a bin.
 
         What a bin lacks goes to the others in equal shares.
         """
         low = max(smallest(self.space, cost).bound, 1e-6 * top)
-        edges = np.geomspace(low, top, SPREAD_BINS + 1)
+        edges = np.geomspace(low, top, BINS + 1)
         edges[0], edges[-1] = -np.inf, top
-        left = list(range(SPREAD_BINS))
+        left = list(range(BINS))
         while left and n > 0:
             shares = np.full(len(left), n // len(left))
             shares[self.rng.permutation(len(left))[: n % len(left)]] += 1
@@ -181,18 +184,18 @@ class _Drawing:
                 self.seen.add(key)
                 arch = architecture(self.space, resolution, terms)
                 if self.accept is None or self.accept(arch):
-                    self.rows.append(self.space.genotype(arch))
+                    self.rows.append(genotype(self.space, arch))
 
 
 def _ceiling(upto: float, top: float) -> float:
-    """`top` / 4^k for the largest k that leaves at least `upto`, so that the bins of a spread share few tables."""
+    """`top` / 4^k for the largest k that leaves at least `upto`, so that the bins share few tables."""
     while top / 4 >= upto:
         top /= 4
     return top
 
 
 @lru_cache(maxsize=64)
-def _tightest(space: "SearchSpace", limits: Limits) -> tuple[NetworkCost, float]:
+def _tightest(space: Choices, limits: Limits) -> tuple[NetworkCost, float]:
     """The limit that alone leaves the fewest networks; without limits, one that leaves all."""
     if not limits:
         return MACS, largest_cost(space, MACS)
@@ -201,17 +204,21 @@ def _tightest(space: "SearchSpace", limits: Limits) -> tuple[NetworkCost, float]
     return min(limits, key=lambda pair: _leaves(space, *pair))
 
 
-def _leaves(space: "SearchSpace", cost: NetworkCost, limit: float) -> float:
+def _leaves(space: Choices, cost: NetworkCost, limit: float) -> float:
     """About how many networks a limit alone leaves: for a bounded cost, at the most."""
     lower, above, upto = loosened(cost, -np.inf, limit)
     return table(space, lower, upto).networks(above, upto)
 
 
 @lru_cache(maxsize=64)
-def _top(space: "SearchSpace", cost: NetworkCost, limits: Limits) -> float:
+def _top(space: Choices, cost: NetworkCost, limits: Limits) -> float:
     """Where the range of `cost` inside `limits` ends: at its limit, or at the largest of 256 networks (fixed seed)."""
     if (limit := dict(limits).get(cost)) is not None or not limits:
         return min(largest_cost(space, cost), np.inf if limit is None else limit)
     drawing = _Drawing(space, np.random.default_rng(0), limits, None)
-    drawing.spread(_PILOT, *_tightest(space, limits))
+    tightest, most = _tightest(space, limits)
+    if isinstance(tightest, AdditiveCost) and isinstance(tightest.layer, Over):  # the same for all inside
+        drawing.anywhere(_PILOT)
+    else:
+        drawing.evenly(_PILOT, tightest, most)
     return max((cost(space.architecture(row)) for row in drawing.rows), default=largest_cost(space, cost))

@@ -8,15 +8,12 @@ outside it; rounded up, only networks inside it are, but not quite all. Numbers 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.spaces.choices import Choices
 from nas.spaces.networks.additive import AdditiveCost, Floats, reach, step_costs
 from nas.spaces.networks.automaton import Ints, Paths, Steps, automaton
-
-if TYPE_CHECKING:
-    from nas.spaces.space import SearchSpace
 
 BINS = 256
 """Of a table to draw from: coarse, since what is drawn is held to its exact cost."""
@@ -88,7 +85,7 @@ def _below(rng: np.random.Generator, totals: Floats) -> Floats:
 
 
 @lru_cache(maxsize=8)
-def table(space: "SearchSpace", cost: AdditiveCost, limit: float) -> Table:
+def table(space: Choices, cost: AdditiveCost, limit: float) -> Table:
     """The table of all networks of a cost up to `limit`, which at least one must have."""
     ways, roots, steps = [np.eye(1, BINS + 1)[0]], [], [(np.zeros(0, np.int64),) * 3]
     for resolution in range(len(space.resolution)):
@@ -107,7 +104,7 @@ def table(space: "SearchSpace", cost: AdditiveCost, limit: float) -> Table:
 
 
 @lru_cache(maxsize=256)
-def count_within(space: "SearchSpace", cost: AdditiveCost, limit: float, bins: int, up: bool) -> float:
+def count_within(space: Choices, cost: AdditiveCost, limit: float, bins: int, up: bool) -> float:
     """How many networks cost at most `limit`: never too many when rounded `up`, else never too few."""
     total = 0.0
     root = len(automaton(space).steps) - 1
@@ -120,9 +117,7 @@ def count_within(space: "SearchSpace", cost: AdditiveCost, limit: float, bins: i
 Swept = tuple[int, Floats, Steps, Ints]
 
 
-def _sweep(
-    space: "SearchSpace", cost: AdditiveCost, resolution: int, limit: float, bins: int, up: bool
-) -> Iterator[Swept]:
+def _sweep(space: Choices, cost: AdditiveCost, resolution: int, limit: float, bins: int, up: bool) -> Iterator[Swept]:
     """Each node that networks inside `limit` pass: its ways by rounded cost, its steps and their rounded costs.
 
     Ways are kept up to what the cheapest way to the node leaves of the limit, and as long as they are needed.

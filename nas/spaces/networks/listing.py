@@ -1,12 +1,14 @@
 """All networks inside limits, one by one, where they are few."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from nas.spaces.architecture import Architecture
+from nas.spaces.choices import Choices
 from nas.spaces.networks.additive import (
     MACS,
     AdditiveCost,
@@ -14,8 +16,10 @@ from nas.spaces.networks.additive import (
     Floats,
     Interval,
     NetworkCost,
+    PeakCost,
     architecture,
     cheapest,
+    layer_costs,
     least_cost,
     loosened,
     path_costs,
@@ -23,9 +27,6 @@ from nas.spaces.networks.additive import (
     step_costs,
 )
 from nas.spaces.networks.automaton import Ints, Paths, automaton
-
-if TYPE_CHECKING:
-    from nas.spaces.space import SearchSpace
 
 LISTED = 50_000
 """Sets of more networks are not listed."""
@@ -45,7 +46,7 @@ class _Endings:
 
 
 @lru_cache(maxsize=8)
-def listing(space: "SearchSpace", intervals: tuple[Interval, ...]) -> Paths | None:
+def listing(space: Choices, intervals: tuple[Interval, ...]) -> Paths | None:
     """Every network whose costs are in `intervals` (at least one); None when there are too many to look through."""
     endings = _Endings([np.array([-1])], [np.array([0])])
     additive = tuple(loosened(*interval) for interval in intervals)
@@ -72,7 +73,7 @@ def listing(space: "SearchSpace", intervals: tuple[Interval, ...]) -> Paths | No
     return paths
 
 
-def whole_listing(space: "SearchSpace") -> Paths:
+def whole_listing(space: Choices) -> Paths:
     """Every network of a space of at most `LISTED` networks."""
     paths = listing(space, ((MACS, -np.inf, np.inf),))
     if paths is None:
@@ -89,12 +90,16 @@ class Smallest(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def smallest(space: "SearchSpace", cost: NetworkCost) -> Smallest:
+def smallest(space: Choices, cost: NetworkCost | PeakCost) -> Smallest:
     """The network of the least cost.
 
     Of a bounded cost that is certain where few networks have a lower bound up to the cost of the one of the
     least lower bound, which is given otherwise.
     """
+    if isinstance(cost, PeakCost):
+        peaks = sorted(layer_costs(space, cost.layer))
+        least = peaks[bisect_left(peaks, True, key=lambda peak: least_cost(space, cost.over(peak)) == 0)]
+        return Smallest(cheapest(space, cost.over(least)), least, least)
     bound = least_cost(space, cost)
     if isinstance(cost, AdditiveCost):
         return Smallest(cheapest(space, cost), bound, bound)
@@ -109,7 +114,7 @@ def smallest(space: "SearchSpace", cost: NetworkCost) -> Smallest:
 
 
 def _endings(
-    space: "SearchSpace", intervals: tuple[_AdditiveInterval, ...], resolution: int, endings: _Endings
+    space: Choices, intervals: tuple[_AdditiveInterval, ...], resolution: int, endings: _Endings
 ) -> Ints | None:
     """Add every ending that some way to its node may complete; gives those from the root, or None for too many."""
     graph = automaton(space)

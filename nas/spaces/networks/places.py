@@ -7,13 +7,15 @@ Width, strides and a stage's settings lead from block to block; several choices 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from nas.spaces.architecture import Architecture, Block
-from nas.spaces.choices import Stage, Value, applies
+import numpy as np
 
-if TYPE_CHECKING:
-    from nas.spaces.space import SearchSpace
+from nas.errors import SpaceError
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import Block, applies
+from nas.spaces.choices import Choices, Genotypes
+from nas.spaces.stage import Stage, Value
 
 Chosen = tuple[tuple[str, Any], ...]
 """Values of variables, by name."""
@@ -48,15 +50,31 @@ class Moves(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def places(space: "SearchSpace") -> "Places":
+def places(space: Choices) -> "Places":
     """The places of `space`, which remember the moves asked for."""
     return Places(space)
+
+
+def genotype(space: Choices, arch: Architecture) -> Genotypes:
+    """The one canonical genotype of `arch`; choices without effect are 0.
+
+    Raises:
+        SpaceError: the network is not in the space.
+    """
+    fits = arch.resolution in space.resolution
+    fits &= (arch.in_channels, arch.classes) == (space.in_channels, space.classes)
+    found = places(space).read(arch) if fits else None
+    if found is None:
+        raise SpaceError(f"the network is not in the space {space.name}: {arch.notation}")
+    found["resolution"] = arch.resolution
+    indices = [v.values.index(found[v.name]) if v.name in found else 0 for v in space.variables]
+    return np.array(indices, dtype=np.int64)
 
 
 class Places:
     """The moves between the places of a space. A place belongs with the channels that its last block left."""
 
-    def __init__(self, space: "SearchSpace") -> None:
+    def __init__(self, space: Choices) -> None:
         self._stages = space.stages
         self._in_channels = space.in_channels
         self._moves: dict[tuple[Place, int], Moves] = {}

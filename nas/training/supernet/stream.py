@@ -7,7 +7,7 @@ import numpy as np
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
-from nas.spaces.networks.additive import Costs
+from nas.spaces.networks.additive import NamedCosts
 from nas.spaces.space import Genotypes, SearchSpace
 
 _ROUND = 240  # genotypes drawn at a time: whole turns of 2, 3, 4, 5 and 6 values
@@ -30,7 +30,7 @@ class NetworkStream:
         *,
         even: bool = False,
         budget: Budget | None = None,
-        costs: Costs | None = None,
+        costs: NamedCosts | None = None,
         precision: str = "fp32",
     ) -> None:
         self._space = space
@@ -59,7 +59,7 @@ class NetworkStream:
         if self._balanced:
             return balanced(self._space, rng, _ROUND)
         budget, costs, precision = self._limits
-        return self._space.sample(rng, _ROUND, budget, spread="macs", precision=precision, costs=costs)
+        return self._space.sample(rng, _ROUND, budget, evenly="macs", precision=precision, costs=costs)
 
 
 def balanced(space: SearchSpace, rng: np.random.Generator, n: int) -> Genotypes:

@@ -27,7 +27,7 @@ from nas.errors import ConfigError
 from nas.nets.supernet import Supernet
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
-from nas.spaces.networks.additive import Costs
+from nas.spaces.networks.additive import NamedCosts
 from nas.spaces.space import SearchSpace
 from nas.training.divergence import Diverged
 from nas.training.precision import autocast, lightning_precision
@@ -97,7 +97,7 @@ def train_supernet(
     path: Path,
     *,
     budget: Budget | None = None,
-    costs: Costs | None = None,
+    costs: NamedCosts | None = None,
     progress: Callable[[Progress], None] | None = None,
     save_seconds: float = 60.0,
 ) -> float:
@@ -140,7 +140,12 @@ def train_supernet(
 
 
 def largest(
-    space: SearchSpace, recipe: SharedRecipe, seed: int, *, budget: Budget | None = None, costs: Costs | None = None
+    space: SearchSpace,
+    recipe: SharedRecipe,
+    seed: int,
+    *,
+    budget: Budget | None = None,
+    costs: NamedCosts | None = None,
 ) -> Architecture:
     """The network of the most MACs among those that `train_supernet` trains with the same arguments.
 
@@ -151,7 +156,7 @@ def largest(
 
 
 def _drawn(
-    space: SearchSpace, recipe: SharedRecipe, seed: int, budget: Budget | None, costs: Costs | None
+    space: SearchSpace, recipe: SharedRecipe, seed: int, budget: Budget | None, costs: NamedCosts | None
 ) -> NetworkStream:
     return NetworkStream(space, seed, even=recipe.drawn == "macs", budget=budget, costs=costs)
 

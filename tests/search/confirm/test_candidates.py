@@ -22,7 +22,7 @@ from nas.search.front import nondominated
 from nas.search.record.trial import rows
 from nas.search.samplers.distinct import decode
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import reference
+from nas.spaces.baselines import baseline
 from nas.training.divergence import Diverged
 from nas.training.long import Judged, Trained, hexadecimal
 from tests.helpers.display import Told
@@ -101,7 +101,7 @@ def test_networks_trained_to_compare_with_are_confirmed_where_they_are_on_the_fr
     others = [row for row in found if row.key not in first]
     cheap, expensive = (pick(others, key=lambda row: row.latency_ms or 0).key for pick in (min, max))
     networks = {row.key: decode(problem().space, study.trials[row.number].params) for row in found}
-    stranger = reference("mobilenet_v1_w0.25_r32", 1, 10)
+    stranger = baseline("mobilenet_v1_w0.25_r32", 1, 10)
 
     def trained(arch: Architecture, val: float) -> Confirmed:
         return Confirmed(arch, (Trained(7, val, "", 1, 16, 1.0),))

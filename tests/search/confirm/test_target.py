@@ -35,7 +35,7 @@ from nas.search.result.compose import compose
 from nas.search.rungs import Ladder, Rung
 from nas.search.samplers.distinct import make_sampler
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import reference
+from nas.spaces.baselines import baseline
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
@@ -150,8 +150,8 @@ def test_the_front_is_that_of_the_measured_milliseconds() -> None:
     ms = dict(zip(keys, (3.0, 1.0, 2.0), strict=True))
     chosen = [confirmed(networks[key], Interval(ms[key], ms[key] - 0.1, ms[key] + 0.1)) for key in keys]
     name = "mobilenet_v1_w0.25_r32"
-    baseline = confirmed(reference(name, 1, 10), Interval(7.0, 6.9, 7.1))
-    front = compose(run, ladder, chosen, {name: baseline}, ABOUT)
+    trained = confirmed(baseline(name, 1, 10), Interval(7.0, 6.9, 7.1))
+    front = compose(run, ladder, chosen, {name: trained}, ABOUT)
     assert Front.from_json(json.loads(json.dumps(front.to_json(), allow_nan=False))) == front
     assert [member.latency_ms.value for member in front.confirmed] == [1.0, 2.0, 3.0]
     assert [member.key for member in front.front] == [keys[1]]  # equal accuracies: the fastest measured

@@ -1,0 +1,89 @@
+"""Blocks as words of the one readable line that a network can be written as.
+
+    224x3 conv3/2-32 sep3-64 mb5e6/2-24x2 conv1-1280 fc1000
+
+that is: a 224-pixel, 3-channel input; a 3x3 convolution of stride 2 to 32 channels; a 3x3 separable
+block; two 5x5 inverted residuals of expansion 6 to 24 channels, the first of stride 2; a 1x1
+convolution; 1000 classes. Options follow a colon: `:relu` (the activation), `:nobn` (no batch norm
+between depthwise and pointwise), `:se0.25` (squeeze and excitation).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from nas.errors import ArchitectureError
+from nas.spaces.block import DEFAULTS, RULES, Block, applies
+
+_SHORT = {"conv": "conv", "sep": "sep", "mbconv": "mb"}
+_LONG = {short: op for op, short in _SHORT.items()}
+_WORD = re.compile(r"(conv|sep|mb)(\d+)(?:e(\d+))?(?:/(\d+))?-(\d+)(?:x([1-9]\d*))?((?::[a-z0-9.]+)*)")
+
+
+def write_line(resolution: int, in_channels: int, classes: int, blocks: tuple[Block, ...]) -> str:
+    """The line of a network."""
+    return " ".join([f"{resolution}x{in_channels}", *_words(blocks), f"fc{classes}"])
+
+
+def read_line(line: str) -> tuple[int, int, int, tuple[Block, ...]]:
+    """Resolution, input channels, classes and blocks of the network that `line` is.
+
+    Raises:
+        ArchitectureError: a word cannot be read; the message names it.
+    """
+    words = line.split()
+    size = re.fullmatch(r"(\d+)x(\d+)", words[0]) if words else None
+    classes = re.fullmatch(r"fc(\d+)", words[-1]) if words else None
+    if not size or not classes:
+        raise ArchitectureError(f"cannot read {line!r}; a notation is like '224x3 conv3/2-32 mb3e6-24x2 fc1000'")
+    blocks = tuple(block for word in words[1:-1] for block in _blocks(word))
+    return int(size[1]), int(size[2]), int(classes[1]), blocks
+
+
+def _words(blocks: tuple[Block, ...]) -> Iterator[str]:
+    """A run of equal blocks whose first alone is strided is one word."""
+    index = 0
+    while index < len(blocks):
+        first = blocks[index]
+        same = replace(first, stride=1)
+        count = 1
+        while index + count < len(blocks) and blocks[index + count] == same:
+            count += 1
+        yield _word(first, count)
+        index += count
+
+
+def _word(block: Block, count: int) -> str:
+    word = f"{_SHORT[block.op]}{block.kernel}"
+    word += f"e{block.expansion}" if applies("expansion", block.op) else ""
+    word += f"/{block.stride}" if block.stride > 1 else ""
+    word += f"-{block.out_channels}" + (f"x{count}" if count > 1 else "")
+    for name, rules in RULES.items():
+        value = getattr(block, name)
+        if rules.word and value != DEFAULTS[name]:
+            word += f":{rules.word(value)}"
+    return word
+
+
+def _blocks(word: str) -> Iterator[Block]:
+    match = _WORD.fullmatch(word)
+    if not match:
+        raise ArchitectureError(
+            f"cannot read the block {word!r}; a block is like 'conv3/2-32', 'sep3-64', 'mb5e6/2-24x2'"
+        )
+    op, kernel, expansion, stride, out_channels, count, options = match.groups()
+    given = dict(map(_option, options.split(":")[1:]))
+    first = Block(_LONG[op], int(kernel), int(stride or 1), int(out_channels), int(expansion or 1), **given)
+    yield first
+    for _ in range(int(count or 1) - 1):
+        yield replace(first, stride=1)
+
+
+def _option(word: str) -> tuple[str, Any]:
+    """The field and the value that `word` means: an activation, where no other field reads it."""
+    for name, rules in RULES.items():
+        value = rules.read(word) if rules.read and name != "activation" else None
+        if value is not None:
+            return name, value
+    return "activation", word

@@ -1,0 +1,63 @@
+"""Published networks by name, and networks from files."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nas.errors import ArchitectureError
+from nas.spaces.architecture import Architecture
+from nas.spaces.baselines import baseline, load_architecture
+from nas.spaces.block import Block
+from tests.helpers.refusal import refusal
+
+SMALL = Architecture(32, 3, 10, (Block("conv", 3, 2, 16), Block("mbconv", 3, 1, 16, 3)))
+
+
+def test_load_architecture_takes_name_file_and_notation(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(SMALL.to_json()))
+    assert load_architecture(file) == load_architecture(str(file)) == load_architecture(SMALL.notation) == SMALL
+    assert load_architecture("mobilenet_v2_w0.75_r192") == baseline("mobilenet_v2_w0.75_r192")
+
+
+def test_load_architecture_takes_a_notation_longer_than_a_file_name() -> None:
+    arch = Architecture(32, 3, 10, (Block("sep", 3, 1, 64), Block("mbconv", 3, 1, 64, 3)) * 40)
+    assert len(arch.notation) > 400
+    assert "/" not in arch.notation
+    assert load_architecture(arch.notation) == arch
+
+
+def test_baseline_names_set_width_resolution_and_data() -> None:
+    arch = baseline("mobilenet_v1_w0.5_r128", in_channels=1, classes=10)
+    assert (arch.resolution, arch.in_channels, arch.classes) == (128, 1, 10)
+    assert [block.out_channels for block in arch.blocks] == [16, 32, 64, 64, 128, 128, *[256] * 6, 512, 512]
+    assert baseline("mobilenet_v2_w1.4").blocks[-1].out_channels == 1792
+    assert baseline("mobilenet_v2_w0.35").blocks[-1].out_channels == 1280
+    assert baseline("mobilenet_v2_w1.0_r224") == baseline("mobilenet_v2")
+
+
+@pytest.mark.parametrize(
+    "name", ["mobilenet", "mobilenet_v2_x2", "mobilenet_v2_w", "mobilenet_v2_r192_w0.5", "", "a" * 300]
+)
+def test_unknown_baseline_lists_the_known(name: str) -> None:
+    message = refusal(ArchitectureError, load_architecture, name)
+    assert message.startswith(f"unknown network {name!r}; known: mobilenet_v1, mobilenet_v2, with _w0.75 and _r192")
+
+
+def test_baseline_of_nothing() -> None:
+    assert (
+        refusal(ArchitectureError, baseline, "mobilenet_v2_w0.0") == "the width of 'mobilenet_v2_w0.0' must be above 0"
+    )
+    assert refusal(ArchitectureError, baseline, "mobilenet_v2_r0").startswith("resolution must be")
+
+
+def test_wrong_architecture_files(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    assert refusal(ArchitectureError, load_architecture, file) == f"cannot read {file}: No such file or directory"
+    file.write_bytes(b"\xff\xfe")
+    assert refusal(ArchitectureError, load_architecture, file).startswith(f"{file} is not JSON: ")
+    file.write_text("{")
+    assert refusal(ArchitectureError, load_architecture, file).startswith(f"{file} is not JSON: ")
+    file.write_text('{"resolution": 32}')
+    assert refusal(ArchitectureError, load_architecture, file) == f"{file}: architecture lacks blocks"

@@ -1,0 +1,135 @@
+"""Search-space files: read, and every mistake named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nas.errors import SpaceError
+from nas.spaces.load import known_spaces, load_space
+from nas.spaces.space import SearchSpace
+from tests.helpers.refusal import refusal
+from tests.helpers.spaces import SHIPPED, YAML
+
+
+def test_shipped_spaces_load_by_name_and_path() -> None:
+    assert sorted(known_spaces()) == sorted(SHIPPED)
+    for name, path in known_spaces().items():
+        space = load_space(name)
+        assert space == load_space(path) == load_space(str(path))
+        assert space.name == name
+
+
+def test_unknown_space_lists_the_known() -> None:
+    assert refusal(SpaceError, load_space, "tinny") == (
+        "unknown search space 'tinny'; known: mobilenet_v1, mobilenet_v2, nas_bench_macro, separable, tiny. "
+        "A path works too"
+    )
+
+
+def test_unreadable_spaces(tmp_path: Path) -> None:
+    assert refusal(SpaceError, load_space, tmp_path) == f"cannot read the search space {tmp_path}: Is a directory"
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    assert f"{tmp_path}/binary.yaml: not YAML: " in refusal(SpaceError, load_space, tmp_path / "binary.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must be a mapping of keys to values, got None"),
+        ("- resolution", "must be a mapping of keys to values, got ['resolution']"),
+        ("resolution: [", "not YAML: while parsing a flow node"),
+        ("a: !!python/name:os.system x", "not YAML: could not determine a constructor"),
+        ("a: 2020-13-45", "not YAML: month must be in 1..12"),
+        ("resolution: 32\nstages: [{}]", "lacks the key downsample"),
+        ("resolution: 32\ndownsample: 4\nstages: []", "stages: must be a list of at least one stage, got []"),
+        ("resolution: 32\ndownsample: 4\nstages: {a: 1}", "stages: must be a list of at least one stage, got {'a': 1}"),
+        ("resolution: 32\ndownsample: 4\nstages: [3]", "stage1: must be a mapping of keys to values, got 3"),
+        (YAML + "colour: red", "unknown key 'colour'; known: classes, downsample, head"),
+        (YAML + "7: 8", "unknown key 7; known: classes"),
+        (YAML + "downsample: 8", "not YAML: line 1: the key 'downsample' is given twice"),
+        (YAML.replace("kernel: 3", "kernel: 3, kernel: 5"), "not YAML: line 4: the key 'kernel' is given twice"),
+        (
+            YAML.replace("downsample: 4", "downsample: 8"),
+            "downsample: no choice of strides multiplies to 8: stage1 [4]",
+        ),
+        (YAML.replace("downsample: 4", "downsample: [4, 8]"), "downsample: must be one value, got [4, 8]"),
+        (YAML.replace("downsample: 4", "downsample: four"), "downsample: cannot be 'four'"),
+        (YAML.replace("resolution: 32", "resolution: -32"), "resolution: must be a whole number above 0, got -32"),
+        (YAML.replace("resolution: 32", "resolution: yes"), "resolution: cannot be True"),
+        (YAML.replace("resolution: 32", "resolution: 32.5"), "resolution: cannot be 32.5"),
+        (YAML.replace("resolution: 32", "resolution: []"), "resolution: needs at least one choice"),
+        (YAML.replace("resolution: 32", "resolution: [32, 32]"), "resolution: a choice is listed twice in [32, 32]"),
+        (YAML + "width: 0", "width: must be above 0, got 0.0"),
+        (YAML + "width: [1, -1]", "width: must be above 0, got -1.0"),
+        (YAML + "width: .nan", "width: must be above 0, got nan"),
+        (YAML + "width: .inf", "width: must be above 0, got inf"),
+        (YAML + "width: wide", "width: cannot be 'wide'"),
+        (YAML + "width: [1, 1.0]", "width: a choice is listed twice in [1, 1.0]"),
+        (YAML + "classes: [10, 100]", "classes: must be one value, got [10, 100]"),
+        (YAML + "classes: 0", "classes: must be a whole number above 0, got 0"),
+        (YAML + "in_channels: '3'", "in_channels: cannot be '3'"),
+        (YAML + "stem: 0", "stem: must be a mapping of keys to values, got 0"),
+        (YAML + "stem: {op: conv, kernel: 3}", "stem: lacks the key out_channels"),
+        (YAML + "head: {}", "head: lacks the key out_channels"),
+        (YAML + "head: {out_channels: 8}", "head: needs op and kernel, or blocks"),
+        (YAML + "head: {op: conv, kernel: 1, out_channels: 8, se: 0.5}", "head.se: conv blocks have no se"),
+    ],
+)
+def test_wrong_files(load: Callable[[str], SearchSpace], tmp_path: Path, text: str, message: str) -> None:
+    assert refusal(SpaceError, load, text).startswith(f"{tmp_path}/mine.yaml: {message}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kernle": "3"}, "stage1: unknown key 'kernle'; known: activation, blocks, depth"),
+        ({"op": "conv3"}, "stage1.op: unknown op 'conv3'; known: conv, mbconv, sep"),
+        ({"op": "[sep, sep]"}, "stage1.op: a choice is listed twice in ['sep', 'sep']"),
+        ({"op": "sep"}, "stage1.expansion: sep blocks have no expansion"),
+        ({"op": "[sep, conv]"}, "stage1.expansion: sep, conv blocks have no expansion"),
+        ({"kernel": "4"}, "stage1.kernel: sep: kernel must be odd"),
+        ({"kernel": "[3, true]"}, "stage1.kernel: sep: kernel must be a whole number above 0, got True"),
+        ({"kernel": "three"}, "stage1.kernel: sep: kernel must be a whole number above 0, got 'three'"),
+        ({"kernel": "{a: 3}"}, "stage1.kernel: cannot be {'a': 3}"),
+        ({"kernel": "[[3]]"}, "stage1.kernel: cannot be [3]"),
+        ({"expansion": "-3"}, "stage1.expansion: mbconv: expansion must be a whole number above 0, got -3"),
+        ({"out_channels": "-8"}, "stage1.out_channels: must be a whole number above 0, got -8"),
+        ({"out_channels": "[8, 8]"}, "stage1.out_channels: a choice is listed twice in [8, 8]"),
+        ({"depth": "0"}, "stage1.depth: must be above 0, or 0 beside other choices in a stage of stride 1, got [0]"),
+        ({"depth": "[0, 1]"}, "stage1.depth: must be above 0, or 0 beside other choices in a stage of stride 1"),
+        ({"depth": "-1"}, "stage1.depth: must be a whole number from 0 on, got -1"),
+        ({"depth": "1.5"}, "stage1.depth: cannot be 1.5"),
+        ({"stride": "true"}, "stage1.stride: cannot be True"),
+        ({"stride": "0"}, "stage1.stride: must be a whole number above 0, got 0"),
+        ({"se": "[0, 2]"}, "stage1.se: sep: se must be a ratio from 0 to 1, got 2"),
+        ({"activation": "swish"}, "stage1.activation: sep: unknown activation 'swish'"),
+        ({"activation": "null"}, "stage1.activation: cannot be None"),
+        ({"norm_between": "0"}, "stage1.norm_between: sep: norm_between must be true or false, got 0"),
+        ({"scaled": "1"}, "stage1.scaled: must be true or false, got 1"),
+        ({"per_block": "[depth]"}, "stage1.per_block: 'depth' is no choice of this stage that a block can make"),
+        ({"per_block": "out_channels"}, "stage1.per_block: 'out_channels' is no choice"),
+        ({"per_block": "3"}, "stage1.per_block: cannot be 3"),
+        ({"blocks": "identity"}, "stage1.blocks: must be a list, got 'identity'"),
+        ({"blocks": "[nothing]"}, "stage1.blocks[0]: must be a mapping of keys to values, got 'nothing'"),
+        ({"blocks": "[identity, identity]"}, "stage1.blocks[1]: 'identity' is listed twice"),
+        ({"blocks": "[{op: sep}]"}, "stage1.blocks[0]: lacks the key kernel"),
+        ({"blocks": "[{op: sep, kernel: 3, depth: 2}]"}, "stage1.blocks[0]: unknown key 'depth'"),
+        ({"blocks": "[{op: sep, kernel: [3]}]"}, "stage1.blocks[0]: sep: kernel must be a whole number above 0"),
+        ({"blocks": "[{op: sep, kernel: 3, expansion: 6}]"}, "stage1.blocks[0]: sep: expansion belongs to mbconv"),
+    ],
+)
+def test_wrong_stages(
+    load: Callable[[str], SearchSpace], tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    stage = {"op": "[sep, mbconv]", "kernel": "3", "expansion": "3", "out_channels": "8", "stride": "4"} | changes
+    text = YAML[: YAML.index("  -")] + "  - {" + ", ".join(f"{k}: {v}" for k, v in stage.items()) + "}\n"
+    assert refusal(SpaceError, load, text).startswith(f"{tmp_path}/mine.yaml: {message}")
+
+
+def test_a_key_overriding_a_merged_one_is_no_duplicate(load: Callable[[str], SearchSpace]) -> None:
+    space = load(
+        "resolution: 32\ndownsample: 1\nstages:\n  - &a {op: sep, kernel: 3, out_channels: 8}\n"
+        "  - &b {<<: *a, kernel: 5}\n  - {<<: *b, out_channels: 16}\n"
+    )
+    assert space.architecture([]).notation == "32x3 sep3-8 sep5-8 sep5-16 fc1000"
