@@ -17,7 +17,7 @@ from nas.results.member import Accuracy, Baseline, FileAccuracy, HostTiming, Lat
 from nas.results.quality import Hypervolume, PredictionErrors, ProxyFidelity, RungFidelity, WithoutModel
 from nas.results.run_folder import read_front, write_front
 from nas.results.schema import SCHEMA_FILE
-from nas.results.trials import TrialRow, read_trials, write_trials
+from nas.results.trials import COLUMNS, TrialRow, read_trials, write_trials
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import Block
 
@@ -165,8 +165,8 @@ def check_run(folder: Path) -> Front:
     jsonschema.Draft202012Validator(schema).validate(content)
     front, trials = read_front(folder), read_trials(folder)
     assert front.to_json() == content, "a key of front.json is unknown to the types"
-    rows = [line.split(",") for line in (folder / "trials.csv").read_text(encoding="utf-8").splitlines()]
-    assert rows[0] == list(TrialRow.__slots__)
+    header = (folder / "trials.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert header == ",".join(COLUMNS)
     assert len(trials) == len({row.number for row in trials})
     return front
 
