@@ -29,7 +29,7 @@ class TrainingResolution:
 
 @dataclass(frozen=True, slots=True)
 class ImageView:
-    """Where the decoded images are, and how a training sees them: all, or so many of the training split, stratified.
+    """Where the decoded images are, and how a training sees them: all, or at most `limit` training images, stratified.
 
     All that sees them computes on the device that `accelerator` names. `flip`, `shift`, `mixup` and `randaugment` are
     those of `ImageData`.

@@ -8,7 +8,7 @@ from torch import Tensor
 READ_EVERY = 16
 """Steps between two readings, and the fewest over which a mean loss is judged."""
 HOPELESS = 2.0
-"""A mean loss above so many times that of a constant prediction is no training any more."""
+"""A mean loss above this multiple of a constant prediction's is no training any more."""
 _WINDOW = 0.1  # share of the training that the judged mean goes over
 _GRACE = 0.2  # share of the training before the first judgement
 

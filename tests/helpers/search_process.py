@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from nas.results.trials import TrialRow
-from nas.search.record.study import load_journal
 from nas.search.record.trial import rows
 from tests.helpers.calls import hear_ctrl_c
+from tests.helpers.journal import load_journal
 
 SMALL = [
     *("search_space=tiny", "budget=[3M,1.1ms]", "data.limit=400", "proxy.resolution=16", "proxy.batch_size=16"),

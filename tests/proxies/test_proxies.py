@@ -23,11 +23,11 @@ from nas.proxies.scores.population import ScorePopulation
 from nas.proxies.short import Prior, ShortTraining, correct_accuracy
 from nas.proxies.supernet import SHARED, RankedByBoth
 from nas.search.__main__ import main
-from nas.search.record.study import load_journal
 from nas.search.rungs import check_rungs, rank_values, rung_record
 from nas.search.settings import SearchSettings
 from nas.spaces.architecture import Architecture
 from nas.training.recipe import Recipe
+from tests.helpers.journal import load_journal
 
 ARCH = Architecture.from_notation("16x1 conv3/2-8 sep3/2-16 fc10")
 

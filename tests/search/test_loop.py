@@ -17,7 +17,7 @@ from nas.search import loop
 from nas.search.front import hypervolume, nondominated
 from nas.search.loop import ALL_FAILED, SearchFailed
 from nas.search.parameters import decode, distributions
-from nas.search.record.study import load_journal, open_study
+from nas.search.record.study import open_study
 from nas.search.record.trial import rows
 from nas.search.samplers import SAMPLERS
 from nas.spaces.architecture import Architecture
@@ -28,6 +28,7 @@ from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
 from nas.training.divergence import Diverged
 from tests.helpers.display import Silent
+from tests.helpers.journal import load_journal
 from tests.helpers.search import (
     REFERENCE,
     TINY,

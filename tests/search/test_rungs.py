@@ -21,12 +21,12 @@ from nas.proxies.base import Evaluation
 from nas.proxies.scores.evaluate import ScoreValues
 from nas.results.trials import TrialRow, read_trials, write_trials
 from nas.search.front import hypervolume
-from nas.search.record.study import load_journal
 from nas.search.record.trial import read_trial, records
 from nas.search.rungs import Ladder, Rung, check_rungs, goes_on, rung_record
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from tests.helpers.display import Silent
+from tests.helpers.journal import load_journal
 from tests.helpers.rungs import PROBLEM, RUNGS, TINY, Calls, go, in_memory, on_disk
 from tests.helpers.search import Threads
 

@@ -19,11 +19,11 @@ from nas.results.run_folder import read_front
 from nas.results.schema import SCHEMA_FILE
 from nas.results.trials import COLUMNS, TrialRow
 from nas.search.front import nondominated
-from nas.search.record.study import load_journal
 from nas.search.record.trial import rows
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
+from tests.helpers.journal import load_journal
 from tests.helpers.search_process import SMALL, Command, hold_in_mid_search, snapshot, wait_for
 
 

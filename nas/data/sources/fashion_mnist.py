@@ -72,7 +72,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     """The array of an IDX file of bytes.
 
     Raises:
-        DataError: it is not an IDX file of bytes in so many dimensions, or cut short.
+        DataError: it is not an IDX file of bytes in `dimensions` dimensions, or cut short.
     """
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

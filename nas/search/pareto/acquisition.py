@@ -16,7 +16,7 @@ from scipy.special import ndtr
 Array = npt.NDArray[np.float64]
 
 CHUNK = 1024
-"""Predictions are weighed so many at a time, to stay in the cache."""
+"""Predictions that are weighed at a time: few enough to stay in the cache."""
 
 
 def boxes(front: Array, reference: Array) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""Where a search begins: trials spread over the range of what is known, and where hypervolume counts from."""
+"""Where a search begins: trials placed evenly over the range of what is known, and where hypervolume counts from."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +13,7 @@ NEAREST = 0.01
 """A starting point comes from this share of the pool, the nearest to its place in cost."""
 
 
-def spread(
+def place_evenly(
     grid: Grid, rng: np.random.Generator, pool: Indices, costs: Sequence[Array], points: Indices, index: int
 ) -> npt.NDArray[np.int64]:
     """The pool's indices in the order to try for start `index`, after `points`: well placed and new first.

@@ -25,7 +25,7 @@ COST_SHARE = 0.8
 """Of a category's variance in a design, the part that is its place by cost, where costs are known."""
 
 LEVELS = 1024
-"""A float without a step, and an integer of more values than this, is taken on a grid of so many levels."""
+"""A float without a step, and an integer of more values than this, is taken on a grid of this number of levels."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """An Optuna sampler for studies where only some objectives have to be measured.
 
-The first trials are spread over the range of the known objectives. Then each unknown objective gets a
+The first trials are placed evenly over the range of the known objectives. Then each unknown objective gets a
 Gaussian process over choices and numbers (`surrogate`), and of tens of thousands of candidates (`pool`) the
 one with the largest expected gain of hypervolume (`acquisition`) is proposed. The front that is to be
 improved is made of predictions at the points evaluated so far, not of what was observed there: among noisy
@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from nas.errors import ConfigError
 from nas.search.pareto.acquisition import boxes, expected_gain
 from nas.search.pareto.history import History, Partial, signs_of
-from nas.search.pareto.initial import ends, spread, worst
+from nas.search.pareto.initial import ends, place_evenly, worst
 from nas.search.pareto.pool import Exhausted, Grid, Indices, Rows
 from nas.search.pareto.surrogate import Inputs, fit
 
@@ -56,7 +56,7 @@ class ParetoSampler(BaseSampler):
         reference: Where hypervolume counts from, one value or None per objective. By default, for a known
             objective the worst of the candidates, for others as far on the other side of the median of the
             first trials as twice the distance to their best, or else their worst.
-        start: How many trials are spread before the first prediction, besides those that were enqueued.
+        start: How many trials are placed evenly before the first prediction, besides those that were enqueued.
         pool: How many candidates are weighed; a space of no more points is weighed whole.
         random_share: Probability that a proposal is random.
         proposed: Told of each proposal how it was drawn (`start`, `random` or `model`) and, of `model`, the
@@ -134,7 +134,7 @@ class ParetoSampler(BaseSampler):
         gains = None
         if starting:
             costs = list(self._costs(grid, pool).values())
-            how, order = "start", spread(grid, rng, pool, costs, history.points, begun)
+            how, order = "start", place_evenly(grid, rng, pool, costs, history.points, begun)
         elif rng.random() < self._random_share:
             how, order = "random", rng.permutation(len(pool))
         else:

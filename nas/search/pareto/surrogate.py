@@ -29,10 +29,10 @@ SPREAD = 1.5
 """Prior standard deviation of their logarithms."""
 
 CHUNK = 512
-"""Points are predicted so many at a time, to stay in the cache."""
+"""Points that are predicted at a time: few enough to stay in the cache."""
 
 MOST = 160
-"""At most so many observations, evenly spaced, settle the parameters; all of them make the posterior."""
+"""Observations, evenly spaced, that settle the parameters at most; all of them make the posterior."""
 
 
 @dataclass(frozen=True, slots=True)

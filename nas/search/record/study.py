@@ -63,18 +63,6 @@ def open_study(folder: Path, url: str | None, directions: Sequence[Direction], i
     return study
 
 
-def load_journal(folder: Path) -> Study:
-    """The study of a finished or interrupted run folder, for reading.
-
-    Raises:
-        RunError: the folder holds no study.journal.
-    """
-    path = folder / "study.journal"
-    if not path.is_file():
-        raise RunError(f"{folder} is not a run folder: it holds no study.journal")
-    return optuna.load_study(study_name=STUDY_NAME, storage=JournalStorage(JournalFileBackend(str(path))))
-
-
 def _journal(folder: Path) -> BaseStorage:
     """The run folder's journal, mended first if a kill left half a line or a lock behind."""
     path = folder / "study.journal"

@@ -64,12 +64,12 @@ def pareto_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: 
         return space.architecture(row).key
 
     @lru_cache(maxsize=1)
-    def spread() -> Genotypes:
+    def placed_evenly() -> Genotypes:
         return problem.draw(np.random.default_rng(seed), SPREAD, evenly="macs")
 
     def draw(rng: np.random.Generator, n: int) -> Genotypes:
         fresh = space.sample(rng, n)
-        return np.concatenate([spread(), fresh[problem.inside(fresh)]])
+        return np.concatenate([placed_evenly(), fresh[problem.inside(fresh)]])
 
     def proposed(study: Study, trial: FrozenTrial, drawn: Drawn, gain: float | None) -> None:
         note_proposal(study, trial, drawn, None if gain is None else gain / box)

@@ -6,8 +6,9 @@ from typing import Any
 
 from nas.search.executors.inline import InlineExecutor
 from nas.search.record.jobs import Failed, Job, evaluate_once
-from nas.search.record.study import load_journal, open_study
+from nas.search.record.study import open_study
 from tests.helpers.display import Silent
+from tests.helpers.journal import load_journal
 
 
 @dataclass(frozen=True)
