@@ -115,11 +115,12 @@ def _validated(where: str, values: Any, settings: type[Settings]) -> Settings:
 
 
 def _alternative(field: str, hint: Any, value: Any) -> Any:
-    """Of a union of dataclasses the one with the `name` that `value` gives; any other type as it is."""
-    if not isinstance(hint, types.UnionType) or not isinstance(value, Mapping):
+    """Of dataclasses that are chosen by `name`, the one that `value` names; any other type as it is."""
+    if not isinstance(value, Mapping):
         return hint
-    named = [option for option in typing.get_args(hint) if dataclasses.is_dataclass(option)]
-    options = {name: option for option in named for name in typing.get_args(typing.get_type_hints(option)["name"])}
+    offered = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    named = [option for option in offered if dataclasses.is_dataclass(option)]
+    options = {name: option for option in named for name in typing.get_args(typing.get_type_hints(option).get("name"))}
     if options and value.get("name") not in options:
         raise ConfigError(f"unknown {field} {value.get('name')!r}; known: {names(options)}")
     return options.get(value.get("name"), hint)
