@@ -102,7 +102,7 @@ def imbalance(counts: Mapping[str, int], least: float = 3.0) -> str | None:
     share = counts[large] / sum(counts.values())
     return (
         f"unbalanced classes: {counts[large]} training images of {large!r} and {counts[small]} of {small!r}; "
-        f"always answering {large!r} is right for {share:.0%} of them"
+        f"always answering {large!r} is correct for {share:.0%} of them"
     )
 
 

@@ -35,7 +35,7 @@ class ScoreProxy:
 
 @dataclass(frozen=True, slots=True)
 class RankedByScores:
-    """No training: the joined share of a reference population that a network's scores beat."""
+    """No training: the joined share of a population that a network's scores beat."""
 
     scores: TrainingFree
     population: ScorePopulation

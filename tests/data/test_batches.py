@@ -234,5 +234,5 @@ def test_unbalanced_classes_are_reported_in_one_line() -> None:
     assert imbalance({"cat": 299, "dog": 100, "emu": 150}) is None
     assert imbalance({"cat": 300, "dog": 100, "emu": 200}) == (
         "unbalanced classes: 300 training images of 'cat' and 100 of 'dog'; "
-        "always answering 'cat' is right for 50% of them"
+        "always answering 'cat' is correct for 50% of them"
     )

@@ -58,7 +58,7 @@ class TestEveryScore:
         assert torch.equal(torch.get_rng_state(), before)
 
     def test_it_leaves_the_network_as_it_was(self, name: str, score: TrainingFree) -> None:
-        given = score.subject(LARGE)
+        given = score.score_input(LARGE)
         parameters = {key: value.clone() for key, value in given.net.named_parameters()}
         images = given.images.clone()
         first = SCORES[name](given)

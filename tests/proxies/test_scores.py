@@ -226,18 +226,20 @@ def test_counts_are_those_of_the_graph(name: str, count: str, every_score: Train
 # --- all of them ----------------------------------------------------------------------------------
 
 
-def test_more_images_than_there_are(every_score: TrainingFree, digits: ImageView) -> None:
+def test_more_images_than_there_are(every_score: TrainingFree, pictures: ImageView) -> None:
     wide = replace(every_score, images=1000)
-    assert len(wide.subject(SMALL).images) == len(digits.images.train)
+    assert len(wide.score_input(SMALL).images) == len(pictures.images.train)
     assert math.isfinite(wide(SMALL).values["naswot"])
 
 
 def test_batch_norm_trains_on_plain_images_of_the_scaled_size(every_score: TrainingFree) -> None:
-    half = replace(every_score, scale=TrainingResolution(8, PIXELS)).subject(SMALL)
+    half = replace(every_score, scale=TrainingResolution(8, PIXELS)).score_input(SMALL)
     assert all(module.training for module in half.net.modules())
     assert half.images.shape == (16, 1, 8, 8)
     plain = replace(every_score.pictures, flip=False, shift=0)
-    assert torch.equal(replace(every_score, pictures=plain).subject(SMALL).images, every_score.subject(SMALL).images)
+    assert torch.equal(
+        replace(every_score, pictures=plain).score_input(SMALL).images, every_score.score_input(SMALL).images
+    )
 
 
 def test_a_score_that_is_not_finite_is_named(every_score: TrainingFree, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +300,7 @@ def test_worth_lies_between_0_and_1_and_keeps_the_order(first: float, second: fl
         assert low < high
 
 
-def test_worth_goes_on_beyond_the_reference_without_a_step() -> None:
+def test_worth_goes_on_beyond_the_population_without_a_step() -> None:
     fixed = ScorePopulation({"a": COLUMN})
     for edge in (COLUMN[0], COLUMN[-1]):
         assert fixed.worth({"a": edge - 1e-9}) == pytest.approx(fixed.worth({"a": edge + 1e-9}), abs=1e-6)
@@ -319,10 +321,10 @@ def test_a_larger_network_is_worth_more(every_score: TrainingFree) -> None:
     assert pickle.loads(pickle.dumps(found)) == found
 
 
-def test_wrong_references_are_named() -> None:
+def test_wrong_populations_are_named() -> None:
     with pytest.raises(ConfigError, match=r"at least 8 networks, all with every score, got \[8, 9\]"):
         ScorePopulation.of({"a": range(8), "b": range(9)})
-    with pytest.raises(ConfigError, match="the reference's a must be finite and rise"):
+    with pytest.raises(ConfigError, match="the population's a must be finite and rise"):
         ScorePopulation({"a": COLUMN[::-1]})
-    with pytest.raises(ConfigError, match=r"no score 'a' to compare with the reference; given: b"):
+    with pytest.raises(ConfigError, match=r"no score 'a' to compare with the population; given: b"):
         ScorePopulation({"a": COLUMN}).worth({"b": 1.0})

@@ -4,16 +4,16 @@ from nas.proxies.scores.score_input import ScoreInput
 from nas.spaces.graph_counts import graph_counts
 
 
-def macs(subject: ScoreInput) -> float:
+def macs(given: ScoreInput) -> float:
     """Natural logarithm of the multiply-accumulates at the architecture's own resolution."""
-    return graph_counts(subject.arch)["log_macs"]
+    return graph_counts(given.arch)["log_macs"]
 
 
-def params(subject: ScoreInput) -> float:
+def params(given: ScoreInput) -> float:
     """Natural logarithm of the trainable weights."""
-    return graph_counts(subject.arch)["log_params"]
+    return graph_counts(given.arch)["log_params"]
 
 
-def depth(subject: ScoreInput) -> float:
+def depth(given: ScoreInput) -> float:
     """Convolutions, those of gates left out."""
-    return graph_counts(subject.arch)["depth"]
+    return graph_counts(given.arch)["depth"]

@@ -80,17 +80,17 @@ class TrainingFree:
             DataError: there are fewer than `LEAST_IMAGES` training images.
         """
         started = time.perf_counter()
-        subject = self.subject(arch)
+        given = self.score_input(arch)
         values, seconds = {}, {"build": time.perf_counter() - started}
         for name in self.scores:
             started = time.perf_counter()
-            values[name] = SCORES[name](subject)
+            values[name] = SCORES[name](given)
             seconds[name] = time.perf_counter() - started
             if not math.isfinite(values[name]):
                 raise Unscorable(f"the score {name} of {arch.notation} is {values[name]}")
         return ScoreValues(values, seconds)
 
-    def subject(self, arch: Architecture) -> ScoreInput:
+    def score_input(self, arch: Architecture) -> ScoreInput:
         """What the scores of `arch` are given; torch's own random state stays as it was."""
         device, resolution = self.pictures.device, self.scale(arch)
         data = ImageData(

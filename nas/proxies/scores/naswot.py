@@ -11,14 +11,14 @@ from torch import Tensor
 from nas.proxies.scores.score_input import ScoreInput
 
 
-def naswot(subject: ScoreInput) -> float:
+def naswot(given: ScoreInput) -> float:
     """The log-determinant of the kernel of all activation codes together."""
-    return float(_log_determinant(subject.kernels.sum(0)))
+    return float(_log_determinant(given.kernels.sum(0)))
 
 
-def naswot_layers(subject: ScoreInput) -> float:
+def naswot_layers(given: ScoreInput) -> float:
     """The same of each activation layer's codes alone, summed: counts depth as well as width."""
-    return float(_log_determinant(subject.kernels).sum())
+    return float(_log_determinant(given.kernels).sum())
 
 
 def _log_determinant(kernels: Tensor) -> Tensor:

@@ -29,11 +29,11 @@ class ScorePopulation:
         sizes = {len(column) for column in self.scores.values()}
         if len(sizes) != 1 or min(sizes) < FEWEST:
             raise ConfigError(
-                f"a reference needs at least {FEWEST} networks, all with every score, got {sorted(sizes)}"
+                f"a population needs at least {FEWEST} networks, all with every score, got {sorted(sizes)}"
             )
         for name, column in self.scores.items():
             if not np.isfinite(column).all() or (np.diff(column) < 0).any():
-                raise ConfigError(f"the reference's {name} must be finite and rise, got {column}")
+                raise ConfigError(f"the population's {name} must be finite and rise, got {column}")
 
     @classmethod
     def of(cls, table: Mapping[str, ArrayLike]) -> "ScorePopulation":
@@ -44,7 +44,7 @@ class ScorePopulation:
         """The geometric mean of the `shares` of every score, in 0..1: rises with each of them.
 
         Raises:
-            ConfigError: a score of the reference is missing.
+            ConfigError: a score of the population is missing.
         """
         return math.exp(sum(map(math.log, self.shares(values).values())) / len(self.scores))
 
@@ -55,10 +55,10 @@ class ScorePopulation:
         goes on, ever slower, towards 0 and 1: a network better than all of them still beats another such.
 
         Raises:
-            ConfigError: a score of the reference is missing.
+            ConfigError: a score of the population is missing.
         """
         if missing := [name for name in self.scores if name not in values]:
-            raise ConfigError(f"no score {missing[0]!r} to compare with the reference; given: {names(values)}")
+            raise ConfigError(f"no score {missing[0]!r} to compare with the population; given: {names(values)}")
         return {name: _share(values[name], np.array(column)) for name, column in self.scores.items()}
 
 

@@ -14,17 +14,17 @@ from nas.nets.blocks import SqueezeExcitation
 from nas.proxies.scores.score_input import NONLINEAR, ScoreInput, weights, without
 
 
-def synflow(subject: ScoreInput) -> float:
+def synflow(given: ScoreInput) -> float:
     """Log of the sum over weights of |w dL/dw|, where L sums the logits of an all-ones image under |w|.
 
     Activations and gates, which would be linear there or saturate, are left out with batch norm. In
     float64: networks of hundreds of layers stay in its range.
     """
-    net = without(copy.deepcopy(subject.net), nn.BatchNorm2d, SqueezeExcitation, *NONLINEAR).double()
+    net = without(copy.deepcopy(given.net), nn.BatchNorm2d, SqueezeExcitation, *NONLINEAR).double()
     with torch.no_grad():
         for weight in weights(net):
             weight.abs_()
-    total = net(torch.ones_like(subject.images[:1], dtype=torch.float64)).sum()
+    total = net(torch.ones_like(given.images[:1], dtype=torch.float64)).sum()
     slopes = torch.autograd.grad(total, weights(net))
     flow = sum(float((weight.detach() * slope).sum()) for weight, slope in zip(weights(net), slopes, strict=True))
     return math.log(flow) if flow > 0 else -math.inf
