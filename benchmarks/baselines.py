@@ -97,9 +97,9 @@ def pareto_sampler(scores: Path | None = None) -> Loop:
     """Ours: costs are known, accuracy is modelled on choices, costs, and the training-free scores if given."""
 
     def loop(problem: Problem, evaluate: Evaluate, seed: int) -> None:
+        from nas.search.parameters import distributions
         from nas.search.pareto.pool import Rows
         from nas.search.pareto.sampler import ParetoSampler
-        from nas.search.samplers.distinct import distributions
 
         space = problem.space
         counts = [len(variable.values) for variable in space.variables]
@@ -238,8 +238,8 @@ def encoded(space: SearchSpace, rows: Genotypes) -> Array:
 
 
 def _front(rows: Genotypes, gains: Array) -> Genotypes:
-    beaten = (gains[:, None] <= gains[None]).all(axis=2) & (gains[:, None] < gains[None]).any(axis=2)
-    return rows[~beaten.any(axis=1)]
+    beaten = np.all(gains[:, None] <= gains[None], axis=2) & np.any(gains[:, None] < gains[None], axis=2)
+    return rows[np.flatnonzero(~np.any(beaten, axis=1))]
 
 
 def contestants(scores: Path | None = None) -> dict[str, Contestant]:

@@ -189,7 +189,8 @@ def _table(name: str, space: SearchSpace, accuracies: Array, costs: Array, least
 
 
 def _losses(points: Array) -> Array:
-    return points * np.array([-1.0, 1.0])
+    losses: Array = points * np.array([-1.0, 1.0])
+    return losses
 
 
 def _read(name: str) -> list[dict[str, str]]:

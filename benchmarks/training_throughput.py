@@ -25,11 +25,13 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
@@ -81,10 +83,11 @@ class PlainModule(pl.LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         return F.cross_entropy(self.net(batch[0]), batch[1], label_smoothing=self.recipe.label_smoothing)
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         rate = self.recipe.learning_rate * self.recipe.batch_size / 64
-        options = {"momentum": self.recipe.momentum, "weight_decay": self.recipe.weight_decay, "nesterov": True}
-        optimizer = torch.optim.SGD(self.net.parameters(), lr=rate, **options)
+        momentum, decay = self.recipe.momentum, self.recipe.weight_decay
+        weights = self.net.parameters()
+        optimizer = torch.optim.SGD(weights, lr=rate, momentum=momentum, weight_decay=decay, nesterov=True)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -106,11 +109,17 @@ def random_images(count: int, size: int = 32) -> Images:
     return Images(split, split, split, tuple(map(str, range(CLASSES))), 3, size)
 
 
-def train_plainly(arch: Architecture, loader: DataLoader[Batch], recipe: Recipe) -> None:
+def train_plainly(arch: Architecture, loader: DataLoader[Any], recipe: Recipe) -> None:
     """One epoch of the plain loop."""
-    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    device = device_of().type
-    trainer = pl.Trainer(max_epochs=recipe.epochs, accelerator=device, devices=1, enable_model_summary=False, **options)
+    trainer = pl.Trainer(
+        max_epochs=recipe.epochs,
+        accelerator=device_of().type,
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
     trainer.fit(PlainModule(build(arch), recipe), loader)
 
 
@@ -119,8 +128,7 @@ def rows(count: int, batch_size: int) -> dict[str, Callable[[], object]]:
     arch = replace(load_architecture(ARCH), classes=CLASSES)
     recipe = Recipe(epochs=1, batch_size=batch_size, learning_rate=0.01)
     images = random_images(count)
-    options = {"batch_size": batch_size, "flip": True, "shift": SHIFT}
-    ours, memory = ImageData(images, **options), InMemory(images, **options)
+    ours, memory = (kind(images, batch_size=batch_size, flip=True, shift=SHIFT) for kind in (ImageData, InMemory))
     each = PlainDataset(images.train, images.mean, images.std)
     plain = DataLoader(each, batch_size=batch_size, shuffle=True, drop_last=True)
     pixels = normalise(each.pixels, images.mean, images.std)

@@ -4,6 +4,7 @@ Importing `nas` loads neither torch nor optuna nor hydra; `nas.nets`, `nas.train
 """
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any
 
 from nas.latency.batch import costs
@@ -34,6 +35,8 @@ __all__ = [
     "load_profile",
     "load_space",
 ]
+
+__version__ = version("sepconv-nas")
 
 _HEAVY = ("nets", "training", "search")
 

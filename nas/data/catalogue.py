@@ -36,13 +36,20 @@ class SourceSettings(Protocol):
     """Which images a source is asked for: those of `DataSettings` that are read by sources."""
 
     @property
-    def path(self) -> str | None: ...
+    def path(self) -> str | None:
+        """Where the images are."""
+
     @property
-    def subset(self) -> str | None: ...
+    def subset(self) -> str | None:
+        """hf: which configuration."""
+
     @property
-    def image_column(self) -> str | None: ...
+    def image_column(self) -> str | None:
+        """hf: the column of images."""
+
     @property
-    def label_column(self) -> str | None: ...
+    def label_column(self) -> str | None:
+        """hf: the column of classes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class MovingAverage:
     def update(self) -> None:
         """Take in the current values; one call after each step."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        get_ema_multi_avg_fn(decay)(self._average, self._current, self.updates)  # type: ignore[no-untyped-call]
+        get_ema_multi_avg_fn(decay)(self._average, self._current, self.updates)
         self.updates += 1
 
     @torch.no_grad()

@@ -39,7 +39,8 @@ def net() -> nn.Module:
 @pytest.fixture(scope="module")
 def files(net: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A file of each format, by its name."""
-    folder, written = tmp_path_factory.mktemp("models"), {}
+    folder = tmp_path_factory.mktemp("models")
+    written: dict[str, Path] = {}
     for name, exporter in EXPORTERS.items():
         path = folder / f"{ARCH.key}{exporter.suffix}"
         exporter.write(trained(net), path, dict(written))

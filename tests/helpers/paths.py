@@ -1,11 +1,27 @@
-"""Where the project is, and the measurements that some tests compare with."""
+"""Where the project is, its modules and pages, and the measurements that some tests compare with."""
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+MODULES = sorted((ROOT / "nas").rglob("*.py"))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DATA = ("conf", "search_spaces", "hardware_profiles")
+
+
+def where(path: Path) -> str:
+    """The path of a file of the project, as its pages write it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def module_file(name: str) -> Path | None:
+    """The file of a dotted name inside `nas`, None if it is no module."""
+    path = ROOT.joinpath(*name.split("."))
+    return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
 
 
 def shared_data(*parts: str) -> Path:

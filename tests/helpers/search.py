@@ -127,6 +127,8 @@ def tiny_measures() -> dict[str, dict[str, Any]]:
 class Threads:
     """An executor of several threads, which notes how many were busy at most."""
 
+    shared_files = True
+
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.most = 0

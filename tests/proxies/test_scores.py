@@ -122,14 +122,13 @@ def test_entropy_counts_patterns_and_not_units() -> None:
 
 def test_synflow_of_a_chain_in_closed_form() -> None:
     torch.manual_seed(0)
-    chain = [nn.Conv2d(2, 3, 1, bias=False), nn.Conv2d(3, 4, 1, bias=False), nn.Linear(4, 5, bias=False)]
-    one, two, three = chain
+    one, two, three = nn.Conv2d(2, 3, 1, bias=False), nn.Conv2d(3, 4, 1, bias=False), nn.Linear(4, 5, bias=False)
     net = nn.Sequential(one, nn.BatchNorm2d(3), nn.ReLU6(), two, nn.AdaptiveAvgPool2d(1), nn.Flatten(), three)
     flow = np.ones(2)
-    for layer in chain:
-        flow = np.abs(layer.weight.detach().double().numpy().reshape(len(layer.weight), -1)) @ flow
+    for weight in (one.weight, two.weight, three.weight):
+        flow = np.abs(weight.detach().double().numpy().reshape(len(weight), -1)) @ flow
     # each layer's weights carry all that flows, once
-    assert synflow(subject(net, torch.randn(4, 2, 6, 6))) == pytest.approx(math.log(len(chain) * flow.sum()))
+    assert synflow(subject(net, torch.randn(4, 2, 6, 6))) == pytest.approx(math.log(3 * flow.sum()))
 
 
 def test_synflow_of_shortcuts_by_finite_differences() -> None:
@@ -243,7 +242,7 @@ def test_batch_norm_trains_on_plain_images_of_the_scaled_size(every_score: Train
 
 
 def test_a_score_that_is_not_finite_is_named(every_score: TrainingFree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SCORES, "zen", lambda given: math.inf)  # type: ignore[arg-type]
+    monkeypatch.setitem(SCORES, "zen", lambda given: math.inf)
     with pytest.raises(Unscorable, match=r"the score zen of 16x1 conv3/2-8 fc10 is inf"):
         every_score(SMALL)
 

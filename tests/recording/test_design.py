@@ -12,6 +12,7 @@ from nas.recording.design import LAYERS, NETWORKS, burst_seconds, chunks, enough
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.spaces.layers import Layer, layers
+from nas.spaces.space import SearchSpace
 from tests.helpers.recordings import SEPARABLE, TINY
 
 
@@ -52,12 +53,10 @@ def test_layers_alone_are_shapes_that_no_network_before_had() -> None:
 
 
 def test_a_small_space_is_exhausted() -> None:
-    only = replace(
-        TINY,
-        stages=tuple(
-            replace(stage, fields={k: v[:1] for k, v in stage.fields.items()}, depth=(1,)) for stage in TINY.stages
-        ),
-    )
+    stages = [
+        replace(stage, fields={k: v[:1] for k, v in stage.fields.items()}, depth=(1,)) for stage in TINY.choices.stages
+    ]
+    only = SearchSpace(replace(TINY.choices, stages=tuple(stages)))
     found = [planned.id for chunk in chunks(only, 0) for planned in networks_of(chunk)]
     assert 0 < len(found) <= only.size
 

@@ -65,7 +65,7 @@ def test_an_int8_graph_runs_the_kernels_of_the_quantised_network(exported: Path,
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Images(quantization.CalibrationDataReader):  # type: ignore[misc]
+    class Images(quantization.CalibrationDataReader):
         def __init__(self) -> None:
             rng = np.random.default_rng(0)
             self._images = iter([{"images": rng.standard_normal((1, 3, 48, 48), dtype=np.float32)}])

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig
 
 from nas.commandline import parse
 from nas.resources import data_dir
@@ -35,7 +35,7 @@ def started(name: str, workers: int) -> Executor:
     if name == INLINE:
         return InlineExecutor()
     defaults = yaml.safe_load((data_dir("conf") / "executor" / f"{name}.yaml").read_text(encoding="utf-8"))
-    return parse(OmegaConf.create(defaults), EXECUTORS[name]).start(workers)
+    return parse(DictConfig(defaults), EXECUTORS[name]).start(workers)
 
 
 def wait_for(condition: Callable[[], Any]) -> bool:
@@ -95,7 +95,7 @@ class TestEveryExecutorOfWorkers:
         assert set(defaults) == set(texts)
         assert all(text for field, text in texts.items() if field != "name")
         assert typing.get_args(typing.get_type_hints(EXECUTORS[name])["name"]) == (name,)
-        assert pickle.loads(pickle.dumps(parse(OmegaConf.create(defaults), EXECUTORS[name]))).name == name
+        assert pickle.loads(pickle.dumps(parse(DictConfig(defaults), EXECUTORS[name]))).name == name
 
     def test_a_worker_is_another_process_of_one_thread_deaf_to_interrupts(self, name: str, executor: Executor) -> None:
         assert outcome(executor.submit(os.getpid)) != os.getpid()

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.testing.pytest_samplers import (
     BasicSamplerTestCase,
     MultiObjectiveSamplerTestCase,
@@ -74,7 +74,7 @@ def advance(study: Study, n: int, values: Callable[[dict[str, Any]], list[float]
 
 
 def study_of(sampler: BaseSampler, directions: tuple[str, ...] = ("maximize", "minimize")) -> Study:
-    return optuna.create_study(directions=directions, sampler=sampler)
+    return optuna.create_study(directions=[StudyDirection[way.upper()] for way in directions], sampler=sampler)
 
 
 def proposals(study: Study) -> list[dict[str, Any]]:
@@ -168,9 +168,10 @@ def test_running_trials_change_the_proposal() -> None:
     pool, gains = [], []
     for study_ in (study, alone):
         grid = Grid(SPACE)
-        history = History.of(study_, study_.ask(SPACE)._get_latest_trial(), grid)  # type: ignore[attr-defined]
+        history = History.of(study_, study_.ask(SPACE)._get_latest_trial(), grid)
         pool.append(grid.sample(np.random.default_rng(0), 50))
-        gains.append(study_.sampler._gains(grid, pool[-1], history, np.array([-1.0, 1.0])))  # type: ignore[attr-defined]
+        sampler: Any = study_.sampler
+        gains.append(sampler._gains(grid, pool[-1], history, np.array([-1.0, 1.0])))
     assert (gains[0] <= gains[1] * 1.001).mean() > 0.9  # what is pending is not gained again
 
 

@@ -43,8 +43,13 @@ def test_no_loss_that_is_not_finite_goes_unnoticed(value: float, step: int) -> N
 
 
 def test_losses_are_read_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, reads = LossWatch(epochs=1, per_epoch=100), []
-    monkeypatch.setattr(losses.torch, "stack", lambda tensors, stack=torch.stack: reads.append(1) or stack(tensors))
+    seen, reads, stack = LossWatch(epochs=1, per_epoch=100), [], torch.stack
+
+    def counted(tensors: list[torch.Tensor]) -> torch.Tensor:
+        reads.append(1)
+        return stack(tensors)
+
+    monkeypatch.setattr(torch, "stack", counted)
     for n in range(100):
         seen.add(torch.tensor(float(n)), 99.0)
     assert len(reads) == 100 // losses.READ_EVERY
@@ -68,7 +73,7 @@ def test_a_bad_start_is_forgiven_and_a_bad_stretch_is_not() -> None:
 
 def test_weights_that_are_not_finite_are_never_returned(few: ImageView, monkeypatch: pytest.MonkeyPatch) -> None:
     def spoil(module: Classifier) -> None:
-        nn.init.constant_(module.net[-1].bias, math.nan)  # type: ignore[index]
+        nn.init.constant_(module.net[-1].bias, math.nan)
 
     monkeypatch.setattr(Classifier, "on_train_end", spoil)
     with pytest.raises(Diverged, match="the weights are not finite after the last epoch"):

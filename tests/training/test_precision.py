@@ -10,7 +10,6 @@ from torch import nn
 from nas.errors import ConfigError
 from nas.nets.blocks import Depthwise
 from nas.nets.device import device_of, use_one_gpu
-from nas.training import precision
 from nas.training.precision import lightning_precision
 
 
@@ -18,8 +17,8 @@ from nas.training.precision import lightning_precision
 def test_auto_is_bf16_on_gpus_that_compute_in_it(
     cuda: bool | None, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision.torch.cuda, "is_available", lambda: cuda is not None)
-    monkeypatch.setattr(precision.torch.cuda, "is_bf16_supported", lambda including_emulation: cuda)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda is not None)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: cuda)
     used = device_of("auto")
     assert (used.type, lightning_precision("auto", used)) == ("cpu" if cuda is None else "cuda", expected)
     assert (lightning_precision("fp32", used), lightning_precision("bf16", used)) == ("32-true", "bf16-mixed")
@@ -61,7 +60,7 @@ def test_several_gpus_are_dealt_out(
 def test_depthwise_convolutions_without_a_quick_bf16_kernel_stay_fp32() -> None:
     def dtype(net: nn.Module, pixels: int) -> torch.dtype:
         with torch.autocast("cpu", torch.bfloat16):
-            return net(torch.randn(2, 8, pixels, pixels))[0].dtype  # type: ignore[no-any-return]
+            return net(torch.randn(2, 8, pixels, pixels))[0].dtype
 
     nets = {
         (kernel, stride): Depthwise(8, 8, kernel, stride, kernel // 2, groups=8)

@@ -172,7 +172,7 @@ def test_gradients_are_clipped_by_their_norm(clip: float | None) -> None:
         parameter.grad = torch.full_like(parameter, 2.0)
     before = [parameter.grad.clone() for parameter in module.net.parameters()]
     module.configure_gradient_clipping(torch.optim.SGD(module.net.parameters()), gradient_clip_val=None)
-    norm = math.sqrt(sum(float((p.grad**2).sum()) for p in module.net.parameters()))  # type: ignore[operator]
+    norm = math.sqrt(sum(float((p.grad**2).sum()) for p in module.net.parameters()))
     assert norm == pytest.approx(clip or math.sqrt(15 * 4), rel=1e-4)
     directions = [p.grad / g for p, g in zip(module.net.parameters(), before, strict=True)]
     assert torch.cat([d.flatten() for d in directions]).std() < 1e-6

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,6 @@ def test_help(name: str, here: Path, monkeypatch: Any, capsys: pytest.CaptureFix
     assert call(monkeypatch, name, "--help") == 0
     text = capsys.readouterr().out
     assert f"python -m nas.{name} hardware=" in text
-    for key in (field.removesuffix("_") for field in COMMANDS[name][0].__dataclass_fields__):
+    for key in (field.name.removesuffix("_") for field in fields(COMMANDS[name][0])):
         assert re.search(rf"^{key}:", text, re.MULTILINE), key
     assert not list(here.iterdir())

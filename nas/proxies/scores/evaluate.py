@@ -29,7 +29,7 @@ class ScoreSettings:
     """Training-free scores, joined by ranks: a rung, a proxy, and what corrects a short training."""
 
     names: tuple[str, ...]
-    """Of `SCORES`."""
+    """Those that docs/accuracy.md lists, joined by ranks."""
     images: Annotated[int, Ge(LEAST_IMAGES)]
     """Training images they see."""
     population: Annotated[int, Ge(8)]

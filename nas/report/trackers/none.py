@@ -23,7 +23,7 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class NothingSettings:
-    """tracker=none."""
+    """Nobody is told."""
 
     def start(self, run_folder: Path, config: Mapping[str, object]) -> Nothing:
         """The tracker."""

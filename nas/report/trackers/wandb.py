@@ -33,12 +33,16 @@ _FRONT_COLUMNS = ("key", "notation", "accuracy", "accuracy_low", "accuracy_high"
 
 @dataclass(frozen=True, slots=True)
 class WandbSettings:
-    """tracker=wandb. `run_name` is the run folder's without one, `entity` the account's own."""
+    """Weights & Biases; nothing leaves this machine unless `mode` is online."""
 
     mode: str = "offline"
+    """offline: files in the run folder, for `wandb sync`; online: sent as the search goes."""
     project: str = "sepconv-nas"
+    """Its project there."""
     entity: str | None = None
+    """The team or user that the project belongs to; null: the account's own."""
     run_name: str | None = None
+    """Null: the name of the run folder."""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

@@ -89,6 +89,7 @@ class Over:
     limit: float
 
     def __call__(self, layer: Layer) -> float:
+        """Of one layer."""
         return float(self.cost(layer) > self.limit)
 
 

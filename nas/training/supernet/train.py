@@ -236,7 +236,7 @@ class _Training:
             with autocast(self.recipe.precision, self.device):
                 logits = self.net(resized(images, self.scale(arch)), arch).float()
             losses.append(self._loss(logits, labels, taught) / len(archs))
-            losses[-1].backward()  # type: ignore[no-untyped-call]
+            losses[-1].backward()
             if self.recipe.sandwich and taught is None:
                 taught = logits.detach().softmax(1)
         loss = float(torch.stack([loss.detach() for loss in losses]).sum())

@@ -19,8 +19,8 @@ from nas.search.confirm.network import Confirmed
 from nas.search.display import Display
 from nas.search.executors.inline import InlineExecutor
 from nas.search.front import nondominated
+from nas.search.parameters import decode
 from nas.search.record.trial import rows
-from nas.search.samplers.distinct import decode
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
 from nas.training.divergence import Diverged

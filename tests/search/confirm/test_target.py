@@ -167,9 +167,9 @@ def test_the_front_is_that_of_the_measured_milliseconds() -> None:
     assert found.n == 3
     assert found.mape_percent == pytest.approx(np.mean(errors), abs=1e-3)
     assert found.max_percent == pytest.approx(max(errors), abs=1e-3)
-    was = latency(baseline.architecture, PIXEL4)
+    was = latency(trained.architecture, PIXEL4)
     (curve,) = front.baselines
-    assert (curve.name, curve.architecture, curve.accuracy.value) == (name, baseline.architecture, 0.5)
+    assert (curve.name, curve.architecture, curve.accuracy.value) == (name, trained.architecture, 0.5)
     assert (curve.latency_ms.value, curve.latency_ms.how) == (7.0, "measured")
     assert curve.latency_ms.predicted == Interval(was.ms, was.low, was.high)
     row = network_row(front.front[0])

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nas.proxies.base import Failed
 from nas.search.executors.inline import InlineExecutor
-from nas.search.record.jobs import Failed, Job, evaluate_once
+from nas.search.record.jobs import Job, evaluate_once
 from nas.search.record.study import open_study
 from tests.helpers.display import Silent
 from tests.helpers.journal import load_journal

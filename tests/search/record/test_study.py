@@ -12,9 +12,9 @@ from optuna.storages.journal import JournalFileBackend
 
 from nas.errors import ConfigError, RunError
 from nas.results.trials import COLUMNS, read_trials, write_trials
+from nas.search.parameters import distributions
 from nas.search.record.study import lock, open_study
 from nas.search.record.trial import rows
-from nas.search.samplers.distinct import distributions
 from nas.spaces.budget import Budget
 from tests.helpers.journal import load_journal
 from tests.helpers.search import (

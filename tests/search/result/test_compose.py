@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 from optuna.study import Study
@@ -43,9 +44,9 @@ def test_front_and_hypervolume_are_of_the_top_rung_and_each_rung_is_judged() -> 
     assert second.kendall_tau == pytest.approx(kendalltau(short, long).statistic)
     assert second.macs_kendall_tau == pytest.approx(kendalltau(macs, long).statistic)
     assert second.low <= second.kendall_tau <= second.high
-    both = [row for row in found if "short" in row.rungs]
-    scores = [row.rungs["score"]["a"] for row in both]  # both scores rank alike here
-    assert first.kendall_tau == pytest.approx(kendalltau(scores, [row.rungs["short"] for row in both]).statistic)
+    both: list[Any] = [row.rungs for row in found if "short" in row.rungs]
+    scores = [rungs["score"]["a"] for rungs in both]  # both scores rank alike here
+    assert first.kendall_tau == pytest.approx(kendalltau(scores, [rungs["short"] for rungs in both]).statistic)
 
 
 def test_one_rung_has_no_next() -> None:

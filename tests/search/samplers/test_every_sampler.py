@@ -204,7 +204,7 @@ def test_proposals_note_how_they_were_drawn(name: str, first: int, how: str, tmp
 
 
 def test_what_is_drawn_instead_of_a_repeat_is_random_and_what_was_given_is_not_drawn() -> None:
-    class Stubborn(BaseSampler):  # type: ignore[misc]
+    class Stubborn(BaseSampler):
         """Proposes one and the same network."""
 
         def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
