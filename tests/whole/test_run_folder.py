@@ -76,12 +76,19 @@ def test_spellings_of_one_budget_are_one_run(budget: str, here: Path) -> None:
     ("change", "named"),
     [
         *(("seed=1", "seed"), ("budget=150M", "budget"), ("proxy.epochs=9", "proxy.epochs"), ("keep=0.5", "keep")),
-        *(("training.ema=0.9", "training.ema"), ("data.shift=1", "data.shift"), ("sampler=random", "sampler")),
+        *(("training.ema=0.9", "training.ema"), ("data.shift=1", "data.shift"), ("sampler.start=9", "sampler.start")),
     ],
 )
 def test_a_study_names_the_setting_in_which_it_differs(change: str, named: str, here: Path) -> None:
     ours, theirs = identity_of(settings_of()), identity_of(settings_of(change))
     assert {key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)} == {named}
+
+
+@pytest.mark.parametrize(("change", "named"), [("sampler=random", "sampler.name"), ("proxy=score", "proxy.name")])
+def test_another_choice_of_a_group_is_named_before_its_options(change: str, named: str, here: Path) -> None:
+    ours, theirs = identity_of(settings_of()), identity_of(settings_of(change))
+    assert next(key for key, value in theirs.items() if ours.get(key) != value) == named
+    assert next(key for key, value in ours.items() if theirs.get(key) != value) == named
 
 
 def test_a_setting_added_with_a_default_and_a_renamed_class_orphan_no_run(here: Path) -> None:
