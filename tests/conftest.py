@@ -22,6 +22,11 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that test processes end together."""
+    items.sort(key=lambda item: "tests/whole/" not in item.nodeid and "tests/proxies/" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> ImageView:
     """700 digits at 16 pixels: 420 to train on, 140 to judge on, 140 for the end."""
