@@ -1,7 +1,7 @@
 """What a network is measured by: one table, read by objectives, budgets, trials.csv, reports, trackers and docs.
 
 A new measure is a row here, and where its figures come from: `nas.spaces.cost` for what follows from the layers,
-`nas.latency` for what a device's profile predicts.
+`nas.latency.predictions` for what a device's profile predicts. From there they travel by their field.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,11 @@ class Measure:
     """One measure: `name` as an objective, `field` where figures are kept (results, trials.csv, `CostArrays`).
 
     Shown as value x `scale` `unit`, in a line as value x `scale` and `text`; `label` is what an axis says. A budget
-    gives it the `suffix`, after a decimal prefix (k, M, G) where it is `prefixed`, as in `example`.
+    gives it the `suffix`, after a decimal prefix (k, M, G) where it is `prefixed`, as in `example`; `meaning` is what
+    docs say of it.
     `before_training`: known of every network of a space, and so exact in a search and what a budget may limit.
+    `predicted`: of a measure that a device's profile predicts, the fields of the interval's low and high end, and of
+    whether the network is in range of what was measured; `optional`: whether a profile may say nothing of it.
     """
 
     name: str
@@ -30,7 +33,10 @@ class Measure:
     suffix: str = ""
     prefixed: bool = True
     example: str = ""
+    meaning: str = ""
     before_training: bool = True
+    predicted: tuple[str, str, str] | None = None
+    optional: bool = False
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -41,27 +47,33 @@ MEASURES: Mapping[str, Measure] = {
             *("macs", "macs", "multiply-accumulates", "M", 1e-6, "M MACs"),
             suffix="macs",
             example="300M (MACs)",
+            meaning="multiply-accumulates of one inference",
         ),
         Measure(
             *("latency", "latency_ms", "latency", "ms", 1.0, " ms"),
             suffix="ms",
             prefixed=False,
             example="25ms",
+            meaning="milliseconds on the device",
+            predicted=("latency_low_ms", "latency_high_ms", "in_range"),
         ),
         Measure(
             *("weights", "weight_bytes", "weights", "MB", 1e-6, " MB"),
             suffix="b",
             example="4MB (weights)",
+            meaning="bytes of the weights at the device's precision",
         ),
         Measure(
             *("params", "params", "parameters", "M", 1e-6, "M params"),
             suffix="params",
             example="5Mparams",
+            meaning="trainable weights",
         ),
         Measure(
             *("memory", "peak_activation_bytes", "peak activation memory", "MB", 1e-6, " MB RAM"),
             suffix="b-ram",
             example="512KB-ram (peak activations)",
+            meaning="bytes of the activations at their peak",
         ),
     )
 }
@@ -72,6 +84,9 @@ COSTS: Mapping[str, Measure] = {name: measure for name, measure in MEASURES.item
 
 LIMITS: Mapping[str, Measure] = {measure.field: measure for measure in COSTS.values()}
 """The same by field: what a budget may limit."""
+
+PREDICTED: Mapping[str, Measure] = {field: measure for field, measure in LIMITS.items() if measure.predicted}
+"""Of these, what a device's profile predicts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nas.errors import ConfigError
-from nas.latency.batch import costs, latency_cost
-from nas.latency.predictor import latency
+from nas.errors import ConfigError, ProfileError
+from nas.latency.batch import costs, predicted_costs
+from nas.latency.predictions import PREDICTORS, predict
 from nas.latency.profile import HardwareProfile
-from nas.measures import MEASURES, Direction
+from nas.measures import MEASURES, PREDICTED, Direction
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
@@ -27,23 +27,16 @@ Accept = Callable[[Architecture], bool]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A network with everything that is known of it before any training. Latency in ms."""
+    """A network with what is known of it before any training: `figures`, by field of `Cost` and of `PREDICTED`."""
 
     architecture: Architecture
     key: str
     notation: str
-    macs: int
-    params: int
-    weight_bytes: int
-    peak_activation_bytes: int
-    latency_ms: float
-    latency_low_ms: float
-    latency_high_ms: float
-    in_range: bool
+    figures: Mapping[str, Any]
 
     def measures(self) -> dict[str, Any]:
-        """The figures by name, without the architecture."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "architecture"}
+        """The figures by name, with key and notation."""
+        return {"key": self.key, "notation": self.notation, **self.figures}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +55,10 @@ class Problem:
             raise ConfigError(f"accuracy must be one of the objectives, got {list(self.objectives)}")
         if len(set(self.objectives)) < len(self.objectives):
             raise ConfigError(f"an objective is listed twice in {list(self.objectives)}")
+        wanted = {MEASURES[name].field for name in self.objectives} | set(self.budget.limits)
+        for field in [field for field in PREDICTED if field in wanted]:
+            if PREDICTORS[field](self.profile) is None:
+                raise ProfileError(f"the profile {self.profile.label} has no figures of the {PREDICTED[field].label}")
 
     @property
     def directions(self) -> list[Direction]:
@@ -74,19 +71,9 @@ class Problem:
         return tuple(name for name in self.objectives if name != "accuracy")
 
     def candidate(self, arch: Architecture) -> Candidate:
-        """`arch` with its costs at the profile's precision and its predicted latency."""
-        costs = cost(arch, self.profile.precision)
-        predicted = latency(arch, self.profile)
-        return Candidate(
-            architecture=arch,
-            key=arch.key,
-            notation=arch.notation,
-            **asdict(costs),
-            latency_ms=predicted.ms,
-            latency_low_ms=predicted.low,
-            latency_high_ms=predicted.high,
-            in_range=predicted.in_range,
-        )
+        """`arch` with its costs at the profile's precision and what the profile predicts."""
+        figures = {**asdict(cost(arch, self.profile.precision)), **predict(arch, self.profile)}
+        return Candidate(arch, arch.key, arch.notation, figures)
 
     def excess(self, arch: Architecture) -> float:
         """How far `arch` is from the budget: the largest value / limit, above 1 when over it."""
@@ -102,13 +89,12 @@ class Problem:
 
     @property
     def costs(self) -> NamedCosts:
-        """The predicted latency and its bounds, for counting and drawing networks inside the budget."""
-        return {"latency_ms": latency_cost(self.profile, self.space)}
+        """What the profile predicts, with bounds, for counting and drawing networks inside the budget."""
+        return predicted_costs(self.profile, self.space)
 
     def cost_arrays(self, genotypes: Genotypes) -> dict[str, npt.NDArray[Any]]:
         """What `Candidate.measures` says of one network, but for key and notation, of many: arrays (n,)."""
-        found = costs(self.space, genotypes, self.profile)
-        return {name: getattr(found, name) for name in found.__dataclass_fields__}
+        return dict(costs(self.space, genotypes, self.profile).by_field)
 
     def inside(self, genotypes: Genotypes) -> npt.NDArray[np.bool_]:
         """Which genotypes, shape (n, variables), are within the budget."""

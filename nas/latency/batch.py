@@ -1,26 +1,30 @@
-"""Costs and predicted milliseconds for whole arrays of genotypes: the numbers of `cost` and `latency`."""
+"""Costs and predictions for whole arrays of genotypes: the numbers of `cost` and of a profile's predictors."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from math import ceil, floor
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from nas.errors import ProfileError
 from nas.latency.features import INSIDE, MILLION, UNMEASURED, require_measured, standing
 from nas.latency.linear import LinearModel
-from nas.latency.predictor import LatencyPredictor, predictor
+from nas.latency.predictions import Predictor, by_field, predictors
 from nas.latency.profile import HardwareProfile
 from nas.latency.roofline import PS, RooflineModel
 from nas.spaces.costs import CostArrays, checked, cost_arrays, cost_counts, totals
 from nas.spaces.layers import Layer
-from nas.spaces.networks.additive import AdditiveCost, BoundedCost, largest_cost, least_cost
+from nas.spaces.networks.additive import AdditiveCost, BoundedCost, NamedCosts, largest_cost, least_cost
 from nas.spaces.space import SearchSpace
 from nas.spaces.tables import Counts
 
+_ANY = Layer("pool", 1, 1, 1, 1, 1, 1)
+
 
 def costs(space: SearchSpace, genotypes: ArrayLike, profile: HardwareProfile | None = None) -> CostArrays:
-    """Costs and, with `profile`, milliseconds of the network of each genotype.
+    """Costs and, with `profile`, milliseconds (and what else it predicts) of the network of each genotype.
 
     `genotypes` has shape (n, variables), as `space.sample` gives. Every figure is the one that `cost` (at
     the profile's precision, else fp32) and `latency` give, to the last bit. The first call for a space and
@@ -32,42 +36,45 @@ def costs(space: SearchSpace, genotypes: ArrayLike, profile: HardwareProfile | N
         ProfileError: the profile holds no measurement of an op or an activation of one of the networks.
     """
     if profile is None:
-        return cost_arrays(*totals(space, genotypes, cost_counts))
-    forecast = predictor(profile)
-    sums, peaks = totals(space, genotypes, _Counting(forecast))
-    standings = peaks[-1]
-    if (refused := standings == UNMEASURED).any():
-        require_measured(space.architecture(checked(space, genotypes)[refused.argmax()]), forecast.ground)
-    ms = forecast.model.milliseconds(list(sums[2:]))
-    low, high = forecast.interval(ms)
-    return replace(
-        cost_arrays(sums[:2], peaks[:1], profile.precision),
-        latency_ms=ms,
-        latency_low_ms=low,
-        latency_high_ms=high,
-        in_range=(standings == INSIDE) & forecast.resembles(ms),
-    )
+        return CostArrays(cost_arrays(*totals(space, genotypes, cost_counts)))
+    by = predictors(profile)
+    sums, peaks = totals(space, genotypes, _Counting(tuple(by.values())))
+    found: dict[str, Any] = {**cost_arrays(sums[:2], peaks[:1], profile.precision)}
+    counts = iter(sums[2:])
+    for (field, each), standings in zip(by.items(), peaks[1:], strict=True):
+        if (refused := standings == UNMEASURED).any():
+            require_measured(space.architecture(checked(space, genotypes)[refused.argmax()]), each.ground)
+        figures = each.model.milliseconds(list(islice(counts, len(each.model.counts(_ANY)))))
+        in_range = (standings == INSIDE) & each.resembles(figures)
+        found |= by_field(field, figures, *each.interval(figures), in_range)
+    return CostArrays(found)
 
 
 @dataclass(frozen=True, slots=True)
 class _Counting:
-    """What `costs` adds up over layers: costs and latency features; and how each stands to the measured."""
+    """What `costs` adds up over layers: costs and what predictions take; and how each stands to the measured."""
 
-    forecast: LatencyPredictor
+    predictors: tuple[Predictor, ...]
 
     def __call__(self, layer: Layer) -> Counts:
         sums, peaks = cost_counts(layer)
-        return sums + self.forecast.model.counts(layer), (*peaks, standing(layer, self.forecast.ground))
+        for each in self.predictors:
+            sums += each.model.counts(layer)
+            peaks += (standing(layer, each.ground),)
+        return sums, peaks
 
 
-@lru_cache(maxsize=32)
-def latency_cost(profile: HardwareProfile, space: SearchSpace) -> BoundedCost:
-    """The predicted milliseconds of `space`'s networks, between two sums over layers, for counting and drawing.
+def predicted_costs(profile: HardwareProfile, space: SearchSpace) -> NamedCosts:
+    """What `profile` predicts of `space`'s networks, by field, each between two sums over layers.
 
     Raises (when it meets such a layer):
         ProfileError: the profile holds no measurement of the layer's op or activation.
     """
-    forecast = predictor(profile)
+    return {field: _bounded_cost(each, space) for field, each in predictors(profile).items()}
+
+
+@lru_cache(maxsize=32)
+def _bounded_cost(forecast: Predictor, space: SearchSpace) -> BoundedCost:
     counts = _Counts(forecast)
     if isinstance(forecast.model, LinearModel):
         *per_count, constant = forecast.model.coefficients
@@ -87,7 +94,7 @@ def latency_cost(profile: HardwareProfile, space: SearchSpace) -> BoundedCost:
 class _Counts:
     """The counts of a layer that can be predicted; equal predictors make it equal, so that tables are shared."""
 
-    forecast: LatencyPredictor
+    forecast: Predictor
 
     def __call__(self, layer: Layer) -> tuple[int, ...]:
         if standing(layer, self.forecast.ground) == UNMEASURED:

@@ -84,6 +84,15 @@ class LatencyPredictor:
             reasons += (f"{ms:.3g} ms is far outside the measured {fastest:.3g} to {slowest:.3g} ms",)
         return Latency(ms, *self.interval(ms), bool(not reasons), reasons)
 
+    def figures(self, arch: Architecture) -> tuple[float, float, float, bool]:
+        """The milliseconds of `arch`, both ends of their interval, and whether they are in range.
+
+        Raises:
+            ProfileError: the profile holds no measurement of an op or an activation of `arch`.
+        """
+        found = self(arch)
+        return found.ms, found.low, found.high, found.in_range
+
     # What follows takes one number or an array of them, and gives both the same bits.
 
     def interval(self, ms: Any) -> tuple[Any, Any]:

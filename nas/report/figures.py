@@ -177,7 +177,7 @@ def _points(networks: Iterable[Member | Baseline], measure: Measure) -> list[tup
 def _draw_trials(axes: Axes, trials: Sequence[TrialRow], measure: Measure) -> None:
     for state, marker, label in (("complete", "o", "evaluated"), ("stopped", "x", "stopped early")):
         rows = [row for row in trials if row.state == state]
-        points = [(getattr(row, measure.field), row.accuracy, how_text(row.how)) for row in rows]
+        points = [(row.figures.get(measure.field), row.accuracy, how_text(row.how)) for row in rows]
         known = [point for point in points if None not in point]
         if known:
             costs, accuracies, hows = zip(*known, strict=True)

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from nas.measures import Interval
+from nas.measures import PREDICTED, Interval, Measure
 from nas.report.networks import bounds, host_timing
 from nas.report.text import bytes_text, count_text, how_text, percent, plural
-from nas.results.member import HostTiming, LatencyFigure, Member, ModelFile
+from nas.results.costs import DeviceFigure
+from nas.results.member import HostTiming, Member, ModelFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,16 @@ class FileLink:
     label: str
     link: str
     size: str
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherCell:
+    """What the network costs on the device beside its latency."""
+
+    heading: str
+    value: str
+    range: str
+    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,7 @@ class NetworkRow:
     latency_how: str
     predicted: str
     extrapolated: bool
+    further: tuple[FurtherCell, ...]
     macs: str
     params: str
     weights: str
@@ -68,6 +80,7 @@ def network_row(member: Member) -> NetworkRow:
         latency_how=latency.how,
         predicted=f"predicted {latency.predicted.value:.2f} ({_ms(latency.predicted)})" if latency.predicted else "",
         extrapolated=latency.extrapolates,
+        further=tuple(_further(member, each) for each in PREDICTED.values() if each.name != "latency"),
         macs=count_text(member.macs),
         params=count_text(member.params),
         weights=bytes_text(member.weight_bytes),
@@ -78,6 +91,15 @@ def network_row(member: Member) -> NetworkRow:
         host_how=host.runtime if host else "",
         files=tuple(_link(file, file.path) for file in member.files if file.path),
     )
+
+
+def _further(member: Member, measure: Measure) -> FurtherCell:
+    heading, found = f"{measure.label}, {measure.unit}", member.costs.get(measure.field)
+    if not isinstance(found, DeviceFigure):
+        return FurtherCell(heading, "-", "", "")
+    shown = bounds(found).scaled(measure.scale)
+    how = found.how + ", extrapolated" * found.extrapolates
+    return FurtherCell(heading, f"{shown.value:.2f}", _ms(shown), how)
 
 
 def _link(file: ModelFile, path: str) -> FileLink:
@@ -94,5 +116,5 @@ def _percents(found: Interval) -> str:
     return f"{percent(found.low)} to {percent(found.high)}"
 
 
-def _ms(found: Interval | LatencyFigure | HostTiming) -> str:
+def _ms(found: Interval | DeviceFigure | HostTiming) -> str:
     return f"{found.low:.2f} to {found.high:.2f}"

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from nas.measures import COSTS, Interval, Measure
+from nas.results.costs import DeviceFigure, cost_interval
 from nas.results.front import Front
-from nas.results.member import Accuracy, Baseline, FileAccuracy, HostTiming, LatencyFigure, Member
+from nas.results.member import Accuracy, Baseline, FileAccuracy, HostTiming, Member
 
 
 def cost_measure(front: Front) -> Measure:
@@ -15,11 +16,10 @@ def cost_measure(front: Front) -> Measure:
 
 def cost_of(network: Member | Baseline, measure: Measure) -> Interval:
     """What a network costs by `measure`."""
-    found: LatencyFigure | int = getattr(network, measure.field)
-    return Interval(found, found, found) if isinstance(found, int) else bounds(found)
+    return cost_interval(network.costs[measure.field])
 
 
-def bounds(found: Accuracy | FileAccuracy | LatencyFigure) -> Interval:
+def bounds(found: Accuracy | FileAccuracy | DeviceFigure) -> Interval:
     """The value with its bounds alone."""
     return Interval(found.value, found.low, found.high)
 

@@ -154,7 +154,8 @@ def _trial_text(row: TrialRow) -> str:
         return f"failed: {' '.join((row.error or 'no reason recorded').split())}"
     how = how_text(row.how)
     parts = [how if row.accuracy is None else f"accuracy {percent(row.accuracy)} % ({how})"]
-    parts += [f"{row.latency_ms:.2f} ms"] if row.latency_ms is not None else []
-    parts += [f"{count_text(row.macs)} MACs"] if row.macs is not None else []
+    ms, macs = row.figures.get("latency_ms"), row.figures.get("macs")
+    parts += [f"{ms:.2f} ms"] if ms is not None else []
+    parts += [f"{count_text(macs)} MACs"] if macs is not None else []
     parts += [f"in {row.seconds:.1f} s"] if row.seconds is not None else []
     return ("stopped after " if row.state == "stopped" else "") + "  ".join(parts)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
-
 from nas.errors import RunError
-from nas.results.codec import Count, Finite, from_json, to_json
+from nas.measures import LIMITS
+from nas.results.codec import Count, Finite, Flat, Keys, from_json, to_json
+from nas.results.costs import NETWORK_COSTS
 from nas.results.hardware import Hardware
 from nas.results.member import Baseline, Member
 from nas.results.quality import Hypervolume, PredictionErrors, ProxyFidelity
@@ -19,6 +19,12 @@ SCHEMA = 1
 """The version of front.json that this version of the project writes and reads."""
 
 Scalar = str | int | float | bool | None
+
+
+BUDGET_LIMITS = Keys(
+    {field: (Finite | None, f"limit on {measure.label}") for field, measure in LIMITS.items()}, optional=LIMITS
+)
+COSTS_BESIDE = Flat("costs", NETWORK_COSTS.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +45,12 @@ class NetworkCount:
 class BudgetFacts:
     """The limits, each by the field of its measure, null or absent where there is none."""
 
-    limits: Mapping[str, Finite | None]
+    limits: Annotated[Mapping[str, float | None], BUDGET_LIMITS]
     """by the field of its measure; in front.json they stand beside `text` and `networks`"""
     text: tuple[str, ...]
     """each limit as it is shown: `300M MACs`"""
     networks: NetworkCount
     """how many networks fit"""
-
-
-def _with_limits(value: Any) -> Any:
-    """The limits, which stand beside the other keys, under a key of their own."""
-    if not isinstance(value, Mapping):
-        return value
-    apart = ("text", "networks")
-    limits = {key: each for key, each in value.items() if key not in apart}
-    return {"limits": limits, **{key: value[key] for key in apart if key in value}}
-
-
-def _beside_limits(value: BudgetFacts) -> dict[str, Any]:
-    own = to_json(value)
-    return {**own.pop("limits"), **own}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +103,7 @@ class Front:
     """the version of this file's form"""
     hardware: Hardware
     """the device"""
-    budget: Annotated[BudgetFacts, BeforeValidator(_with_limits), PlainSerializer(_beside_limits)]
+    budget: Annotated[BudgetFacts, Flat("limits", BUDGET_LIMITS.names)]
     """what a network may cost"""
     search_space: str
     """the space by name"""
@@ -137,13 +129,13 @@ class Front:
     """how well the cheap accuracies ranked the confirmed ones"""
     predicted_and_measured: PredictionErrors | None
     """how good the predictions of this run's networks were; null where none was measured"""
-    baselines: tuple[Baseline, ...]
+    baselines: tuple[Annotated[Baseline, COSTS_BESIDE], ...]
     """published networks to compare with"""
     versions: Mapping[str, str]
     """of this project and of packages that matter"""
-    front: tuple[Member, ...]
+    front: tuple[Annotated[Member, COSTS_BESIDE], ...]
     """the result: networks that no other beats, from cheap to expensive in latency"""
-    confirmed: tuple[Member, ...]
+    confirmed: tuple[Annotated[Member, COSTS_BESIDE], ...]
     """every confirmed network, those of the front too, in the same order"""
 
     def to_json(self) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """A confirmed network: what it costs, how accurate it is, and the files it ships as."""
 
 from dataclasses import dataclass
+from typing import Annotated, cast
 
 from nas.measures import Interval
 from nas.results.codec import Count, Finite, Network, Share
+from nas.results.costs import NETWORK_COSTS, Costs, DeviceFigure
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,29 +24,6 @@ class Accuracy:
     """trainings it is the mean of"""
     resolution: Count
     """pixels it was taken at"""
-
-
-@dataclass(frozen=True, slots=True)
-class LatencyFigure:
-    """Milliseconds on the device, with their interval."""
-
-    value: Finite
-    """the milliseconds"""
-    low: Finite
-    """lower end of the interval"""
-    high: Finite
-    """upper end of the interval"""
-    how: str
-    """`predicted` or `measured`"""
-    in_range: bool
-    """whether the network is among what the predictor was fitted to"""
-    predicted: Interval | None = None
-    """what was predicted, where the latency was measured"""
-
-    @property
-    def extrapolates(self) -> bool:
-        """Whether it is a prediction beyond what was measured on the device."""
-        return self.how != "measured" and not self.in_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +78,43 @@ class ModelFile:
     """why there is no such file"""
 
 
+NetworkCosts = Annotated[Costs, NETWORK_COSTS]
+
+
+class Costed:
+    """A network with its `costs`: those that code asks for by name."""
+
+    __slots__ = ()
+    costs: Costs
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return cast(int, self.costs["macs"])
+
+    @property
+    def params(self) -> int:
+        """Trainable weights."""
+        return cast(int, self.costs["params"])
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weights at the device's precision."""
+        return cast(int, self.costs["weight_bytes"])
+
+    @property
+    def peak_activation_bytes(self) -> int:
+        """Bytes of the activations at their peak."""
+        return cast(int, self.costs["peak_activation_bytes"])
+
+    @property
+    def latency_ms(self) -> DeviceFigure:
+        """Milliseconds on the device."""
+        return cast(DeviceFigure, self.costs["latency_ms"])
+
+
 @dataclass(frozen=True, slots=True)
-class Member:
+class Member(Costed):
     """A confirmed network."""
 
     key: str
@@ -109,16 +123,8 @@ class Member:
     """the network in one line"""
     architecture: Network
     """the network as `arch=` takes it"""
-    macs: Count
-    """multiply-accumulates of one inference"""
-    params: Count
-    """trainable weights"""
-    weight_bytes: Count
-    """bytes of the weights at the device's precision"""
-    peak_activation_bytes: Count
-    """bytes of the activations at their peak"""
-    latency_ms: LatencyFigure
-    """milliseconds on the device"""
+    costs: NetworkCosts
+    """by the field of the measure; in front.json they stand beside the other keys"""
     accuracy: Accuracy
     """on the test images"""
     val_accuracy: Interval
@@ -138,22 +144,14 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(Costed):
     """A published network trained like the members, to compare them with."""
 
     name: str
     """with its width and resolution"""
     architecture: Network
     """the network as `arch=` takes it"""
-    macs: Count
-    """multiply-accumulates of one inference"""
-    params: Count
-    """trainable weights"""
-    weight_bytes: Count
-    """bytes of the weights at the device's precision"""
-    peak_activation_bytes: Count
-    """bytes of the activations at their peak"""
-    latency_ms: LatencyFigure
-    """milliseconds on the device"""
+    costs: NetworkCosts
+    """by the field of the measure; in front.json they stand beside the other keys"""
     accuracy: Accuracy
     """on the test images"""

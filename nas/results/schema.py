@@ -9,9 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nas.measures import COSTS
-from nas.results.codec import schema_of
-from nas.results.front import SCHEMA, BudgetFacts, Front
+from nas.results.codec import FLAT, schema_of
+from nas.results.front import SCHEMA, Front
 from nas.results.quality import ProxyFidelity, RankFidelity, RungFidelity
 from nas.results.run_folder import write_text
 from nas.results.schema_page import page
@@ -23,16 +22,12 @@ PAGE_FILE = Path(__file__).parents[2] / "docs" / "front_json.md"
 
 def front_schema() -> dict[str, Any]:
     """The JSON Schema of front.json."""
-    types = _without_titles(schema_of(Front))
-    ranks = _without_titles(schema_of(RankFidelity))["RankFidelity"]["properties"]
+    types = _types(Front)
+    ranks = _types(RankFidelity)["RankFidelity"]["properties"]
     for kind in (RungFidelity, ProxyFidelity):  # a subclass comes without the texts of the fields it inherits
         types[kind.__name__]["properties"] |= ranks
-    types |= _budget()
     front = types.pop("Front")
-    front["properties"] |= {
-        "schema": {"const": SCHEMA, **front["properties"]["schema"]},
-        "budget": {"$ref": "#/$defs/BudgetFacts", "description": front["properties"]["budget"]["description"]},
-    }
+    front["properties"]["schema"] = {"const": SCHEMA, **front["properties"]["schema"]}
     draft = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": draft, "title": "front.json of sepconv-nas", **front, "$defs": dict(sorted(types.items()))}
 
@@ -44,18 +39,26 @@ def schema_text() -> str:
 
 def page_text() -> str:
     """The contents of docs/front_json.md."""
-    return page(front_schema(), _without_titles(schema_of(TrialRow))["TrialRow"])
+    return page(front_schema(), _types(TrialRow)["TrialRow"])
 
 
-def _budget() -> dict[str, Any]:
-    """The limits of a budget stand beside its other keys."""
-    types: dict[str, Any] = _without_titles(schema_of(BudgetFacts))
-    budget = types["BudgetFacts"]
-    limit = budget["properties"].pop("limits")["additionalProperties"]
-    limits = {measure.field: {**limit, "description": f"limit on {measure.label}"} for measure in COSTS.values()}
-    budget["properties"] = limits | budget["properties"]
-    budget["required"].remove("limits")
+def _types(kind: type) -> dict[str, Any]:
+    """The schemas of `kind` and the types in it, the keys of each mapping among `FLAT` beside the others."""
+    types: dict[str, Any] = _without_titles(schema_of(kind))
+    for name, each in types.items():
+        if set(FLAT) & set(each["properties"]):
+            types[name] = _beside(each)
     return types
+
+
+def _beside(schema: Any) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    for name, each in schema["properties"].items():
+        inner = each if name in FLAT else {"properties": {name: each}, "required": {name} & set(schema["required"])}
+        properties |= inner["properties"]
+        required += inner.get("required", ())
+    return {**schema, "properties": properties, "required": required}
 
 
 def _without_titles(schema: Any) -> Any:

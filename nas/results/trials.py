@@ -4,11 +4,13 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Annotated, Any
 
 from nas.errors import RunError
-from nas.results.codec import Count, Finite, from_json, to_json
+from nas.results.codec import Count, Finite, Flat, from_json, to_json
+from nas.results.costs import TRIAL_COSTS
 from nas.results.run_folder import write_text
 
 Gave = Finite | Mapping[str, Finite]
@@ -31,20 +33,8 @@ class TrialRow:
     """share of 1, of the last rung it finished"""
     how: str | None = None
     """what that rung's accuracies are called"""
-    latency_ms: Finite | None = None
-    """predicted milliseconds on the device"""
-    latency_low_ms: Finite | None = None
-    """lower end of their interval"""
-    latency_high_ms: Finite | None = None
-    """upper end of their interval"""
-    macs: Count | None = None
-    """multiply-accumulates of one inference"""
-    params: Count | None = None
-    """trainable weights"""
-    weight_bytes: Count | None = None
-    """bytes of the weights at the device's precision"""
-    peak_activation_bytes: Count | None = None
-    """bytes of the activations at their peak"""
+    costs: Annotated[Mapping[str, float | None], TRIAL_COSTS] = field(default_factory=dict)
+    """by their column"""
     seconds: Finite | None = None
     """that all its rungs took"""
     error: str | None = None
@@ -54,8 +44,19 @@ class TrialRow:
     worth: Finite | None = None
     """what the network is ranked by, where that is not its accuracy"""
 
+    @property
+    def figures(self) -> Mapping[str, float | None]:
+        """What is known of the network, by the field of the measure: costs and accuracy."""
+        return {**self.costs, "accuracy": self.accuracy}
 
-COLUMNS = tuple(field.name for field in fields(TrialRow))
+
+_BESIDE = Flat("costs", TRIAL_COSTS.names)
+COLUMNS = tuple(_BESIDE.spread({each.name: dict.fromkeys(TRIAL_COSTS.names) for each in fields(TrialRow)}))
+
+
+def table_row(row: TrialRow) -> dict[str, Any]:
+    """A row by column, None where a cell is blank; the rungs as a mapping."""
+    return dict.fromkeys(COLUMNS) | _BESIDE.spread(to_json(row))
 
 
 def write_trials(rows: Sequence[TrialRow], run_folder: str | Path) -> Path:
@@ -68,7 +69,7 @@ def write_trials(rows: Sequence[TrialRow], run_folder: str | Path) -> Path:
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        cells = to_json(row)
+        cells = table_row(row)
         writer.writerow(cells | {"rungs": json.dumps(cells["rungs"]) if row.rungs else None})
     return write_text(Path(run_folder) / "trials.csv", text.getvalue())
 
@@ -93,4 +94,4 @@ def read_trials(run_folder: str | Path) -> list[TrialRow]:
 def _row(cells: Mapping[str, str | None], where: str) -> TrialRow:
     known = {column: cells[column] for column in COLUMNS if cells.get(column)}
     rungs = {"rungs": json.loads(known.pop("rungs") or "null")} if "rungs" in known else {}
-    return from_json(TrialRow, {**known, **rungs}, where)
+    return from_json(TrialRow, _BESIDE.gathered({**known, **rungs}), where)

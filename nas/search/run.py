@@ -21,7 +21,7 @@ from nas.search.record.trial import records
 from nas.search.result.about import About
 from nas.search.result.compose import compose
 from nas.search.result.fidelity import fidelity_warnings
-from nas.search.result.members import latency_figure
+from nas.search.result.members import network_costs
 from nas.search.settings import BaselineSettings, ConfirmSettings
 from nas.spaces.architecture import Architecture
 
@@ -92,8 +92,8 @@ def _warn_of_chance(context: Run) -> None:
 
 def _metadata(problem: Problem, arch: Architecture) -> Mapping[str, Any]:
     """What an ONNX file says of its network beside what the confirmation knows."""
-    candidate = problem.candidate(arch)
-    figure = latency_figure(candidate)
+    costs = network_costs(problem.candidate(arch))
+    figure = costs["latency_ms"]
     latency = {name: getattr(figure, name) for name in ("value", "low", "high", "how", "in_range")}
     latency |= {"hardware": problem.profile.label, "resolution": arch.resolution}
-    return {"latency_ms": latency, "macs": str(candidate.macs), "params": str(candidate.params)}
+    return {"latency_ms": latency, "macs": str(costs["macs"]), "params": str(costs["params"])}

@@ -1,6 +1,8 @@
 """The costs of `nas.spaces.cost` for whole arrays of genotypes, by looking blocks up in tables (tables.py)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,20 +20,53 @@ _PRODUCTS = 2**17  # of one matrix product: OpenBLAS starts threads for larger o
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CostArrays:
-    """Costs of n genotypes, arrays of shape (n,): int64, but latencies float64 and `in_range` bool.
+    """Costs of n genotypes `by_field`, arrays of shape (n,): int64; of what is predicted float64, `in_range` bool.
 
-    Bytes are at the profile's precision, fp32 without one. The latencies and `in_range` are those of
-    `nas.latency`; None without a profile.
+    Bytes are at the profile's precision, fp32 without one. What a profile predicts is there as far as `nas.latency`
+    predicts it; the latencies and `in_range` are None without a profile.
     """
 
-    macs: Ints
-    params: Ints
-    weight_bytes: Ints
-    peak_activation_bytes: Ints
-    latency_ms: NDArray[np.float64] | None = None
-    latency_low_ms: NDArray[np.float64] | None = None
-    latency_high_ms: NDArray[np.float64] | None = None
-    in_range: NDArray[np.bool_] | None = None
+    by_field: Mapping[str, NDArray[Any]]
+
+    @property
+    def macs(self) -> Ints:
+        """Multiply-accumulates."""
+        return self.by_field["macs"]
+
+    @property
+    def params(self) -> Ints:
+        """Trainable weights."""
+        return self.by_field["params"]
+
+    @property
+    def weight_bytes(self) -> Ints:
+        """Bytes of the weights."""
+        return self.by_field["weight_bytes"]
+
+    @property
+    def peak_activation_bytes(self) -> Ints:
+        """Bytes of the activations at their peak."""
+        return self.by_field["peak_activation_bytes"]
+
+    @property
+    def latency_ms(self) -> NDArray[np.float64] | None:
+        """Predicted milliseconds."""
+        return self.by_field.get("latency_ms")
+
+    @property
+    def latency_low_ms(self) -> NDArray[np.float64] | None:
+        """Lower end of their interval."""
+        return self.by_field.get("latency_low_ms")
+
+    @property
+    def latency_high_ms(self) -> NDArray[np.float64] | None:
+        """Upper end of their interval."""
+        return self.by_field.get("latency_high_ms")
+
+    @property
+    def in_range(self) -> NDArray[np.bool_] | None:
+        """Whether the latency is within what the profile measured."""
+        return self.by_field.get("in_range")
 
 
 def cost_counts(layer: Layer) -> Counts:
@@ -39,10 +74,15 @@ def cost_counts(layer: Layer) -> Counts:
     return (layer.macs, layer.params), (layer.live_elements,)
 
 
-def cost_arrays(sums: Ints, peaks: Ints, precision: str = "fp32") -> CostArrays:
-    """CostArrays from the totals of `cost_counts`, bytes at `precision`."""
-    (macs, params), (elements,) = sums, peaks
-    return CostArrays(macs, params, params * BYTES[precision], elements * BYTES[precision])
+def cost_arrays(sums: Ints, peaks: Ints, precision: str = "fp32") -> dict[str, Ints]:
+    """The fields of `nas.spaces.cost.Cost` from the totals of `cost_counts`, bytes at `precision`."""
+    (macs, params), (elements,), width = sums, peaks, BYTES[precision]
+    return {
+        "macs": macs,
+        "params": params,
+        "weight_bytes": params * width,
+        "peak_activation_bytes": elements * width,
+    }
 
 
 def totals(space: SearchSpace, genotypes: ArrayLike, measure: Measure) -> tuple[Ints, Ints]:

@@ -14,7 +14,8 @@ from tests.helpers.run_sample import sample_front
 def at_point(network: Any, ms: float, accuracy: float, **changes: Any) -> Any:
     """A member or a baseline of that latency and accuracy."""
     latency = replace(network.latency_ms, value=ms, low=ms, high=ms)
-    return replace(network, latency_ms=latency, accuracy=replace(network.accuracy, value=accuracy), **changes)
+    costs = {**network.costs, "latency_ms": latency}
+    return replace(network, costs=costs, accuracy=replace(network.accuracy, value=accuracy), **changes)
 
 
 def test_a_front_that_is_two_points_better_everywhere_gains_two_points() -> None:

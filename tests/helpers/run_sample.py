@@ -11,9 +11,10 @@ from typing import Any
 import jsonschema
 
 from nas.measures import Interval
+from nas.results.costs import DeviceFigure
 from nas.results.front import SCHEMA, BudgetFacts, Counts, DataFacts, Front, NetworkCount
 from nas.results.hardware import Hardware, LatencyErrors
-from nas.results.member import Accuracy, Baseline, FileAccuracy, HostTiming, LatencyFigure, Member, ModelFile
+from nas.results.member import Accuracy, Baseline, FileAccuracy, HostTiming, Member, ModelFile
 from nas.results.quality import Hypervolume, PredictionErrors, ProxyFidelity, RungFidelity, WithoutModel
 from nas.results.run_folder import read_front, write_front
 from nas.results.schema import SCHEMA_FILE
@@ -95,7 +96,8 @@ def with_measured(front: Front) -> Front:
         predicted = Interval(was.value, was.low, was.high)
         slower = (1.1, 1.14, 0.96)[index % 3]
         ms = predicted.value * slower
-        return replace(member, latency_ms=LatencyFigure(ms, 0.99 * ms, 1.01 * ms, "measured", True, predicted))
+        figure = DeviceFigure(ms, 0.99 * ms, 1.01 * ms, "measured", True, predicted)
+        return replace(member, costs={**member.costs, "latency_ms": figure})
 
     confirmed = tuple(measured(member, index) for index, member in enumerate(front.confirmed))
     members = confirmed[: len(front.front)]
@@ -259,11 +261,13 @@ def _member(index: int, members: int, worse: float = 0.0) -> Member:
         key=key,
         notation=NOTATION.format(width=64 + 8 * index),
         architecture=NETWORK,
-        macs=int(38e6 + 240e6 * share + 1e8 * worse),
-        params=params,
-        weight_bytes=params * 4,
-        peak_activation_bytes=int(4.8e6 + 2e6 * share),
-        latency_ms=LatencyFigure(latency, latency * 0.93, latency * 1.07, "predicted", in_range=index != 0),
+        costs={
+            "macs": int(38e6 + 240e6 * share + 1e8 * worse),
+            "params": params,
+            "weight_bytes": params * 4,
+            "peak_activation_bytes": int(4.8e6 + 2e6 * share),
+            "latency_ms": DeviceFigure(latency, latency * 0.93, latency * 1.07, "predicted", in_range=index != 0),
+        },
         accuracy=Accuracy(accuracy, accuracy - 0.018, min(1.0, accuracy + 0.014), "confirmed", 2, 32),
         val_accuracy=Interval(accuracy, accuracy - 0.02, accuracy + 0.02),
         probability=0.02 if worse else 1 - 0.08 * index,
@@ -291,11 +295,13 @@ def _baseline(family: int, width: float) -> Baseline:
     return Baseline(
         name=f"mobilenet_v{family}" + ("" if width == 1 else f"_w{width}"),
         architecture=NETWORK,
-        macs=int(macs),
-        params=params,
-        weight_bytes=4 * params,
-        peak_activation_bytes=int(4.8e6 * width),
-        latency_ms=LatencyFigure(latency, latency * 0.93, latency * 1.07, "predicted", in_range=True),
+        costs={
+            "macs": int(macs),
+            "params": params,
+            "weight_bytes": 4 * params,
+            "peak_activation_bytes": int(4.8e6 * width),
+            "latency_ms": DeviceFigure(latency, latency * 0.93, latency * 1.07, "predicted", in_range=True),
+        },
         accuracy=Accuracy(accuracy, accuracy - 0.02, min(1.0, accuracy + 0.02), "short", 1, 32),
     )
 
@@ -312,13 +318,15 @@ def _trial(number: int, rng: random.Random) -> TrialRow:
         notation=NOTATION.format(width=8 * rng.randint(4, 14)),
         accuracy=accuracy,
         how="short",
-        latency_ms=latency,
-        latency_low_ms=latency * 0.93,
-        latency_high_ms=latency * 1.07,
-        macs=int(30e6 + 260e6 * share),
-        params=params,
-        weight_bytes=params * 4,
-        peak_activation_bytes=int(4.5e6 + 2.4e6 * share),
+        costs={
+            "latency_ms": latency,
+            "latency_low_ms": latency * 0.93,
+            "latency_high_ms": latency * 1.07,
+            "macs": int(30e6 + 260e6 * share),
+            "params": params,
+            "weight_bytes": params * 4,
+            "peak_activation_bytes": int(4.5e6 + 2.4e6 * share),
+        },
         seconds=round(4 + 9 * share, 2),
         rungs={"short": accuracy},
         worth=round(accuracy + 0.01, 4),

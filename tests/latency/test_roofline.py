@@ -10,7 +10,7 @@ import pytest
 import nas
 from nas.errors import BudgetError, ProfileError
 from nas.latency import roofline as recorded
-from nas.latency.batch import latency_cost
+from nas.latency.batch import predicted_costs
 from nas.latency.predictor import latency, predictor
 from nas.latency.profile import HardwareProfile, LayerTime, Measurement, load_profile
 from nas.latency.roofline import RooflineModel, kind, place, roofline_terms
@@ -20,6 +20,7 @@ from nas.spaces.baselines import baseline
 from nas.spaces.cost import cost
 from nas.spaces.layers import Layer, layers
 from nas.spaces.load import load_space
+from nas.spaces.networks.additive import BoundedCost
 
 SEPARABLE = load_space("separable")
 MEGABYTE = 1e6
@@ -211,7 +212,7 @@ def test_arrays_have_the_bits_of_single_networks() -> None:
 
 def test_a_latency_budget_holds_for_every_drawn_network() -> None:
     profile = DEVICES["far weights"]
-    costs = {"latency_ms": latency_cost(profile, SEPARABLE)}
+    costs = predicted_costs(profile, SEPARABLE)
     limit = float(np.median([row.ms for row in profile.measurements]))
     budget = nas.Budget(latency_ms=limit)
     drawn = SEPARABLE.sample(np.random.default_rng(1), 200, budget, costs=costs)
@@ -231,7 +232,8 @@ def test_a_latency_budget_holds_for_every_drawn_network() -> None:
 
 def test_the_bounds_hold_for_every_network() -> None:
     profile = DEVICES["far weights"]
-    bounded = latency_cost(profile, SEPARABLE)
+    bounded = predicted_costs(profile, SEPARABLE)["latency_ms"]
+    assert isinstance(bounded, BoundedCost)
     for row in SEPARABLE.sample(np.random.default_rng(5), 300):
         arch = SEPARABLE.architecture(row)
         assert bounded.low(arch) <= bounded(arch) * (1 + 1e-9)

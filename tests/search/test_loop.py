@@ -2,7 +2,6 @@
 
 import math
 import time
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -191,6 +190,6 @@ def test_the_display_is_told_of_every_finished_trial() -> None:
     found = go(wanted, in_memory(wanted), trials=8, evaluator=counting, display=Told())
     assert [row for row, *_ in told] == [row for row in found if row.state in ("complete", "failed")]
     complete = [row for row in found if row.state == "complete"]
-    points = [wanted.values(asdict(row)) for row in complete]
+    points = [wanted.values(row.figures) for row in complete]
     last = (len(nondominated(points, wanted.directions)), hypervolume(points, wanted.objectives, REFERENCE))
     assert told[-1][1:] == (*last, max(row.accuracy or 0 for row in complete))

@@ -46,7 +46,7 @@ def test_patience_ends_a_search_and_a_resumed_one_at_the_same_place(tmp_path: Pa
     patience = Patience(8, 0.005)
     found = go(on_disk(tmp_path), Calls(["short"]), 500, patience=patience)
     assert 8 < len(found) < 200
-    points = [(row.accuracy, row.latency_ms) for row in found]
+    points = [(row.accuracy, row.costs["latency_ms"]) for row in found]
     gains = [expected_gain(PROBLEM, recorded(*points[:n]), REFERENCE, 8) for n in range(len(points) + 1)]
     assert all(gain is None or gain >= 0.005 for gain in gains[:-1])
     assert gains[-1] is not None

@@ -152,7 +152,7 @@ def test_every_network_ends_in_a_definite_state_and_keeps_what_it_reached(tmp_pa
         assert [record.goes_on for record in climbed[:-1]] == [True] * (len(climbed) - 1)
         if row.state == "complete":
             assert names == list(RUNGS)
-            assert trial.values == [row.accuracy, row.latency_ms]
+            assert trial.values == [row.accuracy, row.costs["latency_ms"]]
             assert row.accuracy == row.rungs["long"]
         else:
             assert climbed[-1].goes_on is False

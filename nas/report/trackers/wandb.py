@@ -21,7 +21,7 @@ from nas.report.networks import cost_measure, cost_of, host_timing, ordered
 from nas.resources import names
 from nas.results.front import Front
 from nas.results.member import Member
-from nas.results.trials import COLUMNS, TrialRow
+from nas.results.trials import COLUMNS, TrialRow, table_row
 
 MODES = ("offline", "online")
 METRICS = (*(measure.field for measure in MEASURES.values()), "seconds")
@@ -91,7 +91,8 @@ class WandbTracker:
 
     def trial(self, row: TrialRow, hypervolume: float, front_size: int) -> None:
         """Log what is known of one trial; what its rungs gave is `rung/short`, `rung/score/NAME` and so on."""
-        metrics = {name: value for name in METRICS if (value := getattr(row, name)) is not None}
+        known = {**row.figures, "seconds": row.seconds}
+        metrics = {name: value for name in METRICS if (value := known.get(name)) is not None}
         state = {"trial": row.number, "state": row.state}
         self._run.log({**state, **metrics, **_rungs(row), "hypervolume": hypervolume, "front_size": front_size})
 
@@ -109,7 +110,7 @@ class WandbTracker:
 
     def _log_tables(self, front: Front, trials: Sequence[TrialRow]) -> None:
         wandb, measure = _wandb(), cost_measure(front)
-        rows = [[getattr(row, column) for column in _TRIAL_COLUMNS] for row in trials]
+        rows = [[table_row(row)[column] for column in _TRIAL_COLUMNS] for row in trials]
         members = ordered(front.front, measure)
         columns = [*_FRONT_COLUMNS, *(cost.field for cost in COSTS.values())]
         table = wandb.Table(columns=columns, data=[_front_row(member) for member in members])

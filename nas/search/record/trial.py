@@ -12,7 +12,8 @@ from typing import Any, Literal, cast
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from nas.problem import Candidate, Problem
+from nas.problem import Problem
+from nas.results.costs import TRIAL_COSTS
 from nas.results.trials import TrialRow
 
 State = Literal["running", "complete", "stopped", "failed", "rejected"]
@@ -90,12 +91,11 @@ class TrialRecord:
             error=self.error if self.state in ("failed", "rejected") else None,
             rungs={rung.how: _gave(rung) for rung in self.rungs} or None,
             worth=last.worth,
-            **{name: self.measures.get(name) for name in _ROW_MEASURES},
+            costs={name: self.measures[name] for name in TRIAL_COSTS.names if name in self.measures},
         )
 
 
 _NO_RUNG = RungRecord("", 0.0)
-_ROW_MEASURES = {*Candidate.__dataclass_fields__} & {*TrialRow.__dataclass_fields__} - {"key", "notation"}
 
 
 def read_trial(trial: Trial | FrozenTrial) -> TrialRecord:

@@ -7,9 +7,9 @@ import numpy as np
 
 from nas.latency.profile import HardwareProfile
 from nas.latency.validation import leave_one_out
-from nas.measures import COSTS
 from nas.problem import Problem
 from nas.results.codec import from_json
+from nas.results.costs import cost_values
 from nas.results.front import SCHEMA, BudgetFacts, Counts, Front, NetworkCount
 from nas.results.hardware import Hardware
 from nas.results.member import Member
@@ -21,7 +21,7 @@ from nas.search.front import hypervolume_history, nondominated
 from nas.search.record.trial import TrialRecord, records
 from nas.search.result.about import About
 from nas.search.result.fidelity import proxy_fidelity
-from nas.search.result.members import accuracies, baseline, latency_figure, member
+from nas.search.result.members import accuracies, baseline, member, network_costs
 from nas.search.result.random_search import drawn_without_model, random_search
 from nas.search.rungs import Ladder
 from nas.spaces.budget import show
@@ -71,9 +71,8 @@ def compose(
 def _members(problem: Problem, confirmed: Sequence[Confirmed]) -> list[Member]:
     costs = []
     for network in confirmed:
-        candidate = problem.candidate(network.architecture)
-        milliseconds = latency_figure(candidate, network.measured).value
-        costs.append(problem.cost_values({**candidate.measures(), "latency_ms": milliseconds}))
+        found = network_costs(problem.candidate(network.architecture), network.measured)
+        costs.append(problem.cost_values(cost_values(found)))
     sure = probabilities([correct_images(network.trainings) for network in confirmed], np.array(costs))
     judged = accuracies(confirmed)
     return [
@@ -86,8 +85,7 @@ def _front(problem: Problem, members: Sequence[Member], accuracy: Sequence[float
     """The members that no other beats, by that accuracy of each."""
     points = []
     for each, share in zip(members, accuracy, strict=True):
-        known = {measure.field: getattr(each, measure.field) for measure in COSTS.values()}
-        points.append(problem.values({**known, "latency_ms": each.latency_ms.value, "accuracy": share}))
+        points.append(problem.values({**cost_values(each.costs), "accuracy": share}))
     return [members[index] for index in nondominated(points, problem.directions)]
 
 

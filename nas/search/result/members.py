@@ -1,10 +1,12 @@
 """Confirmed networks and baselines in the form of front.json."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from nas.measures import Interval
+from nas.measures import PREDICTED, Interval
 from nas.problem import Candidate, Problem
-from nas.results.member import Accuracy, Baseline, LatencyFigure, Member
+from nas.results.costs import COUNTED, Costs, DeviceFigure
+from nas.results.member import Accuracy, Baseline, Member
 from nas.search.confirm.intervals import accuracy_intervals
 from nas.search.confirm.network import Confirmed
 
@@ -43,11 +45,7 @@ def member(
         key=candidate.key,
         notation=candidate.notation,
         architecture=network.architecture,
-        macs=candidate.macs,
-        params=candidate.params,
-        weight_bytes=candidate.weight_bytes,
-        peak_activation_bytes=candidate.peak_activation_bytes,
-        latency_ms=latency_figure(candidate, network.measured),
+        costs=network_costs(candidate, network.measured),
         accuracy=accuracy,
         val_accuracy=val_accuracy,
         probability=probability,
@@ -63,18 +61,22 @@ def baseline(problem: Problem, name: str, network: Confirmed, accuracy: Accuracy
     return Baseline(
         name=name,
         architecture=network.architecture,
-        macs=candidate.macs,
-        params=candidate.params,
-        weight_bytes=candidate.weight_bytes,
-        peak_activation_bytes=candidate.peak_activation_bytes,
-        latency_ms=latency_figure(candidate, network.measured),
+        costs=network_costs(candidate, network.measured),
         accuracy=accuracy,
     )
 
 
-def latency_figure(candidate: Candidate, measured: Interval | None = None) -> LatencyFigure:
-    """What was `measured`, beside its prediction; without it the prediction."""
-    predicted = Interval(candidate.latency_ms, candidate.latency_low_ms, candidate.latency_high_ms)
+def network_costs(candidate: Candidate, latency: Interval | None = None) -> Costs:
+    """What a network costs, by field; its `latency`, where it was measured, beside the prediction."""
+    known = candidate.figures
+    found = {field: known[field] for field in COUNTED}
+    measured = {"latency_ms": latency}
+    return found | {field: _figure(known, field, measured.get(field)) for field in PREDICTED if field in known}
+
+
+def _figure(known: Mapping[str, Any], field: str, measured: Interval | None) -> DeviceFigure:
+    value, low, high, in_range = (known[name] for name in (field, *(PREDICTED[field].predicted or ())))
     if measured is None:
-        return LatencyFigure(predicted.value, predicted.low, predicted.high, "predicted", candidate.in_range)
-    return LatencyFigure(measured.value, measured.low, measured.high, "measured", candidate.in_range, predicted)
+        return DeviceFigure(value, low, high, "predicted", in_range)
+    predicted = Interval(value, low, high)
+    return DeviceFigure(measured.value, measured.low, measured.high, "measured", in_range, predicted)

@@ -1,7 +1,7 @@
 """Which networks are confirmed, with how many seeds; then their test images and their files, once each."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -99,7 +99,7 @@ def test_networks_trained_to_compare_with_are_confirmed_where_they_are_on_the_fr
     found = go(problem(), study, trials=20)
     first = confirming(study, FakeTraining(), networks=2)
     others = [row for row in found if row.key not in first]
-    cheap, expensive = (pick(others, key=lambda row: row.latency_ms or 0).key for pick in (min, max))
+    cheap, expensive = (pick(others, key=lambda row: row.costs["latency_ms"] or 0).key for pick in (min, max))
     networks = {row.key: decode(problem().space, study.trials[row.number].params) for row in found}
     stranger = baseline("mobilenet_v1_w0.25_r32", 1, 10)
 
@@ -117,7 +117,7 @@ def test_confirmation_takes_the_front_first_and_goes_on_while_members_are_missin
     study = in_memory(problem())
     found = go(problem(), study, trials=30)
     front = {
-        found[index].key for index in nondominated([problem().values(asdict(r)) for r in found], problem().directions)
+        found[index].key for index in nondominated([problem().values(r.figures) for r in found], problem().directions)
     }
     for networks, members, count in (
         (len(front), 1, len(front)),

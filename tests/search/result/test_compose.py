@@ -1,7 +1,6 @@
 """What the result says of trials and rungs."""
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -29,7 +28,7 @@ def test_front_and_hypervolume_are_of_the_top_rung_and_each_rung_is_judged() -> 
     complete = [row for row in found if row.state == "complete"]
     assert front.counts.evaluated == len(complete)
     assert front.counts.stopped == 60 - len(complete)
-    points = [PROBLEM.values(asdict(row)) for row in complete]
+    points = [PROBLEM.values(row.figures) for row in complete]
     assert front.hypervolume.history == tuple(hypervolume_history(points, PROBLEM.objectives, REFERENCE))
     first, second = front.proxy_fidelity.rungs
     assert (first.lower, first.upper, first.reached) == ("score", "short", 60)
@@ -39,7 +38,7 @@ def test_front_and_hypervolume_are_of_the_top_rung_and_each_rung_is_judged() -> 
         first.n,
         len(complete),
     )
-    pairs = [(row.rungs["short"], row.rungs["long"], row.macs) for row in complete]
+    pairs = [(row.rungs["short"], row.rungs["long"], row.costs["macs"]) for row in complete]
     short, long, macs = zip(*pairs, strict=True)
     assert second.kendall_tau == pytest.approx(kendalltau(short, long).statistic)
     assert second.macs_kendall_tau == pytest.approx(kendalltau(macs, long).statistic)

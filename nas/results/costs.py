@@ -1,0 +1,73 @@
+"""What networks cost, by the field of the measure: the types of the figures, and how they stand in JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+from nas.measures import LIMITS, PREDICTED, Interval
+from nas.results.codec import Count, Finite, Keys
+from nas.spaces.cost import Cost
+
+COUNTED = tuple(field.name for field in fields(Cost))
+"""The fields of what is counted exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFigure:
+    """A figure of the device, such as milliseconds, with its interval."""
+
+    value: Finite
+    """the figure"""
+    low: Finite
+    """lower end of the interval"""
+    high: Finite
+    """upper end of the interval"""
+    how: str
+    """`predicted` or `measured`"""
+    in_range: bool
+    """whether the network is among what the predictor was fitted to"""
+    predicted: Interval | None = None
+    """what was predicted, where the figure was measured"""
+
+    @property
+    def extrapolates(self) -> bool:
+        """Whether it is a prediction beyond what was measured on the device."""
+        return self.how != "measured" and not self.in_range
+
+
+Costs = Mapping[str, int | DeviceFigure]
+"""By the field of the measure: what is counted, and what is predicted or measured on a device."""
+
+
+def cost_interval(found: int | DeviceFigure) -> Interval:
+    """The value with its bounds alone."""
+    return Interval(found, found, found) if isinstance(found, int) else Interval(found.value, found.low, found.high)
+
+
+def cost_values(costs: Costs) -> dict[str, float]:
+    """The values alone."""
+    return {field: cost_interval(found).value for field, found in costs.items()}
+
+
+def _network_costs() -> Keys:
+    kinds: dict[str, Any] = dict.fromkeys(COUNTED, Count) | dict.fromkeys(PREDICTED, DeviceFigure)
+    optional = [field for field, measure in PREDICTED.items() if measure.optional]
+    return Keys({field: (kind, LIMITS[field].meaning) for field, kind in kinds.items()}, optional)
+
+
+def _trial_costs() -> Keys:
+    columns: dict[str, tuple[Any, str]] = {}
+    for field, measure in PREDICTED.items():
+        low, high, _ = cast(tuple[str, str, str], measure.predicted)
+        columns[field] = Finite | None, f"predicted {measure.meaning}"
+        columns[low] = Finite | None, "lower end of their interval"
+        columns[high] = Finite | None, "upper end of their interval"
+    columns |= {field: (Count | None, LIMITS[field].meaning) for field in COUNTED}
+    return Keys(columns, columns)
+
+
+NETWORK_COSTS = _network_costs()
+"""The keys of a network's costs in front.json; a measure that a profile may lack can be missing."""
+
+TRIAL_COSTS = _trial_costs()
+"""The columns of costs in trials.csv, blank where nothing is known; what is predicted comes first, with its bounds."""
