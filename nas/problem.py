@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nas.errors import ConfigError, ProfileError
 from nas.latency.batch import costs, predicted_costs
-from nas.latency.predictions import predict, predictors
+from nas.latency.predictions import PREDICTORS, predict
 from nas.latency.profile import HardwareProfile
 from nas.measures import MEASURES, PREDICTED, Direction
 from nas.resources import names
@@ -56,9 +56,9 @@ class Problem:
         if len(set(self.objectives)) < len(self.objectives):
             raise ConfigError(f"an objective is listed twice in {list(self.objectives)}")
         wanted = {MEASURES[name].field for name in self.objectives} | set(self.budget.limits)
-        known = predictors(self.profile) if wanted & set(PREDICTED) else {}
-        if missing := wanted & set(PREDICTED) - set(known):
-            raise ProfileError(f"the profile {self.profile.label} says nothing of {names(missing)}")
+        for field in [field for field in PREDICTED if field in wanted]:
+            if PREDICTORS[field](self.profile) is None:
+                raise ProfileError(f"the profile {self.profile.label} has no figures of the {PREDICTED[field].label}")
 
     @property
     def directions(self) -> list[Direction]:

@@ -65,7 +65,7 @@ def test_a_failed_evaluation_is_a_failed_trial_and_the_search_goes_on() -> None:
     assert found[1].error == "ValueError: two lines"
     assert found[3].error == "Diverged: the training loss became nan in epoch 1, batch 2"
     assert found[1].accuracy is None
-    assert found[1].macs == tiny_measures()[str(found[1].key)]["macs"]
+    assert found[1].costs["macs"] == tiny_measures()[str(found[1].key)]["macs"]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -1,15 +1,19 @@
 """The table of measures: each that is known before training is an objective, and a budget, everywhere."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from nas.latency.predictions import PREDICTORS
 from nas.latency.profile import load_profile
-from nas.measures import COSTS, LIMITS, MEASURES
+from nas.measures import COSTS, LIMITS, MEASURES, PREDICTED
 from nas.problem import Problem, reference_point
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
+from tests.helpers.paths import ROOT
 
 SPACE = load_space("tiny")
 EVERY = pytest.mark.parametrize("name", COSTS)
@@ -22,6 +26,8 @@ def problem(budget: Budget, name: str) -> Problem:
 def test_names_and_fields_are_told_apart() -> None:
     assert len(LIMITS) == len(COSTS) == len(MEASURES) - 1
     assert len({measure.suffix for measure in COSTS.values()}) == len(COSTS)
+    assert set(PREDICTORS) == set(PREDICTED)
+    assert all(measure.meaning for measure in COSTS.values())
 
 
 @EVERY
@@ -61,6 +67,11 @@ def test_a_search_may_minimise_and_limit_it(name: str) -> None:
     assert wanted.cost_arrays(rows)[field].max() <= limit
     assert reference_point(wanted, 0.1) == {"accuracy": 0.1, name: limit}
     assert reference_point(free, 0.1)[name] <= figures.max()
+
+
+def test_a_further_prediction_of_devices_is_a_row_and_a_predictor() -> None:
+    ran = subprocess.run([sys.executable, "-m", "tests.helpers.energy"], cwd=ROOT, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
 
 
 def test_limits_of_every_kind_go_together() -> None:
