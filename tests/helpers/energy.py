@@ -10,9 +10,10 @@ from typing import Any
 
 import jsonschema
 import numpy as np
+import pytest
 
 from nas import measures
-from nas.errors import NasError
+from nas.errors import ProfileError
 from nas.latency import predictions
 from nas.latency.predictor import LatencyPredictor, predictor
 from nas.latency.profile import HardwareProfile, load_profile
@@ -79,12 +80,8 @@ def a_profile_without_it_is_refused() -> None:
     space, other = load_space("tiny"), load_profile("pixel4:1large_fp32")
     assert "energy_mj" not in Problem(space, other, Budget()).candidate(space.architecture([0] * 10)).figures
     for budget, objectives in ((Budget(), ("accuracy", "energy")), (Budget.parse("5mJ"), ("accuracy", "latency"))):
-        try:
+        with pytest.raises(ProfileError, match="the profile pixel4:1large_fp32 has no figures of the energy"):
             Problem(space, other, budget, objectives)
-        except NasError as error:
-            assert str(error) == "the profile pixel4:1large_fp32 has no figures of the energy"
-        else:
-            raise AssertionError("it was not refused")
 
 
 def it_comes_back_from_the_run_folder(folder: Path) -> None:
