@@ -62,7 +62,7 @@ def table(
 ) -> str:
     """A markdown table, a row per proxy that was measured on all `networks`.
 
-    `joined` are the scores that are combined. A surrogate is `fitted` to so many networks, `draws` times. `spent` are
+    `joined` are the scores that are combined. A surrogate is fitted to a number of networks, `fitted`, `draws` times. `spent` are
     seconds that a measurement took once; the table shares them among the networks.
     """
     lines = ["| proxy | n | Kendall tau (95 %) | within 10 % of MACs | seconds a network |", "|---" * 5 + "|"]

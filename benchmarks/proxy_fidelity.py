@@ -52,7 +52,7 @@ PIXELS = 32
 POPULATION = 64
 """Networks that those of interest are compared with, where each needs a figure of its own."""
 Images = Callable[[int], ImageView]
-"""The images of CIFAR-10 at so many pixels."""
+"""The images of CIFAR-10 at this number of pixels."""
 MEASUREMENTS = ("scores", "short", "supernet")
 
 
@@ -77,7 +77,7 @@ def draw(n: int, seed: int) -> list[Network]:
     """`n` of the distinct networks, uniformly and without repeats.
 
     Raises:
-        DataError: there are not so many, or no table.
+        DataError: there are fewer, or no table.
     """
     with data_file("nas_bench_macro/nas_bench_macro.csv").open(newline="") as file:
         trainings = {row["canonical"]: (float(row["acc1"]), float(row["acc2"])) for row in csv.DictReader(file)}

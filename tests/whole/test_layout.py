@@ -159,6 +159,11 @@ def test_modules_stay_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=where)
+def test_tests_stay_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
+
+
 def test_no_folder_holds_more_than_can_be_read_at_a_glance() -> None:
     counts = Counter(where(path.parent) for path in MODULES if path.stem != "__init__")
     assert {folder: count for folder, count in counts.items() if count > 16 and folder not in PEERS} == {}

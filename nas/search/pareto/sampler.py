@@ -37,7 +37,7 @@ Drawn = Literal["start", "random", "model"]
 Proposed = Callable[[Study, FrozenTrial, Drawn, float | None], None]
 
 PARENTS = 30
-"""So many of the best points evaluated have offspring in the pool."""
+"""This number of the best points evaluated have offspring in the pool."""
 
 
 class ParetoSampler(BaseSampler):
