@@ -62,8 +62,8 @@ def table(
 ) -> str:
     """A markdown table, a row per proxy that was measured on all `networks`.
 
-    `joined` are the scores that are combined. A surrogate is fitted to a number of networks, `fitted`, `draws` times. `spent` are
-    seconds that a measurement took once; the table shares them among the networks.
+    `joined` are the scores that are combined. A surrogate is fitted to a number of networks, `fitted`, `draws` times.
+    `spent` are seconds that a measurement took once; the table shares them among the networks.
     """
     lines = ["| proxy | n | Kendall tau (95 %) | within 10 % of MACs | seconds a network |", "|---" * 5 + "|"]
     macs = np.array([cost(network.arch).macs for network in networks], dtype=np.float64)
