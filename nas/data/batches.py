@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -48,7 +47,7 @@ class ImageBatches(Dataset[Batch]):
         return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
 
-class ImageData(pl.LightningDataModule):
+class ImageData:
     """The loaders of a data set at one training resolution.
 
     The same `seed` gives the same batches, epoch by epoch, from every call of `train_dataloader`.
@@ -73,7 +72,6 @@ class ImageData(pl.LightningDataModule):
         randaugment: tuple[int, int] | None = None,
         device: torch.device | str | None = None,
     ) -> None:
-        super().__init__()
         if batch_size < 2:
             raise ConfigError(f"batch_size must be at least 2, which batch norm needs, got {batch_size}")
         if resolution is not None and resolution < 1:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
@@ -18,7 +17,6 @@ from nas.spaces.architecture import Architecture
 from nas.training.distillation import Teacher
 from nas.training.divergence import Diverged
 from nas.training.metrics import Metrics
-from nas.training.module import Classifier
 from nas.training.precision import lightning_precision
 from nas.training.recipe import Recipe
 
@@ -58,6 +56,10 @@ def fit(
         Diverged: the loss stopped being finite, or stayed far above that of a constant prediction.
         ConfigError: the teacher's file cannot be used, or its channels or classes are not those of `arch`.
     """
+    import pytorch_lightning as pl  # seconds of import, which a process that trains nothing need not wait for
+
+    from nas.training.module import Classifier
+
     started = time.perf_counter()
     with _quiet(), torch.random.fork_rng():
         torch.manual_seed(seed)

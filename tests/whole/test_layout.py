@@ -42,7 +42,7 @@ HOMES = {
         "nas/proxies/",
         "nas/search/confirm/export.py",
     ),
-    "pytorch_lightning": ("nas/data/batches.py", "nas/training/"),
+    "pytorch_lightning": ("nas/training/",),
     "onnxruntime": ("nas/recording/", "nas/nets/teacher.py", "nas/exports/"),
     "onnx": ("nas/recording/graph.py", "nas/exports/", "nas/nets/teacher.py"),
     "optuna": ("nas/search/",),
