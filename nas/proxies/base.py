@@ -71,7 +71,7 @@ class EvaluateOnce(Protocol):
 
 
 class Progress(Protocol):
-    """Shows how far a preparation is."""
+    """Shows how far the work is."""
 
     def stage(self, name: str, total: int, done: int = 0) -> None:
         """A stage of `total` steps begins, of which `done` are there already."""

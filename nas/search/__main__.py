@@ -15,6 +15,7 @@ from nas.report.html import write_comparison, write_report
 from nas.report.opening import opening_lines
 from nas.report.terminal import TerminalDisplay, front_table
 from nas.report.trackers import tracker_settings
+from nas.report.trackers.base import TrackerSettings
 from nas.report.trackers.guard import Guarded
 from nas.results.trials import TrialRow, read_trials
 from nas.search.checks import checked_problem
@@ -33,12 +34,12 @@ from nas.search.settings import SearchSettings
 
 def main(settings: SearchSettings, invocation: Invocation) -> None:
     """One search, begun or resumed, in the folder of `invocation`."""
-    tracker_settings(settings.tracker)
+    chosen = tracker_settings(settings.tracker)
     problem, timing = checked_problem(settings)
     held = lock(invocation.folder)
     try:
         with TerminalDisplay() as display:
-            _search(settings, problem, timing, invocation, display)
+            _search(settings, problem, timing, chosen, invocation, display)
     finally:
         held.release()
 
@@ -47,6 +48,7 @@ def _search(
     settings: SearchSettings,
     problem: Problem,
     timing: DeviceTiming | None,
+    chosen: TrackerSettings,
     invocation: Invocation,
     display: TerminalDisplay,
 ) -> None:
@@ -59,7 +61,7 @@ def _search(
     sampler = make_sampler(problem, settings.sampler, settings.seed)
     study = open_study(folder, settings.storage, problem.directions, identity(settings, problem, data))
     about = about_settings(settings, data, invocation.line)
-    asked, chosen = _config(settings, about, problem), tracker_settings(settings.tracker)
+    asked = _config(settings, about, problem)
     tracker = Guarded(lambda: chosen.start(folder, asked), display.message)
     executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
     if not executor.shared_files:

@@ -133,13 +133,13 @@ def _is_inside(run: Run, trial: Trial) -> bool:
 
 def _goes_on(run: Run, ladder: Ladder, trial: Trial, future: Future[Any]) -> bool:
     """Write down what a rung gave; whether another is to follow. If not, the trial is told."""
-    earlier = read_trial(trial).rungs
+    known = read_trial(trial)
     try:
-        result = rung_record(ladder.rungs[len(earlier)].name, future.result())
+        result = rung_record(ladder.rungs[len(known.rungs)].name, future.result())
     except Exception as error:  # an evaluation may fail in any way
         _fail(run, trial, error)
         return False
-    write_rungs(trial, [*earlier, ladder.climb(run.problem, records(run.study), trial.number, result)])
+    write_rungs(trial, [*known.rungs, ladder.climb(run.problem, run.study, known, result)])
     if ladder.has_ended(read_trial(trial)):
         _tell(run, ladder, trial)
         return False

@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from optuna.study import Study
 
 from nas.errors import ConfigError
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
 from nas.proxies.scores.evaluate import ScoreValues, combine
 from nas.resources import names
-from nas.search.record.trial import RungRecord, TrialRecord
+from nas.search.record.trial import RungRecord, TrialRecord, records
 from nas.spaces.architecture import Architecture
 
 BINS = 4
@@ -50,13 +51,12 @@ class Ladder:
     rungs: tuple[Rung, ...]
     keep: float = 1 / 3
 
-    def climb(self, problem: Problem, trials: Sequence[TrialRecord], number: int, result: RungRecord) -> RungRecord:
-        """`result`, what the next rung of the trial of that number gave, with the decision whether another follows."""
-        (climber,) = (trial for trial in trials if trial.number == number)
+    def climb(self, problem: Problem, study: Study, climber: TrialRecord, result: RungRecord) -> RungRecord:
+        """`result`, what the next rung of the trial `climber` gave, with the decision whether another follows."""
         step = len(climber.rungs)
         if step + 1 == len(self.rungs):
             return result
-        others = [trial for trial in at_rung(trials, step) if trial.number != number]
+        others = [trial for trial in at_rung(records(study), step) if trial.number != climber.number]
         values = rank_values([*(other.rungs[step] for other in others), result])
         costs = np.array([problem.cost_values(trial.measures) for trial in (*others, climber)])
         return replace(result, goes_on=goes_on(np.asarray(values, dtype=np.float64), costs, self.keep))

@@ -42,21 +42,6 @@ from tests.helpers.search import (
     tiny_measures,
 )
 
-# 16 genotypes of 12 networks: without the second block its kernel has no effect.
-TWELVE = """
-resolution: 16
-downsample: 2
-stages:
-  - {op: mbconv, kernel: [3, 5], expansion: 2, out_channels: [8, 16], depth: [1, 2], stride: 2, per_block: [kernel]}
-"""
-
-
-@pytest.fixture
-def twelve(tmp_path: Path) -> SearchSpace:
-    path = tmp_path / "twelve.yaml"
-    path.write_text(TWELVE)
-    return load_space(path).with_data(1, 10)
-
 
 def test_a_failed_evaluation_is_a_failed_trial_and_the_search_goes_on() -> None:
     errors = {1: ValueError("two\n  lines"), 3: Diverged("the training loss became nan in epoch 1, batch 2")}

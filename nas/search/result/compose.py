@@ -69,15 +69,13 @@ def compose(
 
 
 def _members(problem: Problem, confirmed: Sequence[Confirmed]) -> list[Member]:
-    costs = []
-    for network in confirmed:
-        found = network_costs(problem.candidate(network.architecture), network.measured)
-        costs.append(problem.cost_values(cost_values(found)))
-    sure = probabilities([correct_images(network.trainings) for network in confirmed], np.array(costs))
+    costs = [network_costs(problem.candidate(network.architecture), network.measured) for network in confirmed]
+    values = [problem.cost_values(cost_values(each)) for each in costs]
+    sure = probabilities([correct_images(network.trainings) for network in confirmed], np.array(values))
     judged = accuracies(confirmed)
     return [
-        member(problem, network, *figures, probability)
-        for network, figures, probability in zip(confirmed, judged, sure, strict=True)
+        member(network, each, *figures, probability)
+        for network, each, figures, probability in zip(confirmed, costs, judged, sure, strict=True)
     ]
 
 

@@ -35,17 +35,14 @@ def accuracies(networks: Sequence[Confirmed]) -> list[tuple[Accuracy, Interval]]
     ]
 
 
-def member(
-    problem: Problem, network: Confirmed, accuracy: Accuracy, val_accuracy: Interval, probability: float
-) -> Member:
+def member(network: Confirmed, costs: Costs, accuracy: Accuracy, val_accuracy: Interval, probability: float) -> Member:
     """A confirmed network; `probability` is that of being on the front."""
-    candidate = problem.candidate(network.architecture)
     paths = {(file.format, file.precision): file.path for file in network.files}
     return Member(
-        key=candidate.key,
-        notation=candidate.notation,
+        key=network.architecture.key,
+        notation=network.architecture.notation,
         architecture=network.architecture,
-        costs=network_costs(candidate, network.measured),
+        costs=costs,
         accuracy=accuracy,
         val_accuracy=val_accuracy,
         probability=probability,

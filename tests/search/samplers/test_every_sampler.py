@@ -20,7 +20,6 @@ from nas.search.samplers import SAMPLERS, AnySampler
 from nas.search.samplers.distinct import STUCK, DistinctSampler
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
-from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
 from tests.helpers.docs import field_texts
 from tests.helpers.search import (
@@ -40,22 +39,6 @@ NEVER_OVER = ("pareto",)
 
 
 TIGHT = Budget.parse("395k")  # 8 of tiny's 1,536 networks meet it
-
-
-# 16 genotypes of 12 networks: without the second block its kernel has no effect.
-TWELVE = """
-resolution: 16
-downsample: 2
-stages:
-  - {op: mbconv, kernel: [3, 5], expansion: 2, out_channels: [8, 16], depth: [1, 2], stride: 2, per_block: [kernel]}
-"""
-
-
-@pytest.fixture
-def twelve(tmp_path: Path) -> SearchSpace:
-    path = tmp_path / "twelve.yaml"
-    path.write_text(TWELVE)
-    return load_space(path).with_data(1, 10)
 
 
 def test_the_settings_of_a_search_take_each_sampler() -> None:
