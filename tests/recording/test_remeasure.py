@@ -14,6 +14,7 @@ import yaml
 from nas.errors import ProfileError
 from nas.latency.profile import load_profile
 from nas.recording.remeasure import fresh_networks, plan_remeasure, remeasure
+from nas.recording.runner import figures
 from nas.recording.runner.machine import environment
 from tests.helpers.calls import call, finish, start, wait_for
 from tests.helpers.recordings import TINY, rows_of
@@ -22,8 +23,15 @@ from tests.helpers.validations import made_profile, names_of, stored
 AGAIN = ("hardware=./box", "remeasure=4")
 
 
+@pytest.fixture(autouse=True)
+def bursts_that_disagree_settle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine none of the networks may settle; what settles has tests of its own."""
+    monkeypatch.setattr(figures, "SETTLED", 1e9)
+    monkeypatch.setattr(figures, "LEAST_RUNS", 1)
+
+
 def validate_anew(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    """Run the command; on a busy machine none of its networks may settle, then again."""
+    """Run the command; on a machine where every burst was disturbed, again."""
     assert any(call(monkeypatch, "validate", *arguments) == 0 for _ in range(6))
 
 
