@@ -19,6 +19,7 @@ from tests.helpers.processes import python
 ROOMS = (
     *(
         "errors",
+        "reading",
         "resources",
         "identity",
         "measures",
@@ -52,7 +53,7 @@ HOMES = {
     "jinja2": ("nas/report/",),
     "hydra": ("nas/commandline.py",),
     "omegaconf": ("nas/commandline.py",),
-    "pydantic": ("nas/commandline.py", "nas/results/"),
+    "pydantic": ("nas/reading/", "nas/commandline.py", "nas/results/"),
     "rich": ("nas/report/", "nas/predict.py", "nas/record.py", "nas/validate.py", "nas/search/__main__.py"),
     "sklearn": ("nas/data/", "nas/training/"),
     "PIL": ("nas/data/",),

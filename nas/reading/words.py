@@ -1,0 +1,50 @@
+"""Values and lists of names for a message: cut short, whatever they are."""
+
+import reprlib
+from collections.abc import Iterable
+from typing import Any
+
+_BEGUN = 200  # characters of a text that are looked at
+
+
+class _Repr(reprlib.Repr):
+    """`repr` of the beginning of a value, without ever building that of the whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 4, _BEGUN, _BEGUN
+
+    def repr_str(self, value: str, level: int) -> str:
+        return repr(value[:_BEGUN])
+
+    def repr_bytes(self, value: bytes, level: int) -> str:
+        return repr(value[:_BEGUN])
+
+    def repr_int(self, value: int, level: int) -> str:
+        return repr(value) if value.bit_length() < _BEGUN else f"a number of {value.bit_length()} bits"
+
+
+_REPR = _Repr()
+
+
+def short(value: Any, at_most: int = 60) -> str:
+    """`repr` of `value`, cut to `at_most` characters."""
+    return cut(_REPR.repr(value), at_most)
+
+
+def cut(text: str, at_most: int = 60) -> str:
+    """`text` of one line, cut to `at_most` characters."""
+    line = " ".join(text[: 4 * at_most].split())
+    return line if len(line) <= at_most and len(text) <= 4 * at_most else f"{line[: at_most - 1]}…"
+
+
+def listed(names: Iterable[Any], at_most: int = 240) -> str:
+    """Names in their order, as many as fit into `at_most` characters: `a, b and 37 more`."""
+    texts = [str(name) for name in names]
+    shown, left = list[str](), at_most
+    for text in texts:
+        left -= min(len(text), 60) + 2
+        if left < 0 and shown:
+            return f"{', '.join(shown)} and {len(texts) - len(shown)} more"
+        shown.append(cut(text))
+    return ", ".join(shown)
