@@ -17,6 +17,7 @@ from nas.predict import PredictSettings
 from nas.predict import main as predict
 from nas.record import RecordSettings
 from nas.record import main as record
+from nas.report.__main__ import main as report
 from nas.search.settings import SearchSettings
 from nas.validate import ValidateSettings
 from nas.validate import main as validate
@@ -31,10 +32,20 @@ COMMANDS: dict[str, tuple[type, Callable[..., None]]] = {
 
 def call(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> int:
     """The exit code of `python -m nas.<name> <arguments>`, run in this process."""
-    monkeypatch.setattr(sys, "argv", [name, *arguments])
-    with pytest.raises(SystemExit) as ended:
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    return run_command(name, *arguments)
+
+
+def run_command(name: str, *arguments: str) -> int:
+    """The same where nothing else looks at `sys.argv` afterwards."""
+    sys.argv = [name, *arguments]
+    try:
+        if name == "report":
+            return report()
         command(name, *COMMANDS[name])
-    return int(ended.value.code or 0)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    raise AssertionError("a command ends with SystemExit")
 
 
 def check_refused(
