@@ -1,8 +1,10 @@
 """Neural architecture search over separable convolutions: from a device and a budget to a Pareto front.
 
-Importing `nas` loads neither torch nor optuna nor hydra; `nas.nets`, `nas.training` and `nas.search` do.
+Importing `nas` loads neither torch nor optuna nor hydra; `nas.nets`, `nas.training` and `nas.search` do. Whichever
+module of it is imported, this one comes first, and so before any package that would report what it is used for.
 """
 
+import os
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -37,6 +39,16 @@ __all__ = [
 ]
 
 __version__ = version("sepconv-nas")
+
+_SILENT = {
+    "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime from 1.29 on reads it when imported
+    "WANDB_ERROR_REPORTING": "false",  # it looks up its host even offline
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+"""What keeps dependencies from reporting to their makers, unless the environment says otherwise."""
+
+for _name, _value in _SILENT.items():
+    os.environ[_name] = os.environ.get(_name) or _value
 
 _HEAVY = ("nets", "training", "search")
 

@@ -79,6 +79,7 @@ PERF_TEST = """\
 #!/bin/sh
 # onnxruntime_perf_test in what matters here: each of -r runs takes as many ms as the model has kilobytes
 echo "$*" >> calls.txt
+[ "$ORT_DISABLE_TELEMETRY" = 1 ] || { echo "reports to its maker"; exit 1; }
 while [ $# -gt 2 ]; do
     case $1 in -r) runs=$2 ;; -p) profile=$2 ;; esac
     shift

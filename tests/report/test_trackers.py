@@ -16,7 +16,7 @@ from tests.helpers.run_sample import sample_front, sample_trials, write_run
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own; no settings of wandb's from outside, and what it keeps in the user's caches in the home."""
-    for name in ("WANDB_MODE", "WANDB_DIR", "WANDB_DATA_DIR", "WANDB_API_KEY"):
+    for name in ("WANDB_MODE", "WANDB_DISABLED", "WANDB_DIR", "WANDB_DATA_DIR", "WANDB_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     for name, folder in (("HOME", "."), ("WANDB_CACHE_DIR", "cache"), ("WANDB_CONFIG_DIR", "config")):
         monkeypatch.setenv(name, str(tmp_path / "home" / folder))

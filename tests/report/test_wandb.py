@@ -51,7 +51,7 @@ def offline_run(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("WANDB_MODE", "WANDB_DIR", "WANDB_DATA_DIR", "WANDB_API_KEY"):
+    for name in ("WANDB_MODE", "WANDB_DISABLED", "WANDB_DIR", "WANDB_DATA_DIR", "WANDB_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     write_report(run_folder)
     (run_folder / "study.journal").write_text("{}\n")
@@ -122,3 +122,29 @@ def test_wandb_offline_run_read_back_from_disk(offline_run: Path) -> None:
 def test_wandb_leaves_nothing_outside_the_run_folder(offline_run: Path, tmp_path: Path) -> None:
     left = {path.name for path in tmp_path.iterdir()}
     assert left <= {"run", "wandb_cache_dir", "wandb_config_dir"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("WANDB_MODE", "disabled"), ("WANDB_DISABLED", "true"), ("WANDB_DISABLED", "1")]
+)
+def test_the_environment_switches_wandb_off_in_one_line(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    warnings: list[str] = []
+    settings = tracker_settings({"name": "wandb", "mode": "online"})
+    tracker = Guarded(lambda: settings.start(tmp_path / "run", {}), warnings.append)
+    tracker.trial(sample_trials(1)[0], hypervolume=0.5, front_size=1)
+    tracker.close()
+    assert warnings == [
+        "the tracker stopped and the search goes on without it: "
+        f"{name}={value} in the environment switches Weights & Biases off"
+    ]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", ["", "false", "0"])
+def test_wandb_disabled_may_say_no(value: str, monkeypatch: pytest.MonkeyPatch, run_folder: Path) -> None:
+    monkeypatch.setenv("WANDB_DISABLED", value)
+    monkeypatch.setattr("nas.report.trackers.wandb.WandbTracker", lambda *_: "started")
+    assert tracker_settings({"name": "wandb"}).start(run_folder, {}) == "started"

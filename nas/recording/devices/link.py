@@ -21,7 +21,8 @@ from nas.recording.devices.base import Report
 from nas.resources import replace_file
 
 _CHECK = """\
-import sys
+import os, sys
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 if sys.version_info < (3, 9): sys.exit("LACKS Python 3.9 or newer, it has " + sys.version.split()[0])
 try: import fcntl, numpy, onnxruntime
 except ImportError as error: sys.exit("LACKS a package: " + str(error))"""

@@ -103,7 +103,8 @@ class PerfTestRun:
         spinning = "" if chosen["spinning"] else "-D"
         path = f"models/{chosen['precision']}/{model['id']}.onnx"
         line = (
-            f"LD_LIBRARY_PATH=. {cores}./{_BINARY} -e cpu -I -S 1 -m times -r {runs} -x {chosen['threads']} -y 1 "
+            f"ORT_DISABLE_TELEMETRY=1 LD_LIBRARY_PATH=. {cores}./{_BINARY} -e cpu -I -S 1 -m times -r {runs} "
+            f"-x {chosen['threads']} -y 1 "
             f"-o {_LEVELS[chosen['optimization']]} {spinning} {more} {quote(path)} times.csv"
         )
         failed = "{ tail -n 3 log.txt >&2; exit 1; }"

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
+from .runtime import onnxruntime
 
 
 def pin(cores: Sequence[int] | None) -> list[int]:

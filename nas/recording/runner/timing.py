@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from .figures import LEAST_RUNS, kernels
+from .runtime import onnxruntime
 
 PATIENCE = 4  # how many times as long a burst may last until it has runs enough
 LOST = 0.01  # share of a run that its threads may have waited for a core

@@ -1,8 +1,7 @@
 """Weights & Biases: the only file that imports wandb, and only when a tracker is built.
 
-Offline, the default, writes under `<run folder>/wandb` and opens no connection, not even wandb's own
-error reports; `wandb sync` uploads it later. Online, a search that is resumed in its folder
-continues the same W&B run.
+Offline, the default, writes under `<run folder>/wandb` and opens no connection; `wandb sync` uploads it later.
+Online, a search that is resumed in its folder continues the same W&B run.
 """
 
 import os
@@ -53,7 +52,10 @@ class WandbSettings:
 
         Raises:
             ImportError: wandb is not installed.
+            ConfigError: the environment switches it off.
         """
+        if off := _switched_off():
+            raise ConfigError(f"{off} in the environment switches Weights & Biases off")
         return WandbTracker(self, run_folder, config)
 
 
@@ -62,8 +64,6 @@ class WandbTracker:
 
     def __init__(self, settings: WandbSettings, folder: Path, config: Mapping[str, object]) -> None:
         mode = settings.mode
-        if mode == "offline":  # wandb's error reporting looks up its host even offline
-            os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         wandb = _wandb()
         folder.mkdir(parents=True, exist_ok=True)
         continued: dict[str, Any] = {"id": _run_id(folder), "resume": "allow"} if mode == "online" else {}
@@ -130,6 +130,14 @@ class WandbTracker:
             # immutable: wandb reads the file where it is, instead of copying it to the user's home
             artifact.add_file(str(path), name=path.relative_to(folder).as_posix(), policy="immutable", skip_cache=True)
         self._run.log_artifact(artifact)
+
+
+def _switched_off() -> str:
+    """What of the environment says that nothing is to be tracked; empty where nothing does."""
+    if os.environ.get("WANDB_MODE", "").lower() == "disabled":
+        return "WANDB_MODE=disabled"
+    said = os.environ.get("WANDB_DISABLED", "")
+    return f"WANDB_DISABLED={said[:20]}" if said.lower() not in ("", "0", "false", "no", "off") else ""
 
 
 def _wandb() -> Any:
