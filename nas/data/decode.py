@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from nas.data.images import Skipped
+from nas.data.left_out import by_reason
 from nas.errors import DataError
+from nas.results.front import LeftOut
 
 Pixels = NDArray[np.uint8]
 Item = Path | BinaryIO | Image.Image
@@ -71,7 +72,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 def decode_all(
     count: int, read: Callable[[int], Item], name: Callable[[int], str], resolution: int, channels: int
-) -> tuple[Pixels, NDArray[np.int64], tuple[Skipped, ...]]:
+) -> tuple[Pixels, NDArray[np.int64], tuple[LeftOut, ...]]:
     """Pixels (uint8, K x C x R x R) of the K readable ones of `count` images, their indices, and the others by name.
 
     `read` is called from several threads. A file is named by its path, anything else by `name`.
@@ -82,7 +83,7 @@ def decode_all(
     _check_memory(count, resolution, channels)
     pixels = np.empty((count, channels, resolution, resolution), dtype=np.uint8)
 
-    def decode_chunk(start: int) -> list[tuple[int, Skipped]]:
+    def decode_chunk(start: int) -> list[tuple[int, str]]:
         failed = []
         for i in range(start, min(start + _CHUNK, count)):
             item = None
@@ -91,19 +92,17 @@ def decode_all(
                 pixels[i] = decode(item, resolution, channels)
             except Exception as error:  # Pillow's plugins raise any type on broken bytes; it is kept as the reason
                 title = str(item) if isinstance(item, Path) else name(i)
-                failed.append((i, Skipped(title, _reason(error))))
+                failed.append((i, f"{title} ({_reason(error)})"))
         return failed
 
     # A broken tag makes Pillow warn, and says nothing about the pixels.
     with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         failed = dict(chain.from_iterable(pool.map(decode_chunk, range(0, count, _CHUNK))))
-    skipped = tuple(failed.values())
-    if len(skipped) > UNREADABLE_LIMIT * count:
-        first = f"{skipped[0].path!r} ({skipped[0].reason})"
-        raise DataError(f"{len(skipped)} of {count} images cannot be read, the first is {first}")
+    if len(failed) > UNREADABLE_LIMIT * count:
+        raise DataError(f"{len(failed)} of {count} images cannot be read, the first is {next(iter(failed.values()))}")
     kept = np.array([i for i in range(count) if i not in failed], dtype=np.int64)
-    return (pixels[kept] if failed else pixels), kept, skipped
+    return (pixels[kept] if failed else pixels), kept, by_reason(("unreadable", each) for each in failed.values())
 
 
 def _reason(error: Exception) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nas.data.splits import choose
 from nas.errors import DataError, RunError
+from nas.results.front import LeftOut
 
 SPLITS = ("train", "val", "test")
 _SCHEMA = 1
@@ -40,14 +41,6 @@ def stratified(split: Split, count: int) -> Split:
     return Split(np.asarray(split.pixels[chosen]), np.asarray(split.labels[chosen]))
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """An image file that could not be read, and why."""
-
-    path: str
-    reason: str
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Images:
     """A classified data set, all splits at one size.
@@ -62,7 +55,7 @@ class Images:
     classes: tuple[str, ...]
     channels: int
     native_resolution: int
-    skipped: tuple[Skipped, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
 
@@ -141,7 +134,7 @@ def save(images: Images, folder: Path, fingerprint: str = "") -> None:
         "native_resolution": images.native_resolution,
         "mean": images.mean,
         "std": images.std,
-        "skipped": [asdict(skipped) for skipped in images.skipped],
+        "left_out": [asdict(each) for each in images.left_out],
     }
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         new = Path(temporary) / "new"
@@ -177,7 +170,7 @@ def open_saved(folder: Path, fingerprint: str | None = None) -> Images:
             classes=tuple(about["classes"]),
             channels=about["channels"],
             native_resolution=about["native_resolution"],
-            skipped=tuple(Skipped(**skipped) for skipped in about["skipped"]),
+            left_out=tuple(LeftOut(**each | {"examples": tuple(each["examples"])}) for each in about["left_out"]),
             mean=tuple(about["mean"]),
             std=tuple(about["std"]),
         )

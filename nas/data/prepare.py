@@ -90,7 +90,7 @@ def _read(catalogue: Catalogue, settings: DataSettings, seed: int, resolution: i
     def name(n: int) -> str:
         return f"{places[n][0]} image {places[n][1]} of {catalogue.name}"
 
-    pixels, kept, skipped = decode_all(len(places), lambda n: read(*places[n]), name, size, about.channels)
+    pixels, kept, left_out = decode_all(len(places), lambda n: read(*places[n]), name, size, about.channels)
     labels = np.concatenate([parts[name].labels for name in SPLITS])[kept]
     bounds = np.searchsorted(kept, np.cumsum([len(parts[name].labels) for name in SPLITS[:-1]]))
     pairs = zip(np.split(pixels, bounds), np.split(labels, bounds), strict=True)
@@ -98,4 +98,4 @@ def _read(catalogue: Catalogue, settings: DataSettings, seed: int, resolution: i
     for label in sorted(set(range(len(about.classes))) - set(train.labels.tolist())):
         reason = f"class {about.classes[label]!r} of {catalogue.name!r} has no readable image in train"
         raise DataError(f"{reason}; add images, remove the class, or raise data.limit")
-    return Images(train, val, test, about.classes, about.channels, about.native_resolution, skipped)
+    return Images(train, val, test, about.classes, about.channels, about.native_resolution, left_out)

@@ -1,6 +1,7 @@
 """What a search says before it begins."""
 
 from nas.data.images import imbalance
+from nas.data.left_out import left_out_text
 from nas.problem import Problem
 from nas.report.text import population
 from nas.results.front import DataFacts
@@ -16,8 +17,8 @@ def opening_lines(problem: Problem, data: DataFacts) -> list[str]:
         f"({room}), data {data.source}: {len(data.classes)} classes, "
         f"{data.train} train, {data.val} val, {data.test} test images"
     ]
-    if data.skipped:
-        lines.append(f"{len(data.skipped)} unreadable images are left out, the first: {data.skipped[0]}")
+    if data.left_out:
+        lines.append(left_out_text(data.left_out))
     if unbalanced := imbalance(data.counts["train"]):
         lines.append(unbalanced)
     return lines

@@ -1,5 +1,6 @@
 """What a report says first: the result in a sentence, its key figures, and what to know before using them."""
 
+from nas.data.left_out import left_out_text
 from nas.measures import Measure
 from nas.report.networks import cost_measure, cost_of, ordered
 from nas.report.sections.proposals import share_inside
@@ -50,7 +51,7 @@ def tiles(front: Front) -> list[tuple[str, str]]:
 def notices(front: Front) -> list[str]:
     """What a reader must know before using the numbers, the gravest first."""
     found = [_resolution(front), *warnings(front), _extrapolation(front), _over(front), _precision(front)]
-    found += [*_missing_files(front), _skipped(front), _failed(front)]
+    found += [*_missing_files(front), _left_out(front), _failed(front)]
     return [notice for notice in found if notice]
 
 
@@ -110,11 +111,8 @@ def _missing_files(front: Front) -> list[str]:
     ]
 
 
-def _skipped(front: Front) -> str | None:
-    skipped = front.data.skipped
-    if not skipped:
-        return None
-    return f"{plural(len(skipped), 'file')} could not be read and took no part; listed under Data."
+def _left_out(front: Front) -> str | None:
+    return f"{left_out_text(front.data.left_out)}." if front.data.left_out else None
 
 
 def _failed(front: Front) -> str | None:

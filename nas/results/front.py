@@ -54,6 +54,18 @@ class BudgetFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Files that took no part, for one reason."""
+
+    reason: str
+    """in the words of the report: `unreadable`, `.heic (pip install pillow-heif)`, …"""
+    count: Count
+    """how many files"""
+    examples: tuple[str, ...]
+    """the first of them, by their place in the data"""
+
+
+@dataclass(frozen=True, slots=True)
 class DataFacts:
     """The images and their splits."""
 
@@ -73,8 +85,13 @@ class DataFacts:
     """images by split and class"""
     native_resolution: Count
     """pixels of the images as they are"""
-    skipped: tuple[str, ...]
-    """files left out, and why"""
+    left_out: tuple[LeftOut, ...] = ()
+    """files that took no part, by reason"""
+
+    def largest_class_share(self, split: str) -> float:
+        """What always answering the most frequent class of `split` would be correct for, 0 to 1."""
+        counts = self.counts[split].values()
+        return max(counts) / sum(counts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What must agree for two processes to work on one study."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from nas.identity import agreeing, digest
@@ -19,6 +20,6 @@ def identity(settings: SearchSettings, problem: Problem, data: DataFacts) -> dic
         "hardware": f"{problem.profile.label} ({digest(problem.profile, IDENTITY_VERSION)})",
         "budget": str(problem.budget),
         "search_space": f"{problem.space.name} ({digest(problem.space, IDENTITY_VERSION)})",
-        "data": f"{data.source} ({digest(data, IDENTITY_VERSION)})",
+        "data": f"{data.source} ({digest(replace(data, left_out=()), IDENTITY_VERSION)})",
         **({"training.distillation.teacher": content} if teacher else {}),
     }

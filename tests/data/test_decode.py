@@ -141,14 +141,16 @@ def test_large_jpeg_is_reduced_to_the_same_picture(tmp_path: Path) -> None:
 # --- many files -----------------------------------------------------------------------------------
 
 
-def test_broken_files_are_skipped_and_named(tmp_path: Path) -> None:
+def test_broken_files_are_left_out_and_named(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"cat": 20, "dog": 20})
     broken = break_files(root / "cat")
     images = prepare(from_folder(root), 0, 12, tmp_path / "saved")
-    assert {skipped.path for skipped in images.skipped} == {str(path) for path in broken}
-    for skipped in images.skipped:
-        assert broken[Path(skipped.path)] in skipped.reason
-        assert "\n" not in skipped.reason
+    (left_out,) = images.left_out
+    assert (left_out.reason, left_out.count) == ("unreadable", len(broken))
+    for path, why in broken.items():
+        (example,) = (each for each in left_out.examples if each.startswith(f"{path} ("))
+        assert why in example
+        assert "\n" not in example
     assert sum(map(len, images.splits.values())) == 40
     for name, paths in split_paths(from_folder(root)).items():  # none moved to another split
         assert len(images.splits[name]) == len(set(paths) - set(broken))
@@ -159,7 +161,7 @@ def test_broken_files_are_skipped_and_named(tmp_path: Path) -> None:
 def test_mostly_broken_data_is_refused(tmp_path: Path) -> None:
     root = write_classes(tmp_path, {"cat": 3, "dog": 1})
     break_files(root / "cat")
-    with pytest.raises(DataError, match=r"^5 of 9 images cannot be read, the first is '.*' \(.*\)$"):
+    with pytest.raises(DataError, match=r"^5 of 9 images cannot be read, the first is .* \(.*\)$"):
         decode_all(9, list_images(root).splits["train"].paths.__getitem__, str, 8, 3)
 
 

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from nas.data.decode import decode_all
-from nas.data.images import SPLITS, Images, Skipped, open_saved, save
+from nas.data.images import SPLITS, Images, open_saved, save
 from nas.data.prepare import prepare
 from nas.data.settings import DataSettings
 from nas.errors import DataError, RunError
+from nas.results.front import LeftOut
 from tests.helpers.images import assert_one_line, from_folder, random_images, write_classes
 
 RED = (200, 30, 30)
@@ -20,7 +21,9 @@ RED = (200, 30, 30)
 
 def test_saved_images_come_back_as_read_only_maps(tmp_path: Path) -> None:
     images = random_images()
-    images = Images(images.train, images.val, images.test, images.classes, 3, 48, (Skipped("a.png", "cut"),))
+    images = Images(
+        images.train, images.val, images.test, images.classes, 3, 48, (LeftOut("unreadable", 1, ("a.png (cut)",)),)
+    )
     save(images, tmp_path / "saved")
     save(images, tmp_path / "saved")  # replaces
     back = open_saved(tmp_path / "saved")
@@ -29,7 +32,7 @@ def test_saved_images_come_back_as_read_only_maps(tmp_path: Path) -> None:
         np.testing.assert_array_equal(back.splits[name].labels, images.splits[name].labels)
         assert isinstance(back.splits[name].pixels, np.memmap)
         assert not back.splits[name].pixels.flags.writeable
-    fields = ("classes", "channels", "native_resolution", "skipped", "mean", "std")
+    fields = ("classes", "channels", "native_resolution", "left_out", "mean", "std")
     assert [getattr(back, field) for field in fields] == [getattr(images, field) for field in fields]
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]
 

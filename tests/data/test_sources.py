@@ -351,7 +351,7 @@ def test_a_hugging_face_split_without_labels_is_not_used(tmp_path: Path) -> None
     assert {name: len(split) for name, split in images.splits.items()} == {"train": 28, "val": 6, "test": 6}
 
 
-def test_a_broken_hugging_face_image_is_skipped_and_named(tmp_path: Path) -> None:
+def test_a_broken_hugging_face_image_is_left_out_and_named(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="needs the extra hf: pip install 'sepconv-nas[hf]'")
     table = small_table(40).cast_column("image", datasets.Image(decode=False))
     rows = [row["image"] for row in table]
@@ -360,7 +360,10 @@ def test_a_broken_hugging_face_image_is_skipped_and_named(tmp_path: Path) -> Non
     write_parquet(tmp_path / "data", train=broken.cast_column("image", datasets.Image()))
     images = prepare(from_hf(tmp_path / "data"), 0, 12, tmp_path / "saved")
     assert sum(map(len, images.splits.values())) == 38
-    assert {skipped.path for skipped in images.skipped} == {f"train image {i} of {tmp_path / 'data'}" for i in (7, 8)}
+    (left_out,) = images.left_out
+    assert [example.split(" (")[0] for example in left_out.examples] == [
+        f"train image {i} of {tmp_path / 'data'}" for i in (7, 8)
+    ]
 
 
 PICTURES = [Image.new("RGB", (5, 5))] * 30

@@ -147,7 +147,7 @@ def test_limit_holds_before_decoding(tmp_path: Path) -> None:
     chosen = {path for paths in split_paths(settings).values() for path in paths}
     for path in set(root.glob("*/*/*.png")) - chosen:
         path.write_text("broken: must never be opened")
-    assert prepare(settings, 0, 8, tmp_path / "saved").skipped == ()
+    assert prepare(settings, 0, 8, tmp_path / "saved").left_out == ()
 
 
 def test_limit_on_digits(tmp_path: Path) -> None:

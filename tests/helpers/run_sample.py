@@ -12,7 +12,7 @@ import jsonschema
 
 from nas.measures import Interval
 from nas.results.costs import DeviceFigure
-from nas.results.front import SCHEMA, BudgetFacts, Counts, DataFacts, Front, NetworkCount
+from nas.results.front import SCHEMA, BudgetFacts, Counts, DataFacts, Front, LeftOut, NetworkCount
 from nas.results.hardware import Hardware, LatencyErrors
 from nas.results.member import Accuracy, Baseline, FileAccuracy, HostTiming, Member, ModelFile
 from nas.results.quality import Hypervolume, PredictionErrors, ProxyFidelity, RungFidelity, WithoutModel
@@ -113,7 +113,7 @@ def bare_front() -> Front:
         front,
         hardware=replace(front.hardware, notes=(), error=replace(front.hardware.error, **errors)),
         budget=budget(()),
-        data=replace(front.data, path=None, skipped=()),
+        data=replace(front.data, path=None, left_out=()),
         counts=Counts(0, 0, 0, 0, 0, 0),
         hypervolume=Hypervolume(0.0, {}, (), None),
         proxy_fidelity=ProxyFidelity(None, None, None, 0, None, "cannot be told", None),
@@ -218,7 +218,7 @@ def _data() -> DataFacts:
         test=360,
         counts={"train": dict.fromkeys(classes, 115), "val": dict.fromkeys(classes, 29)},
         native_resolution=32,
-        skipped=("train/7/broken.png: cannot identify image file",),
+        left_out=(LeftOut("unreadable", 1, ("7/broken.png (cannot identify image file)",)),),
     )
 
 

@@ -12,7 +12,7 @@ from nas.errors import RunError
 from nas.report.html import comparison_html, report_html, write_comparison, write_report
 from nas.report.network_row import network_row
 from nas.report.text import bytes_text
-from nas.results.front import NetworkCount
+from nas.results.front import LeftOut, NetworkCount
 from tests.helpers.run_sample import (
     bare_front,
     climbed_front,
@@ -91,7 +91,7 @@ def test_report_holds_everything_and_loads_nothing(run_folder: Path) -> None:
         "rejected by the budget before any training 38",
         "mean absolute error, leave-one-out over 18 networks 3.1 % the same for MACs alone 15.6 %",
         "Snapdragon 855",
-        "train/7/broken.png: cannot identify image file",
+        "7/broken.png (cannot identify image file)",
         "diverged: the loss was nan in epoch 2",
         "python -m nas.search hardware=pixel4 budget=300M",
         "optuna 5.0.0",
@@ -186,7 +186,7 @@ def test_report_escapes_what_others_wrote() -> None:
     file = replace(first.files[0], path="javascript:alert('x')")
     front = replace(
         front,
-        data=replace(front.data, classes=(evil, "b"), source=evil, skipped=(evil,)),
+        data=replace(front.data, classes=(evil, "b"), source=evil, left_out=(LeftOut(evil, 1, (evil,)),)),
         hardware=replace(front.hardware, notes=(evil,), device=evil),
         front=(replace(first, notation=evil, files=(file, *first.files[1:])), *front.front[1:]),
         command=evil,

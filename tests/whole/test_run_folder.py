@@ -17,7 +17,7 @@ from nas.search.settings import SearchSettings
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
 
-DATA = DataFacts("digits", None, ("0", "1"), 6, 2, 2, {"train": {"0": 3, "1": 3}}, 32, ())
+DATA = DataFacts("digits", None, ("0", "1"), 6, 2, 2, {"train": {"0": 3, "1": 3}}, 32)
 
 
 def settings_of(*overrides: str) -> SearchSettings:

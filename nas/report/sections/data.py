@@ -7,17 +7,16 @@ from nas.results.front import Front
 from nas.results.trials import TrialRow
 
 _CLASSES = 12
-_FILES = 50
 
 
 def make(front: Front, trials: Sequence[TrialRow]) -> Section:
     """The section."""
-    skipped = front.data.skipped
-    lines = skipped[:_FILES] + ((f"and {len(skipped) - _FILES} more, in front.json",) if len(skipped) > _FILES else ())
+    left_out = front.data.left_out
+    lines = tuple(f"{each.count} {each.reason}: {', '.join(each.examples)}" for each in left_out)
     return section(
         "Data",
         Facts(facts(front)),
-        *((Heading(f"Skipped files ({len(skipped)})"), Lines(lines)) if skipped else ()),
+        *((Heading(f"Files left out ({sum(each.count for each in left_out)})"), Lines(lines)) if left_out else ()),
     )
 
 

@@ -30,7 +30,7 @@ def data_facts(settings: SearchSettings, images: Images) -> DataFacts:
         **{name: len(split) for name, split in images.splits.items()},
         counts=images.counts,
         native_resolution=images.native_resolution,
-        skipped=tuple(f"{skipped.path}: {skipped.reason}" for skipped in images.skipped),
+        left_out=images.left_out,
     )
 
 
