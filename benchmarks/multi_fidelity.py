@@ -47,6 +47,8 @@ VARIANTS = {
 class Quiet:
     """A display that shows nothing."""
 
+    warnings: Sequence[str] = ()
+
     def stage(self, name: str, total: int, done: int = 0) -> None:
         """Nothing."""
 
@@ -57,6 +59,9 @@ class Quiet:
         """Nothing."""
 
     def message(self, text: str) -> None:
+        """Nothing."""
+
+    def warning(self, text: str) -> None:
         """Nothing."""
 
 

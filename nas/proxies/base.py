@@ -82,6 +82,9 @@ class Progress(Protocol):
     def message(self, text: str) -> None:
         """Something the user should know."""
 
+    def warning(self, text: str) -> None:
+        """Something without which the result would be misread; the report says it too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preparation:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ from nas.report.figures import comparison_figure, front_labels, svg
 from nas.report.network_row import NetworkRow, network_row
 from nas.report.networks import cost_measure, ordered
 from nas.report.sections import SECTIONS
-from nas.report.text import budget_text, budget_words, configuration_text, count_text
+from nas.report.text import address, budget_text, budget_words, configuration_text, count_text, one_line
 from nas.results.front import Front
 from nas.results.run_folder import read_front, write_text
 from nas.results.trials import TrialRow, read_trials
@@ -80,7 +80,7 @@ def report_html(front: Front, trials: Sequence[TrialRow]) -> str:
 def comparison_html(fronts: Sequence[Front], links: Sequence[str]) -> str:
     """The comparison as text; `links` are the runs' own reports, relative to the page."""
     labelled = zip(fronts, front_labels(fronts), links, strict=True)
-    runs = [_run_row(front, label, quote(link)) for front, label, link in labelled]
+    runs = [_run_row(front, label, address(link)) for front, label, link in labelled]
     figure = comparison_figure(fronts) if fronts else None
     return _render("comparison.html.j2", title=f"{len(runs)} fronts compared", runs=runs, figure=figure)
 
@@ -103,6 +103,11 @@ def _run_row(front: Front, label: str, link: str) -> RunRow:
     )
 
 
+def _shown(value: Any) -> Any:
+    """What an expression of a template gives, fit for a page; what is HTML already stays as it is."""
+    return one_line(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
 def _address(figure: Figure) -> str:
     """An address with the picture in it."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()
@@ -112,6 +117,7 @@ def _render(template: str, **values: object) -> str:
     environment = Environment(
         loader=PackageLoader("nas.report", ""),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

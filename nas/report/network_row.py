@@ -1,21 +1,21 @@
 """One confirmed network as the texts of its row in a table."""
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from nas.measures import PREDICTED, Interval, Measure
 from nas.report.networks import bounds, host_timing
-from nas.report.text import bytes_text, count_text, how_text, percent, plural
+from nas.report.text import address, bytes_text, count_text, how_text, percent, plural
 from nas.results.costs import DeviceFigure
 from nas.results.member import HostTiming, Member, ModelFile
 
 
 @dataclass(frozen=True, slots=True)
 class FileLink:
-    """A file of the network: `fp32`, or `tflite fp32` where it is not ONNX."""
+    """A file of the network: `fp32`, or `tflite fp32` where it is not ONNX; its own accuracy and its size."""
 
     label: str
     link: str
+    accuracy: str
     size: str
 
 
@@ -74,7 +74,7 @@ def network_row(member: Member) -> NetworkRow:
         probability=_probability(member.probability),
         int8=percent(int8.value) if int8 else "-",
         int8_range=_percents(bounds(int8)) if int8 else "",
-        int8_fp32=f"fp32: {percent(int8.fp32)}" if int8 else "",
+        int8_fp32=f"fp32 file: {percent(int8.fp32)}" if int8 else "",
         latency=f"{latency.value:.2f}",
         latency_range=_ms(latency),
         latency_how=latency.how,
@@ -104,7 +104,8 @@ def _further(member: Member, measure: Measure) -> FurtherCell:
 
 def _link(file: ModelFile, path: str) -> FileLink:
     label = file.precision if file.format == "onnx" else f"{file.format} {file.precision}"
-    return FileLink(label, quote(path), bytes_text(file.bytes))
+    accuracy = f"{percent(file.accuracy.value)} %" if file.accuracy else ""
+    return FileLink(label, address(path), accuracy, bytes_text(file.bytes))
 
 
 def _probability(value: float) -> str:

@@ -1,6 +1,5 @@
 """What a search says before it begins."""
 
-from nas.data.images import imbalance
 from nas.data.left_out import left_out_text
 from nas.problem import Problem
 from nas.report.text import population
@@ -19,6 +18,4 @@ def opening_lines(problem: Problem, data: DataFacts) -> list[str]:
     ]
     if data.left_out:
         lines.append(left_out_text(data.left_out))
-    if unbalanced := imbalance(data.counts["train"]):
-        lines.append(unbalanced)
     return lines

@@ -4,7 +4,6 @@ from nas.data.left_out import left_out_text
 from nas.measures import Measure
 from nas.report.networks import cost_measure, cost_of, ordered
 from nas.report.sections.proposals import share_inside
-from nas.report.sections.trust import warnings
 from nas.report.text import budget_text, configuration_text, percent, plural, whole
 from nas.results.front import Front
 from nas.results.member import Member
@@ -20,14 +19,20 @@ def headline(front: Front) -> str:
     where = f"{front.hardware.device} ({configuration_text(front)})"
     if not members:
         return f"No network was confirmed{under} on {where}."
+    if front.learned is False:
+        confirmed = plural(front.counts.confirmed, "confirmed network")
+        return (
+            f"No network learned: of {confirmed}{under} on {where}, none is above always answering the commonest class "
+            "by more than luck explains."
+        )
     if len(members) == 1:
-        return f"One confirmed network{under} on {where}: {place(members[0], measure)}."
+        return f"One confirmed network{under} on {where}: {place(members[0], measure)}, in the mean of its seeds."
     first, last = place(members[0], measure), place(members[-1], measure)
-    return f"{len(members)} confirmed networks{under} on {where}: from {first} to {last}."
+    return f"{len(members)} confirmed networks{under} on {where}: from {first} to {last}, in the mean of their seeds."
 
 
 def place(member: Member, measure: Measure) -> str:
-    """A network's accuracy and cost: `90.5 % at 5.2 ms`."""
+    """A network's accuracy, the mean of its seeds, and its cost: `90.5 % at 5.2 ms`."""
     cost = cost_of(member, measure).value * measure.scale
     return f"{percent(member.accuracy.value)} % at {cost:.3g} {measure.unit}{_OF.get(measure.name, '')}"
 
@@ -35,10 +40,11 @@ def place(member: Member, measure: Measure) -> str:
 def tiles(front: Front) -> list[tuple[str, str]]:
     """(value, label) of the run's key figures."""
     best = max((member.accuracy.value for member in front.front), default=None)
+    count = "networks on the front" if front.learned is not False else "networks confirmed, of which none learned"
     share, mape = share_inside(front), front.hardware.error.mape_percent
     shown = [
-        (str(len(front.front)), "networks on the front"),
-        (f"{percent(best)} %" if best is not None else "-", "best confirmed accuracy"),
+        (str(len(front.front)), count),
+        (f"{percent(best)} %" if best is not None else "-", "best confirmed accuracy, mean of its seeds"),
         (whole(front.counts.evaluated), "networks evaluated"),
         (f"{100 * share:.2g} %", "of the space's networks fit the budget")
         if share is not None
@@ -50,7 +56,7 @@ def tiles(front: Front) -> list[tuple[str, str]]:
 
 def notices(front: Front) -> list[str]:
     """What a reader must know before using the numbers, the gravest first."""
-    found = [_resolution(front), *warnings(front), _extrapolation(front), _over(front), _precision(front)]
+    found = [_resolution(front), *front.warnings, _extrapolation(front), _over(front), _precision(front)]
     found += [*_missing_files(front), _left_out(front), _failed(front)]
     return [notice for notice in found if notice]
 

@@ -17,11 +17,12 @@ from rich.text import Text
 
 from nas.measures import Interval
 from nas.report.networks import bounds, cost_measure, host_timing, ordered
-from nas.report.text import count_text, how_text, percent
+from nas.report.text import count_text, how_text, one_line, percent
 from nas.results.front import Front
 from nas.results.member import Member
 from nas.results.trials import TrialRow
 
+_LONGEST_WARNING = 450  # characters
 _SPEED_PERIOD = 900.0  # seconds of past trials behind "time left": a trial takes many
 
 
@@ -36,6 +37,7 @@ class TerminalDisplay:
         self._task = self._bars.add_task("", visible=False)
         self._total = self._done = self._stopped = self._failed = self._rejected = 0
         self._facts = ""
+        self.warnings: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -80,6 +82,13 @@ class TerminalDisplay:
         """Print one line, above the live display where there is one."""
         self._print(text)
 
+    def warning(self, text: str) -> None:
+        """Print a warning, each once, and keep it for front.json and the report."""
+        text = one_line(text, _LONGEST_WARNING)
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self._print(f"warning: {text}")
+
     def stop(self) -> None:
         """Leave the display as it is and give the terminal back; calling it again does nothing."""
         if self._live is not None:
@@ -91,7 +100,7 @@ class TerminalDisplay:
         return Group(self._bars, Text(facts.strip(), style="dim"))
 
     def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def front_table(front: Front) -> Table:

@@ -154,6 +154,11 @@ class Front:
     """the result: networks that no other beats, from cheap to expensive in latency"""
     confirmed: tuple[Annotated[Member, COSTS_BESIDE], ...]
     """every confirmed network, those of the front too, in the same order"""
+    learned: bool | None
+    """whether the best confirmed network is above always answering the commonest class by more than luck explains, on
+    the validation images; null where none was confirmed"""
+    warnings: tuple[str, ...]
+    """what the search warned of, as it was said in the terminal"""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""

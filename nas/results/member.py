@@ -46,7 +46,7 @@ class HostTiming:
 
 @dataclass(frozen=True, slots=True)
 class FileAccuracy:
-    """The accuracy of one file on the test images, with its 95 % interval; shares of 1."""
+    """The accuracy of one file, so of one training, on the test images, with its 95 % interval; shares of 1."""
 
     value: Share
     """the file's accuracy"""
@@ -56,6 +56,8 @@ class FileAccuracy:
     """upper end of the interval"""
     fp32: Share
     """the accuracy of the fp32 file on the same images"""
+    seed: Count
+    """of the training that the file holds: the best by the validation images of those that a member's mean is over"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +128,9 @@ class Member(Costed):
     costs: NetworkCosts
     """by the field of the measure; in front.json they stand beside the other keys"""
     accuracy: Accuracy
-    """on the test images"""
+    """on the test images, the mean of its trainings; each file's own is with the file"""
     val_accuracy: Interval
-    """on the validation images, by which the front was chosen"""
+    """on the validation images, the mean of its trainings, by which the front was chosen"""
     probability: Share
     """of being on the front, by the validation images"""
     onnx: str | None

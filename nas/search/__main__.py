@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ from nas.report.terminal import TerminalDisplay, front_table
 from nas.report.trackers import tracker_settings
 from nas.report.trackers.base import TrackerSettings
 from nas.report.trackers.guard import Guarded
+from nas.results.run_folder import write_front
 from nas.results.trials import TrialRow, read_trials
 from nas.search.checks import checked_problem
 from nas.search.confirm.target import DeviceTiming
 from nas.search.context import Run
+from nas.search.doubtful import doubts
 from nas.search.evaluations import decode_images, make_trainings
 from nas.search.identity import identity
 from nas.search.loop import Stopping
@@ -58,11 +60,13 @@ def _search(
     data = data_facts(settings, images.images)
     for line in opening_lines(problem, data):
         display.message(line)
+    for doubt in doubts(settings, problem, data):
+        display.warning(doubt)
     sampler = make_sampler(problem, settings.sampler, settings.seed)
     study = open_study(folder, settings.storage, problem.directions, identity(settings, problem, data))
     about = about_settings(settings, data, invocation.line)
     asked = _config(settings, about, problem)
-    tracker = Guarded(lambda: chosen.start(folder, asked), display.message)
+    tracker = Guarded(lambda: chosen.start(folder, asked), display.warning)
     executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
     if not executor.shared_files:
         display.message(f"workers must reach {folder.resolve()} under that path")
@@ -81,6 +85,9 @@ def _search(
     write_report(folder)
     tracker.finish(front, trials, folder)
     tracker.close()
+    if len(display.warnings) > len(front.warnings):  # of the tracker's end
+        write_front(replace(front, warnings=tuple(display.warnings)), folder)
+        write_report(folder)
     display.stop()
     console = Console()
     console.print(front_table(front))
@@ -92,6 +99,7 @@ class _Tracked:
 
     def __init__(self, display: TerminalDisplay, tracker: Guarded) -> None:
         self.stage, self.advance, self.message = display.stage, display.advance, display.message
+        self.warning, self.warnings = display.warning, display.warnings
         self._display, self._tracker = display, tracker
 
     def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float) -> None:

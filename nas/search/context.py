@@ -40,4 +40,4 @@ class Run:
         """Tell the user of each result that is a failure."""
         for result in results:
             if isinstance(result, Failed):
-                self.display.message(f"warning: {what} failed: {result.error}")
+                self.display.warning(f"{what} failed: {result.error}")

@@ -1,7 +1,7 @@
 """A whole run: search, baselines, confirmation, files, timing; everything resumable, one step each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from optuna.samplers import BaseSampler
@@ -21,6 +21,7 @@ from nas.search.record.trial import records
 from nas.search.result.about import About
 from nas.search.result.compose import compose
 from nas.search.result.fidelity import fidelity_warnings
+from nas.search.result.learning import learning_warnings
 from nas.search.result.members import network_costs
 from nas.search.settings import BaselineSettings, ConfirmSettings
 from nas.spaces.architecture import Architecture
@@ -58,13 +59,17 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
     finally:
         finished = [trial.row() for trial in records(context.study) if trial.state != "running"]
         write_trials(finished, context.folder)
-    _warn_of_chance(context)
     confirmed = time_files(context, confirmed)
     measured = measure_on_target(context, plan.timing, {**confirmed, **baselines})
     confirmed, baselines = ({name: measured[name] for name in some} for some in (confirmed, baselines))
     front = compose(context, trainings.ladder, list(confirmed.values()), baselines, plan.about)
-    for warning in fidelity_warnings(front.proxy_fidelity):
-        context.display.message(f"warning: {warning}")
+    confirmed_accuracies = [member.val_accuracy.value for member in front.confirmed]
+    for warning in (
+        *learning_warnings(_cheap_accuracies(context), confirmed_accuracies, front.data),
+        *fidelity_warnings(front.proxy_fidelity),
+    ):
+        context.display.warning(warning)
+    front = replace(front, warnings=tuple(context.display.warnings))
     write_front(front, context.folder)
     return front
 
@@ -79,15 +84,10 @@ def _search(
     context.display.message(f"search: {ended}")
 
 
-def _warn_of_chance(context: Run) -> None:
-    classes = context.problem.space.classes
+def _cheap_accuracies(context: Run) -> list[float]:
+    """The accuracies that the search was led by; none where training-free scores led it."""
     last = [trial.rungs[-1] for trial in records(context.study) if trial.state == "complete"]
-    found = [rung.accuracy for rung in last if rung.accuracy is not None and rung.how != "score"]
-    if found and max(found) < 1.5 / classes:
-        context.display.message(
-            f"warning: no network learned: the best accuracy is {max(found):.1%}, and guessing among {classes} "
-            "classes gives as much; raise proxy.epochs or proxy.resolution"
-        )
+    return [rung.accuracy for rung in last if rung.accuracy is not None and rung.how != "score"]
 
 
 def _metadata(problem: Problem, arch: Architecture) -> Mapping[str, Any]:

@@ -8,6 +8,9 @@ from nas.results.trials import TrialRow
 class Silent:
     """It has every method of `nas.report.terminal.TerminalDisplay`."""
 
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
     def __enter__(self) -> Self:
         return self
 
@@ -26,16 +29,25 @@ class Silent:
     def message(self, text: str) -> None:
         """Nothing."""
 
+    def warning(self, text: str) -> None:
+        """Nothing."""
+
     def stop(self) -> None:
         """Nothing."""
 
 
 class Told(Silent):
-    """It notes its messages."""
+    """It notes its messages, warnings among them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.messages: list[str] = []
 
     def message(self, text: str) -> None:
         """Keep it."""
         self.messages.append(text)
+
+    def warning(self, text: str) -> None:
+        """Keep it."""
+        self.warnings.append(text)
+        self.messages.append(f"warning: {text}")

@@ -65,6 +65,8 @@ def sample_front(members: int = 6) -> Front:
         versions={"sepconv-nas": "0.1.0", "python": "3.11.7", "torch": "2.13.0", "optuna": "5.0.0"},
         front=confirmed,
         confirmed=confirmed + beaten,
+        learned=True,
+        warnings=("the cheap accuracies ranked no better …", "the limit of 300M MACs excludes none"),
     )
 
 
@@ -85,6 +87,7 @@ def climbed_front() -> Front:
         counts=replace(front.counts, stopped=9),
         hypervolume=replace(front.hypervolume, random=random_search),
         proxy_fidelity=replace(front.proxy_fidelity, rungs=_rungs()),
+        warnings=(*front.warnings, "the rung score ranked no better"),
     )
 
 
@@ -121,6 +124,8 @@ def bare_front() -> Front:
         versions={},
         front=(),
         confirmed=(),
+        learned=None,
+        warnings=(),
     )
 
 
@@ -284,7 +289,7 @@ def _files(key: str, params: int, latency: float, accuracy: float, *, quantised:
     if not quantised:
         return fp32, ModelFile("onnx", "int8", None, None, error="ValueError: no ranges")
     timing = HostTiming(latency * 0.3, latency * 0.2, latency * 0.35, 200, 1, runtime)
-    judged = FileAccuracy(accuracy - 0.01, accuracy - 0.03, accuracy, accuracy + 0.002)
+    judged = FileAccuracy(accuracy - 0.01, accuracy - 0.03, accuracy, accuracy + 0.002, seed=1)
     return fp32, ModelFile("onnx", "int8", f"models/{key}.int8.onnx", params, judged, timing)
 
 

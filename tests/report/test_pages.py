@@ -106,7 +106,7 @@ def test_report_shows_int8_beside_fp32_and_how_sure_membership_is(run_folder: Pa
     first, _, unquantised = front.confirmed[:3]
     assert first.onnx_int8 in page.links
     row = network_row(first)
-    assert (row.probability, row.int8, row.int8_fp32) == (">99 %", "89.5", "fp32: 90.7")
+    assert (row.probability, row.int8, row.int8_fp32) == (">99 %", "89.5", "fp32 file: 90.7")
     assert row.files[0].size == bytes_text(4 * first.params)
     row = network_row(unquantised)
     assert (row.probability, row.int8, [file.label for file in row.files]) == ("84 %", "-", ["fp32"])

@@ -13,14 +13,16 @@ from nas.results.trials import TrialRow
 
 _BASELINES = (
     Column("network"),
-    Column("accuracy, %", "number"),
+    Column("accuracy, % (mean of its seeds)", "number"),
     Column("how"),
     Column("latency, ms", "number"),
     Column("MACs", "number"),
     Column("params", "number"),
 )
 _NUMBERS = (
-    "Numbers as in the figure. Small print under a value is its interval. Members, and the probability of being on the "
+    "Numbers as in the figure. Small print under a value is its interval. A network's accuracy is the mean of its seeds; "
+    "the files to download hold one of them, the best by the validation images, and have an accuracy of their own. "
+    "Members, and the probability of being on the "
     "front, are by accuracy on the validation images; the test images were seen once, after that, and a member that "
     "another beats on them too is left out."
 )
@@ -33,7 +35,7 @@ def make(front: Front, trials: Sequence[TrialRow]) -> Section:
     mark = " * extrapolates beyond the measured networks." if any(row.extrapolated for row in members.rows) else ""
     alt = "Accuracy against cost: trials, confirmed front and curves of the baselines"
     return section(
-        "The front",
+        "The front" if front.learned is not False else "The confirmed networks",
         Picture(front_figure(front, trials), alt),
         Text(said, "soft") if said else None,
         members if members.rows else None,
@@ -81,7 +83,7 @@ def _baselines(front: Front) -> tuple[tuple[str, ...], ...]:
         (
             each.name,
             percent(each.accuracy.value),
-            how_text(each.accuracy.how),
+            f"{how_text(each.accuracy.how)}, {plural(each.accuracy.seeds, 'seed')}",
             f"{each.latency_ms.value:.2f}",
             count_text(each.macs),
             count_text(each.params),

@@ -53,12 +53,6 @@ def rungs(front: Front) -> list[str]:
     return sentences
 
 
-def warnings(front: Front) -> list[str]:
-    """A notice for each cheap evaluation that ranked no better than counting MACs."""
-    found = front.proxy_fidelity
-    return [each.warning for each in (found, *found.rungs) if each.warning]
-
-
 def _untold(found: RankFidelity) -> str:
     """Says so where the networks are too few to tell whether the ranking is better than that of MACs."""
     if found.verdict != "cannot be told":

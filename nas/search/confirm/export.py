@@ -78,7 +78,7 @@ class Export:
             else:
                 written[name] = path
                 shares.append(share)
-                accuracy = FileAccuracy(share, *wilson(share, images), fp32=shares[0])
+                accuracy = FileAccuracy(share, *wilson(share, images), fp32=shares[0], seed=seed)
                 place = f"{self.folder.name}/{path.name}"
                 files.append(ModelFile(exporter.format, exporter.precision, place, path.stat().st_size, accuracy))
         digests = {file.path: _digest(self._place(file.path)) for file in files if file.path}

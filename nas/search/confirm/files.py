@@ -64,7 +64,7 @@ def export_networks(
         exported[key] = replace(network, files=result.files)
         for file in result.files:
             if file.error:
-                run.display.message(f"warning: {key} has no {file.precision} file: {file.error}")
+                run.display.warning(f"{key} has no {file.precision} file: {file.error}")
     shutil.rmtree(export.training.folder, ignore_errors=True)
     return exported
 

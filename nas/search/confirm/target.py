@@ -73,13 +73,11 @@ def measure_on_target(run: Run, timing: DeviceTiming | None, networks: Networks)
         architectures = {name: network.architecture for name, network in networks.items()}
         found = timing(architectures, run.folder / "measured", lambda line: None)
     except NasError as error:
-        run.display.message(f"warning: the networks were not measured, their latencies are predicted: {error}")
+        run.display.warning(f"the networks were not measured, their latencies are predicted: {error}")
         return dict(networks)
     run.display.advance()
     if unsettled := len(networks) - len(found):
-        run.display.message(
-            f"warning: {unsettled} of {len(networks)} networks did not settle, their latency is predicted"
-        )
+        run.display.warning(f"{unsettled} of {len(networks)} networks did not settle, their latency is predicted")
     return {name: replace(network, measured=found.get(name)) for name, network in networks.items()}
 
 

@@ -21,6 +21,7 @@ from nas.search.front import hypervolume_history, nondominated
 from nas.search.record.trial import TrialRecord, records
 from nas.search.result.about import About
 from nas.search.result.fidelity import proxy_fidelity
+from nas.search.result.learning import learned
 from nas.search.result.members import accuracies, baseline, member, network_costs
 from nas.search.result.random_search import drawn_without_model, random_search
 from nas.search.rungs import Ladder
@@ -35,7 +36,7 @@ def compose(
     """The result of a run, from its record and the networks that were confirmed and compared with.
 
     The front is chosen by the validation split; of its networks, those that another beats on the test split as well
-    as in all costs are left out, so that it is a front in the figures that it shows.
+    as in all costs are left out, so that it is a front in the figures that it shows. Its warnings are yet to be said.
     """
     problem, trials = run.problem, records(run.study)
     members = _members(problem, confirmed)
@@ -65,6 +66,8 @@ def compose(
         versions={package: version(package) for package in PACKAGES},
         front=_by_latency(chosen),
         confirmed=_by_latency(members),
+        learned=learned([each.val_accuracy.value for each in members], about.data),
+        warnings=(),
     )
 
 

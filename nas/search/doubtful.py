@@ -1,0 +1,51 @@
+"""What a search is asked for that is allowed and hardly meant; said before it begins, and in its report."""
+
+from collections.abc import Iterator
+
+from nas.data.images import imbalance
+from nas.latency.doubtful import doubtful_times
+from nas.problem import Problem
+from nas.results.front import DataFacts
+from nas.search.evaluations import rung_names
+from nas.search.settings import SearchSettings
+from nas.spaces.budget import Budget, show
+
+
+_FEW = 1e-3
+
+
+def doubts(settings: SearchSettings, problem: Problem, data: DataFacts) -> list[str]:
+    """What is doubtful about `settings`, the `problem` they state, and the images, in sentences."""
+    unbalanced = imbalance(data.counts["train"])
+    return [
+        *doubtful_times(problem.profile),
+        *_limits(problem),
+        *_confirmation(settings, data.train),
+        *([unbalanced] if unbalanced else []),
+    ]
+
+
+def _limits(problem: Problem) -> Iterator[str]:
+    """The limits that exclude next to no network of the space."""
+    every = problem.space.count().high
+    for field, limit in problem.budget.limits.items():
+        alone = Budget(**{field: limit})
+        inside = problem.space.count(alone, precision=problem.profile.precision, costs=problem.costs)
+        if inside.low >= every * (1 - _FEW):
+            few = "none" if inside.low == every else "fewer than one in a thousand"
+            macs = f"; for multiply-accumulates write {limit / 1e6:g}M" if field == "weight_bytes" else ""
+            yield f"the limit of {show(field, limit)} excludes {few} of the networks of {problem.space.name}{macs}"
+
+
+def _confirmation(settings: SearchSettings, images: int) -> Iterator[str]:
+    """Where the search trains longer than the confirmation of what it found."""
+    proxy, confirm = settings.proxy, settings.confirm
+    if proxy.name != "short" or (top := rung_names(settings)[-1]) == "score":
+        return
+    name, epochs = ("long.epochs", settings.long.epochs) if top == "long" else ("proxy.epochs", proxy.epochs)
+    seen = min(proxy.images or images, images)
+    if confirm.epochs * images < epochs * seen:
+        yield (
+            f"confirm.epochs={confirm.epochs} is a shorter training than the search's own, {name}={epochs}: the "
+            f"confirmed accuracies may be below the cheap ones; raise confirm.epochs to {epochs} or more"
+        )
