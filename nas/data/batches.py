@@ -20,6 +20,7 @@ from nas.data import augment as augmentations
 from nas.data.images import Images, Split
 from nas.errors import ConfigError
 from nas.nets.device import device_of
+from nas.reading.plain import readable
 
 Batch = tuple[Tensor, Tensor]
 
@@ -139,7 +140,7 @@ class ImageData:
             "scale": 1 / 255,
             "mean": list(self.mean),
             "std": list(self.std),
-            "classes": list(self.images.classes),
+            "classes": [readable(name) for name in self.images.classes],
         }
 
 

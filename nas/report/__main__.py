@@ -3,25 +3,36 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import NoReturn
 
-from nas.errors import NasError
+from nas.errors import ConfigError, NasError
+from nas.reading.plain import one_line
 from nas.report.figures import save_front_png
 from nas.report.html import write_report
 from nas.results.run_folder import read_front
 from nas.results.trials import read_trials
 
 
+class _Parser(argparse.ArgumentParser):
+    """Its complaints are those of the other commands: one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; use {self.prog} RUN, a run folder of nas.search")
+
+
 def main() -> int:
     """The exit code: 0, or 2 with one line if the folder cannot be read."""
-    parser = argparse.ArgumentParser(prog="python -m nas.report", description="Rebuild the report of a run folder.")
+    parser = _Parser(prog="python -m nas.report", description="Rebuild the report of a run folder.")
     parser.add_argument("run", type=Path, help="a run folder of nas.search")
-    folder: Path = parser.parse_args().run
     try:
-        save_front_png(read_front(folder), read_trials(folder), folder / "front.png")
-        print(write_report(folder))
-    except (NasError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        folder: Path = parser.parse_args().run
+        front, trials = read_front(folder), read_trials(folder)
+        page = write_report(folder)
+        save_front_png(front, trials, folder / "front.png")
+    except NasError as error:
+        print(f"error: {one_line(str(error), 480)}", file=sys.stderr)
         return 2
+    print(one_line(str(page)))
     return 0
 
 

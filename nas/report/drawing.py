@@ -3,11 +3,19 @@
 Colours are Okabe and Ito's, which colour-blind readers can tell apart; shapes repeat what colours say.
 """
 
+import io
+import warnings
+from typing import Any
+
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerErrorbar
+from matplotlib.text import Text
+
+from nas.reading.plain import one_line
 
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, YELLOW, BLACK = (
     "#0072B2",
@@ -21,6 +29,7 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, YELLOW, BLACK = (
 )
 GREY = "#8c8c8c"
 DPI = 150
+_LINES, _LETTERS = 3, 76  # of a text: as much as a title has room for
 
 
 def new_figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
@@ -48,6 +57,32 @@ def draw_title(axes: Axes, text: str, subtitle: str) -> None:
         fontsize=10,
         color="#555555",
     )
+
+
+def png(figure: Figure) -> bytes:
+    """`figure` as a PNG."""
+    buffer = io.BytesIO()
+    _draw(figure, buffer, format="png", metadata={"Software": "sepconv-nas"})
+    return buffer.getvalue()
+
+
+def svg(figure: Figure) -> bytes:
+    """`figure` as an SVG whose letters are outlines: it looks alike everywhere and needs no fonts."""
+    buffer = io.BytesIO()
+    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "sepconv-nas"}):
+        _draw(figure, buffer, format="svg", metadata={"Date": None, "Creator": "sepconv-nas"})
+    return buffer.getvalue()
+
+
+def _draw(figure: Figure, buffer: io.BytesIO, **options: Any) -> None:
+    """Names may come from a file: no text is a formula, none is long, and a letter may lack in the font."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+        lines = text.get_text().split("\n")[:_LINES]
+        text.set_text("\n".join(one_line(line, _LETTERS) for line in lines))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from")
+        figure.savefig(buffer, **options)
 
 
 def draw_legend(figure: Figure, axes: Axes, *, upside_down: bool = False) -> None:

@@ -4,12 +4,10 @@ Accuracies are drawn in percent, costs in the measure's own unit. Members of a f
 from cheap to expensive, as in the report's table.
 """
 
-import io
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
@@ -28,12 +26,14 @@ from nas.report.drawing import (
     draw_legend,
     draw_title,
     new_figure,
+    png,
 )
 from nas.report.networks import bounds, cost_measure, cost_of, dominated, ordered
 from nas.report.text import budget_text, budget_words, configuration_text, how_text
 from nas.results.front import Front
 from nas.results.member import Baseline, Member
 from nas.results.quality import WithoutModel
+from nas.results.run_folder import write_bytes
 from nas.results.trials import TrialRow
 
 _SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
@@ -61,8 +61,12 @@ def front_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
 
 
 def save_front_png(front: Front, trials: Sequence[TrialRow], path: str | Path) -> None:
-    """Write `front_figure` as a PNG of 1290 x 870 pixels."""
-    front_figure(front, trials).savefig(path, format="png", metadata={"Software": "sepconv-nas"})
+    """Write `front_figure` as a PNG of 1290 x 870 pixels.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    write_bytes(Path(path), png(front_figure(front, trials)))
 
 
 def hypervolume_figure(front: Front) -> Figure:
@@ -146,14 +150,6 @@ def staircase(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]
         if not stair or accuracy > stair[-1][1]:
             stair.append((cost, accuracy))
     return stair
-
-
-def svg(figure: Figure) -> bytes:
-    """`figure` as an SVG whose letters are outlines: it looks alike everywhere and needs no fonts."""
-    buffer = io.BytesIO()
-    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "sepconv-nas"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "sepconv-nas"})
-    return buffer.getvalue()
 
 
 def _facts(front: Front) -> dict[str, str]:

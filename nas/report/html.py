@@ -14,12 +14,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from nas.reading.plain import one_line
 from nas.report import summary
-from nas.report.figures import comparison_figure, front_labels, svg
+from nas.report.drawing import svg
+from nas.report.figures import comparison_figure, front_labels
 from nas.report.network_row import NetworkRow, network_row
 from nas.report.networks import cost_measure, ordered
 from nas.report.sections import SECTIONS
-from nas.report.text import address, budget_text, budget_words, configuration_text, count_text, one_line
+from nas.report.text import address, budget_text, budget_words, configuration_text, count_text
 from nas.results.front import Front
 from nas.results.run_folder import read_front, write_text
 from nas.results.trials import TrialRow, read_trials

@@ -16,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.measures import Interval
+from nas.reading.plain import one_line
 from nas.report.networks import bounds, cost_measure, host_timing, ordered
-from nas.report.text import count_text, how_text, one_line, percent
+from nas.report.text import count_text, how_text, percent
 from nas.results.front import Front
 from nas.results.member import Member
 from nas.results.trials import TrialRow

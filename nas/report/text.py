@@ -1,33 +1,11 @@
 """Numbers and names as a reader sees them; a dash where something is unknown."""
 
 import math
-import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from urllib.parse import quote
 
 from nas.results.front import Front
-
-
-_STEERS = frozenset({"Cc", "Zl", "Zp"})
-_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-
-
-def one_line(text: str, at_most: int = 4000) -> str:
-    """`text` as it can be shown anywhere: in one line, cut short, with a mark for what is no character.
-
-    What steers a terminal or turns the direction of writing becomes a blank.
-    """
-    if not text.isascii() or not text.isprintable():
-        text = "".join(map(_shown, text[: at_most + 1]))
-    return text if len(text) <= at_most else text[: at_most - 1] + "…"
-
-
-def _shown(letter: str) -> str:
-    category = unicodedata.category(letter)
-    if category in _STEERS or unicodedata.bidirectional(letter) in _TURNS:
-        return " "
-    return "\N{REPLACEMENT CHARACTER}" if category == "Cs" else letter
 
 
 def address(path: str) -> str:

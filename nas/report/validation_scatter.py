@@ -4,7 +4,6 @@ A panel per configuration, both axes logarithmic, so that a percentage is equall
 shapes as in drawing.py.
 """
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from nas.latency.profile import HardwareProfile
 from nas.recording.validation_file import COLUMNS, Entry
-from nas.report.drawing import BLACK, BLUE, DPI, GREY, ORANGE, VERMILLION
+from nas.report.drawing import BLACK, BLUE, DPI, GREY, ORANGE, VERMILLION, png
 
 FILE = "validation.png"
 _LOOKS = {"left_out": (BLUE, "o"), "kept_back": (ORANGE, "s"), "measured_now": (VERMILLION, "D")}
@@ -50,9 +49,7 @@ def validation_figure(profile: HardwareProfile, entries: Mapping[str, Entry]) ->
 
 def validation_png(profile: HardwareProfile, entries: Mapping[str, Entry]) -> bytes:
     """`validation_figure` as a PNG."""
-    buffer = io.BytesIO()
-    validation_figure(profile, entries).savefig(buffer, format="png", metadata={"Software": "sepconv-nas"})
-    return buffer.getvalue()
+    return png(validation_figure(profile, entries))
 
 
 def _words(role: str, table: Mapping[str, Any]) -> str:

@@ -3,24 +3,29 @@
 Reading checks every type and range, and drops keys that a later version may have added.
 """
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
+from functools import cache
+from pathlib import PurePosixPath
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
     PlainSerializer,
     PlainValidator,
+    Strict,
     TypeAdapter,
-    ValidationError,
     WithJsonSchema,
     WrapSerializer,
 )
 
 from nas.errors import ArchitectureError, RunError
+from nas.measures import MEASURES, Interval
+from nas.reading.checks import checked
+from nas.resources import names
 from nas.spaces.architecture import Architecture
 
 T = TypeVar("T")
@@ -43,9 +48,48 @@ Network = Annotated[
 ]
 """An architecture in its documented JSON form."""
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+LARGEST = 1e30
+"""Of a figure: what is added, scaled and drawn stays far within what a computer's numbers reach."""
+
+
+def _bounded(value: float) -> float:
+    if not abs(value) <= LARGEST:
+        raise ValueError(f"must be at most {LARGEST:g} in size")
+    return value
+
+
+def _measure(value: str) -> str:
+    if value not in MEASURES:
+        raise ValueError(f"must be one of {names(MEASURES)}")
+    return value
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, Mapping) and any(isinstance(each, bool | str) for each in value.values()):
+        raise ValueError("must be an object of numbers")
+    return value
+
+
+def _bounded_interval(value: Interval) -> Interval:
+    for each in (value.value, value.low, value.high):
+        _bounded(each)
+    return value
+
+
+def _inside(value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or any("\ud800" <= letter < "\udc80" for letter in value):
+        raise ValueError("must be the path of a file in the run folder, relative to it")
+    return value
+
+
+Finite = Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_bounded)]
+Count = Annotated[int, Strict(), Field(ge=0), AfterValidator(_bounded)]
+Share = Annotated[float, Strict(), Field(ge=0, le=1)]
+Flag = Annotated[bool, Strict()]
+MeasureName = Annotated[str, AfterValidator(_measure)]
+Bounds = Annotated[Interval, BeforeValidator(_numbers), AfterValidator(_bounded_interval)]
+InFolder = Annotated[str, AfterValidator(_inside)]
 
 
 FLAT = ("costs", "limits")
@@ -108,14 +152,7 @@ def from_json(kind: type[T], value: Any, where: str) -> T:
     Raises:
         RunError: a key is missing or of a wrong type; the message begins with `where` and names the key.
     """
-    try:
-        found: T = _adapter(kind).validate_python(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"] if part not in FLAT)
-        problem = first["msg"][0].lower() + first["msg"][1:]
-        raise RunError(f"{where}: {key}: {problem}, got {_short(first['input'])}") from None
-    return found
+    return checked(kind, value, where, RunError, FLAT)
 
 
 def schema_of(kind: type) -> dict[str, Any]:
@@ -124,15 +161,6 @@ def schema_of(kind: type) -> dict[str, Any]:
     return dict(adapter.json_schema(mode="serialization")["$defs"])
 
 
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
-
-
-def _adapter(kind: type) -> TypeAdapter[Any]:
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, cast
 
 from nas.measures import LIMITS, PREDICTED, Interval
-from nas.results.codec import Count, Finite, Keys
+from nas.results.codec import Bounds, Count, Finite, Flag, Keys
 from nas.spaces.cost import Cost
 
 COUNTED = tuple(field.name for field in fields(Cost))
@@ -24,9 +24,9 @@ class DeviceFigure:
     """upper end of the interval"""
     how: str
     """`predicted` or `measured`"""
-    in_range: bool
+    in_range: Flag
     """whether the network is among what the predictor was fitted to"""
-    predicted: Interval | None = None
+    predicted: Bounds | None = None
     """what was predicted, where the figure was measured"""
 
     @property

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from nas.errors import RunError
 from nas.measures import LIMITS
-from nas.results.codec import Count, Finite, Flat, Keys, from_json, to_json
+from nas.reading.words import short
+from nas.results.codec import Count, Finite, Flag, Flat, Keys, MeasureName, from_json, to_json
 from nas.results.costs import NETWORK_COSTS
 from nas.results.hardware import Hardware
 from nas.results.member import Baseline, Member
@@ -18,7 +19,7 @@ from nas.results.quality import Hypervolume, PredictionErrors, ProxyFidelity
 SCHEMA = 1
 """The version of front.json that this version of the project writes and reads."""
 
-Scalar = str | int | float | bool | None
+Scalar = str | Flag | Count | Finite | None
 
 
 BUDGET_LIMITS = Keys(
@@ -116,7 +117,7 @@ class Counts:
 class Front:
     """All that a run found: its front, and what is needed to judge it."""
 
-    schema: int
+    schema: Count
     """the version of this file's form"""
     hardware: Hardware
     """the device"""
@@ -124,9 +125,9 @@ class Front:
     """what a network may cost"""
     search_space: str
     """the space by name"""
-    objectives: tuple[str, ...]
+    objectives: tuple[MeasureName, ...]
     """what was optimised: names of measures"""
-    seed: int
+    seed: Count
     """of the search"""
     data: DataFacts
     """the images"""
@@ -154,7 +155,7 @@ class Front:
     """the result: networks that no other beats, from cheap to expensive in latency"""
     confirmed: tuple[Annotated[Member, COSTS_BESIDE], ...]
     """every confirmed network, those of the front too, in the same order"""
-    learned: bool | None
+    learned: Flag | None
     """whether the best confirmed network is above always answering the commonest class by more than luck explains, on
     the validation images; null where none was confirmed"""
     warnings: tuple[str, ...]
@@ -173,7 +174,8 @@ class Front:
         """
         if not isinstance(value, dict) or "schema" not in value:
             raise RunError(f"{where} has no 'schema'; give the folder of a finished search")
-        if value["schema"] != SCHEMA:
-            age = "an older" if isinstance(value["schema"], int) and value["schema"] < SCHEMA else "a newer or another"
-            raise RunError(f"{where} has schema {value['schema']!r}, of {age} version; this one reads {SCHEMA}")
+        schema = value["schema"]
+        if isinstance(schema, bool) or schema != SCHEMA:
+            age = "an older" if isinstance(schema, int) and schema < SCHEMA else "a newer or another"
+            raise RunError(f"{where} has schema {short(schema)}, of {age} version; this one reads {SCHEMA}")
         return from_json(cls, value, where)

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from nas.measures import Interval
-from nas.results.codec import Count, Finite, Network, Share
+from nas.results.codec import Bounds, Count, Finite, InFolder, Network, Share
 from nas.results.costs import NETWORK_COSTS, Costs, DeviceFigure
 
 
@@ -68,7 +67,7 @@ class ModelFile:
     """of the file: `onnx`"""
     precision: str
     """of its weights: `fp32` or `int8`"""
-    path: str | None
+    path: InFolder | None
     """where it is in the run folder; null with an `error`"""
     bytes: Count | None
     """its size; null with an `error`"""
@@ -129,13 +128,13 @@ class Member(Costed):
     """by the field of the measure; in front.json they stand beside the other keys"""
     accuracy: Accuracy
     """on the test images, the mean of its trainings; each file's own is with the file"""
-    val_accuracy: Interval
+    val_accuracy: Bounds
     """on the validation images, the mean of its trainings, by which the front was chosen"""
     probability: Share
     """of being on the front, by the validation images"""
-    onnx: str | None
+    onnx: InFolder | None
     """path of the ONNX file in fp32, one of `files`"""
-    onnx_int8: str | None
+    onnx_int8: InFolder | None
     """path of the ONNX file in int8, one of `files`"""
     files: tuple[ModelFile, ...]
     """every file that was asked for"""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from nas.results.codec import Count, Finite, Share
+from nas.results.codec import Count, Finite, MeasureName, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,10 @@ class WithoutModel:
     high: tuple[Finite, ...]
     """upper end of what 90 % of single searches reach"""
 
+    def __post_init__(self) -> None:
+        if not len(self.mean) == len(self.low) == len(self.high):
+            raise ValueError("mean, low and high must have a value each for the same numbers of networks")
+
 
 @dataclass(frozen=True, slots=True)
 class Hypervolume:
@@ -34,7 +38,7 @@ class Hypervolume:
 
     value: Share
     """of all evaluated networks"""
-    reference: Mapping[str, Finite]
+    reference: Mapping[MeasureName, Finite]
     """the reference point, by objective"""
     history: tuple[Share, ...]
     """after each evaluated network"""

@@ -2,10 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from nas.errors import RunError
+from nas.reading.files import read_text
+from nas.reading.json_text import parse_json
+from nas.reading.plain import readable
+from nas.reading.words import cut
 from nas.resources import replace_file
 from nas.results.front import Front
+
+MOST_BYTES = 100_000_000
+"""Of a file: hundreds of thousands of trials."""
 
 
 def read_front(run_folder: str | Path) -> Front:
@@ -15,13 +23,20 @@ def read_front(run_folder: str | Path) -> Front:
         RunError: it is missing, unreadable, of another schema, or a key is missing or wrong; file and key are named.
     """
     path = Path(run_folder) / "front.json"
+    where, text = cut(str(path), 200), read_of_run(path)
+    return Front.from_json(parse_json(text, where, RunError), where)
+
+
+def read_of_run(path: Path) -> str:
+    """The text of a file of a run folder.
+
+    Raises:
+        RunError: it is missing, or cannot be read.
+    """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror}; give the folder of a finished search") from None
-    except ValueError as error:
-        raise RunError(f"{path} is not JSON: {error}") from None
-    return Front.from_json(content, str(path))
+        return read_text(path, RunError, MOST_BYTES)
+    except RunError as error:
+        raise RunError(f"{error}; give the folder of a finished search") from None
 
 
 def write_front(front: Front, run_folder: str | Path) -> Path:
@@ -30,17 +45,32 @@ def write_front(front: Front, run_folder: str | Path) -> Path:
     Raises:
         RunError: the folder cannot be written.
     """
-    return write_text(Path(run_folder) / "front.json", json.dumps(front.to_json(), indent=2, allow_nan=False) + "\n")
+    content = _readable(front.to_json())
+    return write_text(Path(run_folder) / "front.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def _readable(value: Any) -> Any:
+    """JSON values in which every text can be UTF-8: names of files and folders may be none."""
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, dict):
+        return {readable(key): _readable(each) for key, each in value.items()}
+    return [_readable(each) for each in value] if isinstance(value, list) else value
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write `text` whole or not at all: a reader never sees half a file.
+    """Write `text` whole or not at all, as `write_bytes` does."""
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write `content` whole or not at all: a reader never sees half a file.
 
     Raises:
         RunError: the folder cannot be written.
     """
     try:
-        replace_file(path, text.encode("utf-8"))
+        replace_file(path, content)
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror}") from None
+        raise RunError(f"cannot write {cut(str(path), 200)}: {error.strerror}") from None
     return path

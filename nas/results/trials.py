@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from nas.errors import RunError
+from nas.reading.json_text import parse_json
+from nas.reading.numbers import decimal, whole
+from nas.reading.plain import one_line
+from nas.reading.tables import read_header, read_rows
+from nas.reading.words import cut
 from nas.results.codec import Count, Finite, Flat, from_json, to_json
 from nas.results.costs import TRIAL_COSTS
-from nas.results.run_folder import write_text
+from nas.results.run_folder import MOST_BYTES, write_text
 
 Gave = Finite | Mapping[str, Finite]
 """What a rung gave: an accuracy, or scores by name."""
@@ -50,6 +55,7 @@ class TrialRow:
         return {**self.costs, "accuracy": self.accuracy}
 
 
+_TEXTS = ("state", "key", "notation", "how", "error")
 _BESIDE = Flat("costs", TRIAL_COSTS.names)
 COLUMNS = tuple(_BESIDE.spread({each.name: dict.fromkeys(TRIAL_COSTS.names) for each in fields(TrialRow)}))
 
@@ -70,7 +76,8 @@ def write_trials(rows: Sequence[TrialRow], run_folder: str | Path) -> Path:
     writer.writeheader()
     for row in rows:
         cells = table_row(row)
-        writer.writerow(cells | {"rungs": json.dumps(cells["rungs"]) if row.rungs else None})
+        shown = {column: one_line(cells[column]) for column in _TEXTS if cells[column]}
+        writer.writerow(cells | shown | {"rungs": json.dumps(cells["rungs"]) if row.rungs else None})
     return write_text(Path(run_folder) / "trials.csv", text.getvalue())
 
 
@@ -78,20 +85,30 @@ def read_trials(run_folder: str | Path) -> list[TrialRow]:
     """The rows of a run folder's trials.csv.
 
     Raises:
-        RunError: the file is missing, or a cell cannot be read; the line is named.
+        RunError: the file or a column is missing, or a cell cannot be read; the line is named.
     """
     path = Path(run_folder) / "trials.csv"
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            return [_row(cells, f"{path}:{reader.line_num}") for cells in reader]
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror}; give the folder of a finished search") from None
-    except (csv.Error, ValueError) as error:
-        raise RunError(f"{path} is not a table of trials: {error}") from None
+        if missing := set(COLUMNS) - set(read_header(path, RunError, MOST_BYTES)):
+            raise RunError(f"{cut(str(path), 200)}:1: the column {min(missing, key=COLUMNS.index)!r} is missing")
+        rows = list(read_rows(path, RunError, MOST_BYTES))
+    except RunError as error:
+        raise RunError(f"{error}; give the folder of a finished search") from None
+    return [_row(cells, where) for where, cells in rows]
 
 
-def _row(cells: Mapping[str, str | None], where: str) -> TrialRow:
-    known = {column: cells[column] for column in COLUMNS if cells.get(column)}
-    rungs = {"rungs": json.loads(known.pop("rungs") or "null")} if "rungs" in known else {}
-    return from_json(TrialRow, _BESIDE.gathered({**known, **rungs}), where)
+def _row(cells: Mapping[str, str], where: str) -> TrialRow:
+    known = {column: _cell(column, cells[column], where) for column in COLUMNS if cells.get(column)}
+    return from_json(TrialRow, _BESIDE.gathered(known), where)
+
+
+def _cell(column: str, text: str, where: str) -> Any:
+    """What a cell holds; a number that cannot be read stays the text, which the types refuse."""
+    if column == "rungs":
+        return parse_json(text, f"{where}: rungs", RunError)
+    if column in _TEXTS:
+        return text
+    try:
+        return whole(text) if text.lstrip("+-").isdigit() else decimal(text)
+    except ValueError:
+        return text

@@ -10,7 +10,6 @@ from nas.search.evaluations import rung_names
 from nas.search.settings import SearchSettings
 from nas.spaces.budget import Budget, show
 
-
 _FEW = 1e-3
 
 

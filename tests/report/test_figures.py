@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nas.report.drawing import svg
 from nas.report.figures import (
     comparison_figure,
     front_figure,
@@ -15,7 +16,6 @@ from nas.report.figures import (
     measured_figure,
     save_front_png,
     staircase,
-    svg,
 )
 from nas.report.networks import cost_measure, cost_of
 from tests.helpers.run_sample import bare_front, budget, climbed_front, sample_front, sample_trials, with_measured

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -66,32 +66,70 @@ def test_what_rungs_gave_comes_back_too(tmp_path: Path) -> None:
     assert rows == sample_trials(stopped=4)
     stopped = [row.rungs or {} for row in rows if row.state == "stopped"]
     assert [list(rungs) for rungs in stopped] == [["score", "short"], ["score"]] * 2
-    (tmp_path / "trials.csv").write_text("number,state,rungs\n0,complete,{broken\n")
-    with pytest.raises(RunError, match="is not a table of trials"):
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ({"macs": "many"}, r"3: macs: input should be a valid integer, got 'many'"),
+        ({"macs": "7.5"}, r"3: macs: input should be a valid integer.*, got 7.5"),
+        ({"macs": "1_0"}, r"3: macs: input should be a valid integer, got '1_0'"),
+        ({"macs": "9" * 5000}, r"3: macs: input should be a valid integer, got '999"),
+        ({"number": ""}, r"3: number: field required"),
+        ({"number": "-1"}, r"3: number: input should be greater than or equal to 0, got -1"),
+        ({"accuracy": "nan"}, r"3: accuracy: input should be a valid number, got 'nan'"),
+        ({"seconds": "1e300"}, r"3: seconds: must be at most 1e\+30 in size, got 1e\+300"),
+        ({"rungs": "{broken"}, r"3: rungs: not JSON: "),
+        ({"rungs": "[" * 100_000}, r"3: rungs: nested deeper than"),
+        ({"rungs": '{"short": true}'}, r"3: rungs\.short.*: input should be a valid number"),
+        ({"rungs": "7"}, r"3: rungs: input should be a valid dictionary, got 7"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_named(cells: dict[str, str], says: str, tmp_path: Path) -> None:
+    write_table(tmp_path, {"number": "0", "state": "complete"}, {"number": "1", "state": "complete", **cells})
+    with pytest.raises(RunError, match=rf"trials.csv:{says}") as caught:
+        read_trials(tmp_path)
+    assert len(str(caught.value)) < 450
+
+
+def write_table(folder: Path, *rows: Mapping[str, str], columns: Sequence[str] = COLUMNS) -> None:
+    with (folder / "trials.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize("missing", ["number", "rungs", "macs"])
+def test_a_table_without_a_column_is_refused_and_further_ones_are_left_out(missing: str, tmp_path: Path) -> None:
+    row = {"number": "0", "state": "complete"}
+    write_table(tmp_path, row, columns=[column for column in COLUMNS if column != missing])
+    with pytest.raises(RunError, match=rf"trials.csv:1: the column '{missing}' is missing; give the folder of a fini"):
+        read_trials(tmp_path)
+    write_table(tmp_path, row, columns=("colour", *COLUMNS))
+    assert read_trials(tmp_path) == [TrialRow(0, "complete")]
+    write_table(tmp_path, row, columns=("macs", *COLUMNS))
+    with pytest.raises(RunError, match=r"trials.csv:1: the column 'macs' is given twice"):
         read_trials(tmp_path)
 
 
-def test_ragged_rows_are_read(tmp_path: Path) -> None:
-    (tmp_path / "trials.csv").write_text("number,state,key\n0,complete\n1,complete,0123,more\n")
-    short, long = read_trials(tmp_path)
-    assert short.key is None
-    assert long.key == "0123"
-
-
-def test_a_cell_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / "trials.csv").write_text("number,state,macs\n0,complete,7\n1,complete,many\n")
-    with pytest.raises(RunError, match=r"trials.csv:3: macs: input should be a valid integer.*, got \"many\""):
-        read_trials(tmp_path)
-    (tmp_path / "trials.csv").write_text("state\ncomplete\n")
-    with pytest.raises(RunError, match=r"trials.csv:2: number: "):
+@pytest.mark.parametrize("line", ["0,complete", "0,complete" + "," * 50, '0,"complete'])
+def test_a_row_of_more_or_fewer_cells_is_refused(line: str, tmp_path: Path) -> None:
+    (tmp_path / "trials.csv").write_text(",".join(COLUMNS) + f"\n{line}\n")
+    with pytest.raises(RunError, match=r"trials.csv:2: (the row must have|not CSV)"):
         read_trials(tmp_path)
 
 
 def test_what_is_no_front_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"cannot read .*front.json.*give the folder of a finished search"):
+    with pytest.raises(RunError, match=r"front.json: cannot be read: .*; give the folder of a finished search"):
         read_front(tmp_path)
     for content, says in (
-        ("{", "front.json is not JSON"),
+        ("{", "front.json: not JSON"),
+        ("[" * 100_000, "front.json: nested deeper than"),
+        ('{"schema": 1, "schema": 1}', "front.json: the key 'schema' is given twice"),
+        ('{"schema": 1e999}', "front.json: a number beyond"),
+        ('{"schema": NaN}', "front.json: NaN is no number"),
+        ('{"schema": true}', "has schema True, of a newer or another version"),
+        (json.dumps({"schema": "x" * 100_000}), "has schema 'xxx"),
         ("[]", "front.json has no 'schema'"),
         ('{"front": []}', "front.json has no 'schema'"),
         ('{"schema": 0}', f"has schema 0, of an older version; this one reads {SCHEMA}"),
@@ -104,6 +142,7 @@ def test_what_is_no_front_is_said_in_one_line(tmp_path: Path) -> None:
             read_front(tmp_path)
         assert says in str(caught.value)
         assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 450
 
 
 @pytest.mark.parametrize(
@@ -114,7 +153,13 @@ def test_what_is_no_front_is_said_in_one_line(tmp_path: Path) -> None:
         (lambda front: front["front"][0]["accuracy"].update(value=1.5), "front.0.accuracy.value: input should be less"),
         (lambda front: front["front"][0]["architecture"].update(blocks=[]), "front.0.architecture: "),
         (lambda front: front["budget"].update(macs="a lot"), "budget.macs: input should be a valid number"),
-        (lambda front: front["proxy_fidelity"].update(kendall_tau=float("nan")), "proxy_fidelity.kendall_tau: "),
+        (lambda front: front["proxy_fidelity"].update(kendall_tau=1e31), "proxy_fidelity.kendall_tau: must be at most"),
+        (lambda front: front.update(seed=True), "seed: input should be a valid integer, got True"),
+        (lambda front: front["hypervolume"].update(reference={"speed": 1}), "hypervolume.reference.speed"),
+        (lambda front: front.update(objectives=["accuracy", "speed"]), "objectives.1: must be one of accuracy, lat"),
+        (lambda front: front["front"][0]["files"][0].update(path="//x.org/a"), "front.0.files.0.path: must be the pat"),
+        (lambda front: front["front"][0].update(onnx="../../secret"), "front.0.onnx: must be the path of a file in"),
+        (lambda front: front["front"][0]["val_accuracy"].update(low="0"), "front.0.val_accuracy: must be an object of"),
     ],
 )
 def test_a_wrong_key_is_named_with_the_file(edit: Callable[[Any], Any], says: str, run_folder: Path) -> None:

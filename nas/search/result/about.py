@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from nas.data.images import Images
+from nas.reading.plain import readable
 from nas.results.front import DataFacts, Scalar
 from nas.search.evaluations import rung_names
 from nas.search.settings import SearchSettings
@@ -25,10 +26,10 @@ def data_facts(settings: SearchSettings, images: Images) -> DataFacts:
     """What there is to learn from."""
     return DataFacts(
         source=settings.data.source,
-        path=settings.data.path,
-        classes=tuple(images.classes),
+        path=readable(settings.data.path) if settings.data.path else None,
+        classes=tuple(map(readable, images.classes)),
         **{name: len(split) for name, split in images.splits.items()},
-        counts=images.counts,
+        counts={name: {readable(each): n for each, n in split.items()} for name, split in images.counts.items()},
         native_resolution=images.native_resolution,
         left_out=images.left_out,
     )

@@ -9,5 +9,5 @@ ROWS = [
     BadInput("predict", ("arch=broken.json",), says=r"broken\.json", files={"broken.json": "{"}),
     BadInput("validate", ("hardware=pixel5",), says=r"unknown hardware.* 'pixel5'"),
     BadInput("record", ("hardware=x", "minutes=-1"), says=r"minutes must be above 0, got -1"),
-    BadInput("report", ("nowhere",), says=r"cannot read nowhere/front\.json: .*give the folder of a finished search"),
+    BadInput("report", ("nowhere",), says=r"nowhere/front\.json: cannot be read: .*give the folder"),
 ]

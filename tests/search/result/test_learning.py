@@ -34,9 +34,7 @@ def images(*counts: int) -> DataFacts:
         ((60, 20, 20), 0.55, 3, False),
     ],
 )
-def test_the_best_is_beside_the_commonest_class(
-    counts: Sequence[int], best: float, networks: int, found: bool
-) -> None:
+def test_the_best_is_beside_the_commonest_class(counts: Sequence[int], best: float, networks: int, found: bool) -> None:
     assert learned([best] + [0.0] * (networks - 1), images(*counts)) is found
 
 
