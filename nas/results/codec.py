@@ -3,10 +3,10 @@
 Reading checks every type and range, and drops keys that a later version may have added.
 """
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import PurePosixPath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -142,7 +142,7 @@ class Flat:
 
 def to_json(value: Any) -> dict[str, Any]:
     """A value of this room as plain JSON values."""
-    found: dict[str, Any] = _adapter(type(value)).dump_python(value, mode="json", by_alias=True)
+    found: dict[str, Any] = _adapter(cast(Any, type(value))).dump_python(value, mode="json", by_alias=True)
     return found
 
 
@@ -162,5 +162,5 @@ def schema_of(kind: type) -> dict[str, Any]:
 
 
 @cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)

@@ -148,7 +148,7 @@ class Threads:
 
 ABOUT = About(
     seed=0,
-    data=DataFacts("digits", None, ("0", "1"), 6, 2, 2, {"train": {"0": 3, "1": 3}}, 32),
+    data=DataFacts("digits", None, ("0", "1"), 6, 2, 2, {"train": {"0": 3, "1": 3}, "val": {"0": 1, "1": 1}}, 32),
     sampler="random",
     proxy={"name": "short", "how": "short"},
     rungs=("short",),

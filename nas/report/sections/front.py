@@ -22,8 +22,8 @@ _BASELINES = (
 _NUMBERS = (
     "Numbers as in the figure. Small print under a value is its interval. A network's accuracy is the mean of its "
     "seeds; each of its files holds one of them, the best by the validation images, and has an accuracy of its own. "
-    "Members, and the probability of being on the front, are by accuracy on the validation images; the test images were "
-    "seen once, after that, and a member that another beats on them too is left out."
+    "Members, and the probability of being on the front, are by accuracy on the validation images; the test images "
+    "were seen once, after that, and a member that another beats on them too is left out."
 )
 
 

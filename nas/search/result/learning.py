@@ -25,8 +25,7 @@ def learned(accuracies: Sequence[float], data: DataFacts) -> bool | None:
 def guessing(data: DataFacts) -> tuple[str, float]:
     """The commonest class among the validation images, and its share of them."""
     counts = data.counts["val"]
-    commonest = max(counts, key=lambda name: counts[name])
-    return commonest, counts[commonest] / data.val
+    return max(counts, key=lambda name: counts[name]), data.largest_class_share("val")
 
 
 def learning_warnings(cheap: Sequence[float], confirmed: Sequence[float], data: DataFacts) -> list[str]:
