@@ -5,9 +5,18 @@ module of it is imported, this one comes first, and so before any package that w
 """
 
 import os
+import signal
+import sys
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
+
+if (
+    sys.argv[:1] == ["-m"]  # so it is while the package of `python -m` is imported, and only then
+    and sys.orig_argv[-len(sys.argv)].removeprefix("-m").startswith("nas.")
+    and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+):  # Ctrl-C while a command's modules load ends it as later, without a traceback; `nas.commandline` takes over
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 from nas.latency.batch import costs
 from nas.latency.predictor import Latency, latency

@@ -32,9 +32,9 @@ class ValidateSettings:
     """text, or json."""
 
     def __post_init__(self) -> None:
-        for key, value in (("remeasure", self.remeasure), ("seed", self.seed)):
-            if value < 0:
-                raise ConfigError(f"{key} must be 0 or above, got {value}")
+        for key, value, most in (("remeasure", self.remeasure, 1000), ("seed", self.seed, 2**31 - 1)):
+            if not 0 <= value <= most:
+                raise ConfigError(f"{key} must be from 0 to {most}, got {value}")
         if self.search_space is not None and not self.remeasure:
             raise ConfigError("search_space goes with remeasure=20, the networks to draw from it")
 

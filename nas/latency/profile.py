@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from nas.errors import ArchitectureError, ProfileError
-from nas.resources import data_dir, names
+from nas.resources import canonical, data_dir, names
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import BYTES
 from nas.spaces.layers import LAYER_OPS, Layer, out_size
@@ -156,6 +156,17 @@ def profile_folder(name_or_path: str | Path) -> tuple[Path, str]:
     if not (folder / "profile.yaml").is_file():
         raise ProfileError(f"{folder} is not a profile folder: it has no profile.yaml")
     return folder, configuration
+
+
+def canonical_hardware(hardware: str) -> str:
+    """One text for all spellings of a profile and its configuration; of what is no profile, as it is."""
+    try:
+        folder, configuration = profile_folder(hardware)
+        default = read_profile_yaml(folder / "profile.yaml")["default"]
+    except (ProfileError, OSError):
+        return hardware
+    name = canonical(str(folder), known_profiles())
+    return name if configuration in ("", default) else f"{name}:{configuration}"
 
 
 @lru_cache(maxsize=32)

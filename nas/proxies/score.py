@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from annotated_types import Ge
 
 from nas.errors import ConfigError
 from nas.identity import digest
@@ -13,6 +12,7 @@ from nas.proxies.base import Evaluation, Failed, Preparation, Prepared
 from nas.proxies.scores.evaluate import ScoreValues, TrainingFree
 from nas.proxies.scores.population import FEWEST, ScorePopulation
 from nas.spaces.architecture import Architecture
+from nas.training.settings import Pixels
 
 RUNG = {"score": "training-free score"}
 """The rung that other proxies offer too."""
@@ -25,7 +25,7 @@ class ScoreProxy:
     rungs: ClassVar[Mapping[str, str]] = RUNG
 
     name: Literal["score"]
-    resolution: Annotated[int, Ge(8)]
+    resolution: Pixels
     """Pixels at the space's largest resolution, others in proportion."""
 
     def prepare(self, preparation: Preparation) -> Prepared:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
 from nas.data.views import ImageView, TrainingResolution
 from nas.proxies.base import Evaluation, Evaluator, Preparation, Prepared
@@ -15,7 +15,7 @@ from nas.spaces.architecture import Architecture
 from nas.training.fit import fit
 from nas.training.metrics import judge, wilson
 from nas.training.recipe import Recipe
-from nas.training.settings import Positive
+from nas.training.settings import Batch, Pixels, Positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class ShortProxy:
     name: Literal["short"]
     epochs: Positive
     """Passes over the images."""
-    images: Annotated[int, Ge(2)] | None
+    images: Annotated[int, Ge(2), Le(10**9)] | None
     """At most this number of training images, stratified; null: all."""
-    resolution: Annotated[int, Ge(8)]
+    resolution: Pixels
     """Pixels at the space's largest resolution, others in proportion."""
-    batch_size: Annotated[int, Ge(2)]
+    batch_size: Batch
     """Images in a batch."""
     learning_rate: Annotated[float, Gt(0)]
     """Peak, for a batch of 64; scales with the batch size."""

@@ -16,7 +16,7 @@ from nas.proxies.scores.population import ScorePopulation
 from nas.spaces.architecture import Architecture
 from nas.training.fit import use_one_thread
 from nas.training.metrics import wilson
-from nas.training.settings import SUPERNET, Positive, TrainingSettings
+from nas.training.settings import SUPERNET, Batch, Pixels, Positive, TrainingSettings
 from nas.training.supernet.train import Progress, SharedRecipe, largest, train_supernet
 from nas.training.supernet.weights import FromShared, SharedWeights, TaughtByShared
 
@@ -35,9 +35,9 @@ class SupernetProxy:
     """Passes over the training images; every image goes through all networks of its step."""
     minutes: Annotated[float, Gt(0)] | None
     """Wall-clock minutes instead, with epochs=null; such a run does not repeat exactly."""
-    resolution: Annotated[int, Ge(8)]
+    resolution: Pixels
     """Pixels at the space's largest resolution, others in proportion."""
-    batch_size: Annotated[int, Ge(2)]
+    batch_size: Batch
     """Images in a batch."""
     learning_rate: Annotated[float, Gt(0)]
     """Peak, for a batch of 64; scales with the batch size."""

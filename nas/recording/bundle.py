@@ -19,7 +19,7 @@ from nas.recording.graph import layer_graph, network_graph
 from nas.recording.runner.figures import Row
 from nas.recording.runner.results import Results
 from nas.recording.runner.schedule import Schedule
-from nas.resources import names, replace_file
+from nas.resources import names, refuse_links, replace_file
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer
 from nas.spaces.space import SearchSpace
@@ -144,6 +144,7 @@ def locked(work: Path, command: str) -> Iterator[None]:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"cannot write the folder {work}: {error.strerror}") from None
+    refuse_links(work, RunError)
     lock = FileLock(work / ".lock")
     try:
         lock.acquire(timeout=0)

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from nas.errors import ConfigError, NasError
+from nas.commandline import ending
+from nas.errors import ConfigError
 from nas.reading.plain import one_line
 from nas.report.figures import save_front_png
 from nas.report.html import write_report
@@ -17,21 +18,21 @@ class _Parser(argparse.ArgumentParser):
     """Its complaints are those of the other commands: one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}; use {self.prog} RUN, a run folder of nas.search")
+        raise ConfigError(f"{one_line(message, 200)}; use {self.prog} RUN, a run folder of nas.search")
 
 
 def main() -> int:
     """The exit code: 0, or 2 with one line if the folder cannot be read."""
+    return ending(_report)
+
+
+def _report() -> int:
     parser = _Parser(prog="python -m nas.report", description="Rebuild the report of a run folder.")
     parser.add_argument("run", type=Path, help="a run folder of nas.search")
-    try:
-        folder: Path = parser.parse_args().run
-        front, trials = read_front(folder), read_trials(folder)
-        page = write_report(folder)
-        save_front_png(front, trials, folder / "front.png")
-    except NasError as error:
-        print(f"error: {one_line(str(error), 480)}", file=sys.stderr)
-        return 2
+    folder: Path = parser.parse_args().run
+    front, trials = read_front(folder), read_trials(folder)
+    page = write_report(folder)
+    save_front_png(front, trials, folder / "front.png")
     print(one_line(str(page)))
     return 0
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import os
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,69 +19,94 @@ from nas.report.terminal import TerminalDisplay, front_table
 from nas.report.trackers import tracker_settings
 from nas.report.trackers.base import TrackerSettings
 from nas.report.trackers.guard import Guarded
+from nas.results.front import Front
 from nas.results.run_folder import write_front
 from nas.results.trials import TrialRow, read_trials
 from nas.search.checks import checked_problem
 from nas.search.confirm.target import DeviceTiming
 from nas.search.context import Run
 from nas.search.doubtful import doubts
-from nas.search.evaluations import decode_images, make_trainings
+from nas.search.evaluations import Data, decode_images, make_trainings
 from nas.search.identity import identity
 from nas.search.loop import Stopping
 from nas.search.patience import Patience
-from nas.search.record.study import lock, open_study
+from nas.search.record.folder import taken
+from nas.search.record.storage import check_storage
+from nas.search.record.study import open_study
 from nas.search.result.about import About, about_settings, data_facts
 from nas.search.run import Plan, run
 from nas.search.samplers.distinct import make_sampler
 from nas.search.settings import SearchSettings
 
 
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What the settings ask for, before any work."""
+
+    problem: Problem
+    timing: DeviceTiming | None
+    tracker: TrackerSettings
+
+
+def check(runs: Sequence[SearchSettings]) -> None:
+    """Refuse runs of which one cannot be done.
+
+    Raises:
+        NasError: the first that is wrong with any of them, as far as can be told before an image is decoded.
+    """
+    for checked in [_checked(settings) for settings in runs]:
+        checked.problem.require_feasible()
+
+
+def _checked(settings: SearchSettings) -> _Checked:
+    tracker = tracker_settings(settings.tracker)
+    if settings.storage is not None:
+        check_storage(settings.storage)
+    return _Checked(*checked_problem(settings), tracker)
+
+
 def main(settings: SearchSettings, invocation: Invocation) -> None:
     """One search, begun or resumed, in the folder of `invocation`."""
-    chosen = tracker_settings(settings.tracker)
-    problem, timing = checked_problem(settings)
-    held = lock(invocation.folder)
-    try:
-        with TerminalDisplay() as display:
-            _search(settings, problem, timing, chosen, invocation, display)
-    finally:
-        held.release()
-
-
-def _search(
-    settings: SearchSettings,
-    problem: Problem,
-    timing: DeviceTiming | None,
-    chosen: TrackerSettings,
-    invocation: Invocation,
-    display: TerminalDisplay,
-) -> None:
-    """Open the run folder, do all steps of the run, and report."""
-    folder = invocation.folder
-    images = decode_images(settings, problem, folder)
-    data = data_facts(settings, images.images)
-    for line in opening_lines(problem, data):
-        display.message(line)
-    for doubt in doubts(settings, problem, data):
-        display.warning(doubt)
-    sampler = make_sampler(problem, settings.sampler, settings.seed)
-    study = open_study(folder, settings.storage, problem.directions, identity(settings, problem, data))
-    about = about_settings(settings, data, invocation.line)
-    asked = _config(settings, about, problem)
-    tracker = Guarded(lambda: chosen.start(folder, asked), display.warning)
-    executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
-    if not executor.shared_files:
-        display.message(f"workers must reach {folder.resolve()} under that path")
-    origin = reference_point(problem, chance=1 / problem.space.classes)
-    this = Run(problem, study, executor, folder, _Tracked(display, tracker), origin)
-    try:
-        trainings = make_trainings(settings, images, this)
-        patience = Patience(settings.patience, settings.patience_gain) if settings.patience else None
-        stopping = Stopping(settings.trials, settings.time_limit, patience)
-        plan = Plan(settings.confirm, settings.baselines, settings.warm_start, about, timing)
-        front = run(this, trainings, sampler, stopping, plan)
-    finally:
+    checked, folder = _checked(settings), invocation.folder
+    with ExitStack() as stack:
+        with taken(folder) as held:
+            stack.callback(held.release)
+            checked.problem.require_feasible()
+            invocation.write_files()
+            display = stack.enter_context(TerminalDisplay())
+            images = decode_images(settings, checked.problem, folder)
+            data = data_facts(settings, images.images)
+            agreed = identity(settings, checked.problem, data)
+            study = open_study(folder, settings.storage, checked.problem.directions, agreed)
+            executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
+            stack.callback(executor.close)
+        for line in opening_lines(checked.problem, data):
+            display.message(line)
+        for doubt in doubts(settings, checked.problem, data):
+            display.warning(doubt)
+        if not executor.shared_files:
+            display.message(f"workers must reach {folder.resolve()} under that path")
+        about = about_settings(settings, data, invocation.line)
+        asked = _config(settings, about, checked.problem)
+        tracker = Guarded(lambda: checked.tracker.start(folder, asked), display.warning)
+        origin = reference_point(checked.problem, chance=1 / checked.problem.space.classes)
+        this = Run(checked.problem, study, executor, folder, _Tracked(display, tracker), origin)
+        front = _search(settings, checked, this, images, about)
         executor.close()
+        _report(front, folder, tracker, display)
+
+
+def _search(settings: SearchSettings, checked: _Checked, this: Run, images: Data, about: About) -> Front:
+    """All steps of the run."""
+    trainings = make_trainings(settings, images, this)
+    patience = Patience(settings.patience, settings.patience_gain) if settings.patience else None
+    stopping = Stopping(settings.trials, settings.time_limit, patience)
+    plan = Plan(settings.confirm, settings.baselines, settings.warm_start, about, checked.timing)
+    return run(this, trainings, make_sampler(checked.problem, settings.sampler, settings.seed), stopping, plan)
+
+
+def _report(front: Front, folder: Path, tracker: Guarded, display: TerminalDisplay) -> None:
+    """Write the picture and the page, and show the front."""
     trials = read_trials(folder)
     save_front_png(front, trials, folder / "front.png")
     write_report(folder)
@@ -126,4 +153,4 @@ def compare(folders: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    command("search", SearchSettings, main, after_multirun=compare)
+    command("search", SearchSettings, main, check, after_multirun=compare)

@@ -1,7 +1,6 @@
 """What the settings of a search state, checked as far as can be before any work."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from nas.data.prepare import describe
 from nas.errors import ConfigError
@@ -10,8 +9,10 @@ from nas.nets.device import device_of
 from nas.nets.teacher import OnnxTeacher
 from nas.problem import Problem
 from nas.proxies.scores import SCORES
+from nas.reading.words import short
 from nas.recording.devices.target import Target
 from nas.resources import names
+from nas.search.confirm.baselines import baseline_networks
 from nas.search.confirm.target import DeviceTiming, is_here
 from nas.search.evaluations import rung_names
 from nas.search.rungs import check_rungs
@@ -23,21 +24,27 @@ from nas.spaces.load import load_space
 def checked_problem(settings: SearchSettings) -> tuple[Problem, DeviceTiming | None]:
     """What is looked for, and what measures the confirmed networks in the end, None where nothing does.
 
+    Whether the budget can be met takes longer: `Problem.require_feasible`.
+
     Raises:
         NasError: a setting is wrong, or does not go with another.
     """
     budget = Budget.parse(settings.budget)
     space, profile = load_space(settings.search_space), load_profile(settings.hardware)
     check_rungs(rung_names(settings), tuple(settings.proxy.rungs))
-    for name in settings.score.names:
-        _require_known("score", name, SCORES)
+    _check_scores(settings.score.names)
+    if settings.workers is not None and settings.workers > settings.executor.most_workers:
+        raise ConfigError(
+            f"workers={settings.workers} is more than executor={settings.executor.name} starts here, "
+            f"{settings.executor.most_workers}; null is one for each core"
+        )
     device_of(settings.accelerator)
     about = describe(settings.data)
     if settings.training.teacher is not None:
         OnnxTeacher(settings.training.teacher).require(about.channels, len(about.classes))
     problem = Problem(space.with_data(about.channels, len(about.classes)), profile, budget, settings.objectives)
     timing = _timing(settings, profile)
-    problem.require_feasible()
+    baseline_networks(problem, settings.baselines.widths)
     return problem, timing
 
 
@@ -49,6 +56,8 @@ def _timing(settings: SearchSettings, profile: HardwareProfile) -> DeviceTiming 
     return None if kind == "none" else DeviceTiming(profile, target)
 
 
-def _require_known(what: str, value: object, known: Mapping[str, Any]) -> None:
-    if value not in known:
-        raise ConfigError(f"unknown {what} {value!r}; known: {names(known)}")
+def _check_scores(chosen: Sequence[str]) -> None:
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ConfigError(f"score.names must be one score or more, each once, got {short(list(chosen))}")
+    if unknown := [name for name in chosen if name not in SCORES]:
+        raise ConfigError(f"unknown score {short(unknown[0])}; known: {names(SCORES)}")

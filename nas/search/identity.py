@@ -16,10 +16,10 @@ def identity(settings: SearchSettings, problem: Problem, data: DataFacts) -> dic
     content = hashlib.blake2b(teacher.read_bytes() if teacher else b"", digest_size=6).hexdigest()
     return {
         "version": IDENTITY_VERSION,
-        **agreeing(settings),
+        **agreeing(settings.canonical()),
         "hardware": f"{problem.profile.label} ({digest(problem.profile, IDENTITY_VERSION)})",
         "budget": str(problem.budget),
         "search_space": f"{problem.space.name} ({digest(problem.space, IDENTITY_VERSION)})",
-        "data": f"{data.source} ({digest(replace(data, left_out=()), IDENTITY_VERSION)})",
+        "data": f"{data.source} ({digest(replace(data, path=None, left_out=()), IDENTITY_VERSION)})",
         **({"training.distillation.teacher": content} if teacher else {}),
     }

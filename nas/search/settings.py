@@ -1,23 +1,28 @@
 """The settings of `python -m nas.search`, as the code below Hydra sees them. Defaults are in conf/search.yaml."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le, Lt
 
 from nas.data.settings import DataSettings
 from nas.errors import ConfigError
 from nas.identity import Free, agreeing, digest
+from nas.latency.profile import canonical_hardware
 from nas.proxies import AnyProxy
 from nas.proxies.scores.evaluate import ScoreSettings
 from nas.proxies.short import LongSettings
 from nas.recording.devices import Reached
 from nas.recording.devices.base import Reach
+from nas.resources import canonical
 from nas.search.executors import AnyExecutor
 from nas.search.samplers import AnySampler
 from nas.spaces.budget import Budget, show
-from nas.training.settings import SUPERNET, Positive, Share, TrainingSettings
+from nas.spaces.load import known_spaces
+from nas.training.settings import SUPERNET, Batch, Pixels, Positive, Share, TrainingSettings
+
+Seeds = Annotated[int, Ge(1), Le(100)]
 
 IDENTITY_VERSION = 1
 """Raised when settings that must agree come to mean something else."""
@@ -31,17 +36,17 @@ class ConfirmSettings:
     """How many candidates to train longer, the front first."""
     members: Positive
     """While the confirmed front has fewer, up to as many networks more are trained."""
-    seeds: Positive
+    seeds: Seeds
     """Trainings of each."""
-    extra: Annotated[int, Ge(0)]
+    extra: Annotated[int, Ge(0), Le(10_000)]
     """Further trainings where it is open who is on the front; 0 for none."""
     epochs: Positive
     """Passes over the training images."""
-    batch_size: Annotated[int, Ge(2)]
+    batch_size: Batch
     """Images of a step."""
     learning_rate: Annotated[float, Gt(0)]
     """At its peak, for a batch of 64; it scales with the batch size."""
-    resolution: Annotated[int, Ge(8)] | None
+    resolution: Pixels | None
     """Pixels at the space's largest resolution, others in proportion; null: what the images have."""
     calibration: Positive
     """Training images that the ranges of int8 are taken from."""
@@ -51,9 +56,9 @@ class ConfirmSettings:
 class BaselineSettings:
     """MobileNet v1 and v2 to compare a search with, trained like the confirmed networks."""
 
-    widths: tuple[Annotated[float, Gt(0)], ...]
+    widths: tuple[Annotated[float, Ge(0.01), Le(8)], ...]
     """Their width multipliers; [] for none; those over the budget are left out."""
-    seeds: Free[Positive]
+    seeds: Free[Seeds]
     """Trainings of each."""
 
 
@@ -91,7 +96,7 @@ class SearchSettings:
     """End when this many more networks are expected to raise the hypervolume by less than `patience_gain`."""
     patience_gain: Free[Share]
     """The least gain of hypervolume worth waiting for, as a share of it."""
-    seed: Annotated[int, Ge(0)]
+    seed: Annotated[int, Ge(0), Lt(2**31)]
     """Of all that is random."""
     workers: Free[Positive | None]
     """Worker processes of one thread each; null: one per core."""
@@ -139,8 +144,25 @@ class SearchSettings:
         Raises:
             BudgetError: the budget cannot be read.
         """
-        limits = Budget.parse(self.budget).limits
-        name = digest({**agreeing(self), "budget": limits}, IDENTITY_VERSION, size=3)
+        limits = {field: float(f"{limit:.12g}") for field, limit in Budget.parse(self.budget).limits.items()}
+        ours = self.canonical()
+        name = digest({**agreeing(ours), "budget": limits}, IDENTITY_VERSION, size=3)
         budget = "_".join(show(*limit).removesuffix(" MACs").replace(" ", "") for limit in limits.items())
-        hardware, space = (Path(each).stem for each in (self.hardware, self.search_space))
+        hardware, space = (Path(each).stem for each in (ours.hardware, ours.search_space))
         return "-".join([hardware, budget or "any", space, self.data.source, f"seed{self.seed}", name])
+
+    def canonical(self) -> "SearchSettings":
+        """The same with one spelling of each value: of paths, of a profile's configuration, of the rungs."""
+        path, teacher = self.data.path, self.training.distillation.teacher
+        training = self.training
+        if teacher not in (None, SUPERNET):
+            distillation = replace(training.distillation, teacher=canonical(teacher))
+            training = replace(training, distillation=distillation)
+        return replace(
+            self,
+            hardware=canonical_hardware(self.hardware),
+            search_space=canonical(self.search_space, known_spaces()),
+            rungs=None if self.rungs == (self.proxy.name,) else self.rungs,
+            training=training,
+            data=self.data if path is None else replace(self.data, path=canonical(path)),
+        )

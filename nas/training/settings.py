@@ -11,7 +11,9 @@ from nas.training.recipe import Distillation, Recipe
 SUPERNET = "supernet"
 """The teacher that is the largest network of the shared weights."""
 
-Positive = Annotated[int, Ge(1)]
+Positive = Annotated[int, Ge(1), Le(1_000_000)]
+Batch = Annotated[int, Ge(2), Le(65_536)]
+Pixels = Annotated[int, Ge(8), Le(1024)]
 Share = Annotated[float, Gt(0), Lt(1)]
 
 

@@ -22,10 +22,11 @@ from nas.search.settings import SearchSettings
 from nas.validate import ValidateSettings
 from nas.validate import main as validate
 
-COMMANDS: dict[str, tuple[type, Callable[..., None]]] = {
+SEARCH = importlib.import_module("nas.search.__main__")
+COMMANDS: dict[str, tuple[Any, ...]] = {
     "predict": (PredictSettings, predict),
     "record": (RecordSettings, record),
-    "search": (SearchSettings, importlib.import_module("nas.search.__main__").main),
+    "search": (SearchSettings, SEARCH.main, SEARCH.check),
     "validate": (ValidateSettings, validate),
 }
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
@@ -30,9 +30,9 @@ class ScoreSettings:
 
     names: tuple[str, ...]
     """Those that docs/accuracy.md lists, joined by ranks."""
-    images: Annotated[int, Ge(LEAST_IMAGES)]
+    images: Annotated[int, Ge(LEAST_IMAGES), Le(100_000)]
     """Training images they see."""
-    population: Annotated[int, Ge(8)]
+    population: Annotated[int, Ge(8), Le(100_000)]
     """Networks of the space they are ranked among, where a network needs a figure of its own."""
 
 

@@ -1,12 +1,12 @@
 """device=bundle: a zip to be run by hand on any machine; its results.jsonl comes back with import=."""
 
 import json
-import os
 import zipfile
 from functools import partial
 from pathlib import Path
 
 from nas.recording.devices.base import Device, Report
+from nas.resources import replacing
 
 _README = """\
 Needs Python 3.9 or newer with numpy and onnxruntime:  python -m pip install numpy onnxruntime
@@ -18,13 +18,11 @@ Bring results.jsonl back:  python -m nas.record hardware={name} import=results.j
 def zip_bundle(name: str, folder: Path, report: Report) -> None:
     """Write the bundle in `folder` as NAME.bundle.zip into the working folder, and say what to do with it."""
     archive = Path(f"{name}.bundle.zip")
-    part = archive.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as bundle:
+    with replacing(archive) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
         bundle.writestr("README.txt", _README.format(name=name))
         for path in sorted(folder.rglob("*")):
             if path.suffix in (".onnx", ".py", ".json"):
                 bundle.write(path, path.relative_to(folder))
-    os.replace(part, archive)
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     minutes = plan["minutes"] * len(plan["configurations"])
     report(

@@ -17,7 +17,7 @@ from nas.errors import ConfigError
 from nas.measures import COSTS, MEASURES
 from nas.report.figures import save_front_png
 from nas.report.networks import cost_measure, cost_of, host_timing, ordered
-from nas.resources import names
+from nas.resources import names, replace_file
 from nas.results.front import Front
 from nas.results.member import Member
 from nas.results.trials import COLUMNS, TrialRow, table_row
@@ -153,7 +153,7 @@ def _run_id(folder: Path) -> str:
     path = folder / "wandb" / "run-id"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(secrets.token_hex(4))
+        replace_file(path, secrets.token_hex(4).encode())
     return path.read_text().strip()
 
 

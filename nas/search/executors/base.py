@@ -31,6 +31,10 @@ class ExecutorSettings(Protocol):
     def name(self) -> str:
         """Its name in `EXECUTORS`."""
 
+    @property
+    def most_workers(self) -> int:
+        """Beyond which `start` would do harm."""
+
     def start(self, workers: int) -> Executor:
         """The executor, of at most this many evaluations at a time."""
 

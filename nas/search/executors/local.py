@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nas.errors import RunError
 from nas.search.executors.base import Executor, WorkerDied
 
 
@@ -19,9 +20,23 @@ class LocalSettings:
 
     name: Literal["local"]
 
+    @property
+    def most_workers(self) -> int:
+        """Eight for each core, each of which needs some 300 MB."""
+        return 8 * (os.cpu_count() or 1)
+
     def start(self, workers: int) -> Executor:
-        """`workers` processes."""
-        return LocalExecutor(workers)
+        """`workers` processes.
+
+        Raises:
+            RunError: the system has no room for what they share.
+        """
+        try:
+            return LocalExecutor(workers)
+        except OSError as error:
+            raise RunError(
+                f"cannot start {workers} workers: {error.strerror}; they need room in /dev/shm, or fewer workers"
+            ) from None
 
 
 class LocalExecutor:

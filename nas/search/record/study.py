@@ -14,8 +14,9 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 
-from nas.errors import ConfigError, RunError
+from nas.errors import RunError
 from nas.measures import Direction
+from nas.search.record.storage import open_storage
 
 STUDY_NAME = "search"
 
@@ -46,7 +47,7 @@ def open_study(folder: Path, url: str | None, directions: Sequence[Direction], i
         ConfigError: the storage URL cannot be opened.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = _journal(folder) if url is None else _database(url)
+    storage = _journal(folder) if url is None else open_storage(url)
     name = STUDY_NAME if url is None else folder.resolve().name
     study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
     begun = study.user_attrs.get("settings")
@@ -74,14 +75,6 @@ def _journal(folder: Path) -> BaseStorage:
             with path.open("r+b") as file:
                 file.truncate(whole)
     return JournalStorage(JournalFileBackend(str(path)))
-
-
-def _database(url: str) -> BaseStorage:
-    try:
-        return optuna.storages.get_storage(url)
-    except Exception as error:  # whatever the driver of the URL raises
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"cannot open storage={url}: {reason}; use a URL like sqlite:///searches.db") from None
 
 
 def _short(value: Any) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from optuna.samplers import BaseSampler, NSGAIISampler
 
 from nas.problem import Problem
@@ -16,7 +16,7 @@ class Nsga2Settings:
     stateless: ClassVar[bool] = False
 
     name: Literal["nsga2"]
-    population: Annotated[int, Ge(2)]
+    population: Annotated[int, Ge(2), Le(100_000)]
     """Networks of a generation, of which the first is at random."""
 
     def make(self, problem: Problem, seed: int) -> BaseSampler:

@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
@@ -32,9 +32,9 @@ class ParetoSettings:
     stateless: ClassVar[bool] = True
 
     name: Literal["pareto"]
-    start: Annotated[int, Ge(1)]
+    start: Annotated[int, Ge(1), Le(1_000_000)]
     """Networks spread over the range of cost before the first prediction, besides the warm start."""
-    pool: Annotated[int, Ge(1)]
+    pool: Annotated[int, Ge(1), Le(1_000_000)]
     """Candidates that are weighed for each proposal."""
 
     def make(self, problem: Problem, seed: int) -> BaseSampler:

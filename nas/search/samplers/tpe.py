@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from optuna.samplers import BaseSampler, TPESampler
 
 from nas.problem import Problem
@@ -16,7 +16,7 @@ class TpeSettings:
     stateless: ClassVar[bool] = False
 
     name: Literal["tpe"]
-    startup: Annotated[int, Ge(1)]
+    startup: Annotated[int, Ge(1), Le(1_000_000)]
     """Networks at random before there is a model."""
 
     def make(self, problem: Problem, seed: int) -> BaseSampler:

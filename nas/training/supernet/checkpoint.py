@@ -1,6 +1,5 @@
 """The one file of a space's shared weights: written whole or not at all, opened as a memory map, never mistaken."""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunError
 from nas.identity import digest
+from nas.resources import replacing
 from nas.spaces.space import SearchSpace
 
 _SCHEMA = 2
@@ -34,12 +34,8 @@ def facts(space: SearchSpace, pictures: ImageView, scale: TrainingResolution) ->
 
 def write(path: Path, made_from: Facts, content: dict[str, Any]) -> None:
     """Write `content` to `path`; a kill leaves the old file or the new one, never half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        torch.save({"schema": _SCHEMA, "made_from": made_from, **content}, part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as file:
+        torch.save({"schema": _SCHEMA, "made_from": made_from, **content}, file)
 
 
 def read(path: Path, wanted: Facts) -> dict[str, Any]:

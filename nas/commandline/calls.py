@@ -1,0 +1,99 @@
+"""A command called: its settings, its folder, and the exit code at its end."""
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+
+from nas.commandline.composing import answer, compose, is_question, output_folder, read_arguments
+from nas.commandline.exits import ending, guarded
+from nas.commandline.settings import parse
+from nas.errors import ConfigError
+from nas.passwords import hide, hide_within
+from nas.reading.words import short
+from nas.resources import replace_file
+
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """How a command was called: its output folder, which need not exist, and the line that calls it again.
+
+    `line` and `files`, what Hydra writes of a run (by path in the folder), show no password.
+    """
+
+    folder: Path
+    line: str
+    files: dict[str, str] = field(default_factory=dict)
+
+    def write_files(self) -> None:
+        """Write `files` into the folder."""
+        for name, text in self.files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, text.encode())
+
+
+def command(
+    name: str,
+    settings: type[Settings],
+    main: Callable[[Settings, Invocation], None],
+    check: Callable[[Sequence[Settings]], None] = lambda runs: None,
+    after_multirun: Callable[[list[Path]], None] | None = None,
+) -> None:
+    """Run `main` once for every combination the command line asks for, and exit.
+
+    `name` is the command's configuration in conf/, in which `${run_folder:}` is what `settings.run_name()` says. Of
+    several runs `check` sees the settings before the first begins. `after_multirun` gets the folders of those
+    that ended well.
+    """
+    arguments = sys.argv[1:]
+    line = f"python -m nas.{name} {shlex.join(map(hide, arguments))}".rstrip()
+    sys.argv[1:] = map(hide, arguments)  # what libraries see and write down
+
+    def act() -> int:
+        given = read_arguments(arguments)
+        if is_question(given):
+            answer(name, settings, arguments)
+            return 0
+        configs = compose(name, settings, given)
+        wanted = [parse(config, settings) for config in configs]
+        called = [_invocation(config, settings, line, several=given.multirun) for config in configs]
+        if len(wanted) > 1:
+            check(wanted)
+        codes, folders = [0], []
+        for each, this in zip(wanted, called, strict=True):
+            codes.append(guarded(partial(main, each, this)))
+            folders += [] if codes[-1] else [this.folder]
+        if after_multirun and len(folders) > 1:
+            codes.append(guarded(partial(after_multirun, folders)))
+        return max(codes)
+
+    sys.exit(ending(act, on_interrupt=f"interrupted; what is finished is kept. To go on:\n  {line}"))
+
+
+def _invocation(config: DictConfig, settings: type[Any], line: str, *, several: bool) -> Invocation:
+    keys = ("hydra.sweep.dir", "hydra.sweep.subdir") if several else ("hydra.run.dir",)
+    folder = Path(*(output_folder(config, key, settings) for key in keys))
+    inside = config.hydra.output_subdir
+    if inside is not None and (not inside or inside in (".", "..") or inside != Path(inside).name):
+        raise ConfigError(f"hydra.output_subdir must be the name of a folder inside the run's, got {short(inside)}")
+    return Invocation(folder.absolute(), line, {} if inside is None else _files(config, inside))
+
+
+def _files(config: DictConfig, inside: str) -> dict[str, str]:
+    """What Hydra writes of a run: the settings, its own, and what was given on the command line."""
+    shown = OmegaConf.create(hide_within(OmegaConf.to_container(config)))
+    overrides = shown.hydra.overrides.task
+    hydra = OmegaConf.masked_copy(shown, ["hydra"])
+    del shown["hydra"]
+    return {
+        f"{inside}/{name}.yaml": OmegaConf.to_yaml(part)
+        for name, part in (("config", shown), ("hydra", hydra), ("overrides", overrides))
+    }

@@ -1,0 +1,108 @@
+"""A composed configuration as the frozen dataclass of a command's settings, every value as it is written."""
+
+import dataclasses
+import json
+import keyword
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import TypeAdapter, ValidationError
+
+from nas.commandline.messages import first_line, known_keys
+from nas.errors import ConfigError
+from nas.passwords import hide_within
+from nas.reading.words import cut, short
+from nas.resources import names
+
+Settings = TypeVar("Settings")
+
+LARGEST = 2**53
+"""Of a whole number: beyond it a fraction cannot tell neighbours apart."""
+
+_KINDS = ("function", "constrained", "literal[", "list[", "tuple[")  # pydantic's words in a place, between the keys
+
+
+def parse(config: DictConfig, settings: type[Settings]) -> Settings:
+    """`config` as the frozen dataclass `settings`, every type checked; what Hydra itself needs is passed over.
+
+    A text is no number and no truth, and every number is finite.
+
+    Raises:
+        ConfigError: a key is missing or unknown, or a value has the wrong type; named with its path.
+    """
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    try:
+        missing = sorted(OmegaConf.missing_keys(own))
+        container = typing.cast(dict[str, Any], OmegaConf.to_container(own, resolve=True))
+    except Exception as error:  # whatever the words of an interpolation lead to
+        place = getattr(error, "full_key", None) or "the settings"
+        raise ConfigError(f"{cut(place)}: {first_line(error)}") from None
+    if missing:
+        raise ConfigError(f"{cut(missing[0])} is not set; give {cut(missing[0])}=…")
+    values = {_field(str(key)): value for key, value in container.items()}
+    _reject_unknown("", values, settings)
+    for place, number in _numbers("", container):
+        if not -LARGEST <= number <= LARGEST:
+            raise ConfigError(f"{place}: must be a finite number, of at most 15 digits, got {short(number)}")
+    for field, hint in typing.get_type_hints(settings).items():
+        if (chosen := _alternative(_key(field), hint, values.get(field))) is not hint:
+            _validated(f"{_key(field)}.", values[field], chosen)
+    return _validated("", values, settings)
+
+
+def _validated(where: str, values: Any, settings: type[Settings]) -> Settings:
+    try:
+        return TypeAdapter(settings).validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+    parts = [str(part) for part in first["loc"]]
+    place = cut(where + ".".join(_key(part) for part in parts if not part.startswith(_KINDS)), 120)
+    if first["type"] == "missing":
+        raise ConfigError(f"{place} is not set; give {place}=…")
+    problem = cut(first["msg"][0].lower() + first["msg"][1:], 200)
+    raise ConfigError(f"{place}: {problem}, got {short(hide_within(first['input']))}")
+
+
+def _alternative(field: str, hint: Any, value: Any) -> Any:
+    """Of dataclasses that are chosen by `name`, the one that `value` names; any other type as it is."""
+    if not isinstance(value, Mapping):
+        return hint
+    offered = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    named = [option for option in offered if dataclasses.is_dataclass(option)]
+    options = {name: option for option in named for name in typing.get_args(typing.get_type_hints(option).get("name"))}
+    name = value.get("name")
+    if options and (not isinstance(name, str) or name not in options):
+        raise ConfigError(f"unknown {field} {short(name)}; known: {names(options)}")
+    return options[name] if options else hint
+
+
+def _field(key: str) -> str:
+    """The dataclass field of a key: Python's own words get an underscore (`import` is `import_`)."""
+    return f"{key}_" if keyword.iskeyword(key) else key
+
+
+def _key(field: str) -> str:
+    """The key of a dataclass field."""
+    return field.removesuffix("_")
+
+
+def _reject_unknown(where: str, values: Mapping[str, Any], settings: Any) -> None:
+    hints = typing.get_type_hints(settings)
+    for key, value in values.items():
+        if key not in hints:
+            raise ConfigError(f"unknown setting {short(where + str(key))}; known: {known_keys(where, settings)}")
+        inner = _alternative(_key(key), hints[key], value)
+        if dataclasses.is_dataclass(inner) and isinstance(value, Mapping):
+            _reject_unknown(f"{where}{key}.", value, inner)
+
+
+def _numbers(place: str, value: Any) -> Iterator[tuple[str, int | float]]:
+    """Every number in `value`, with its dotted place."""
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from _numbers(f"{place}.{key}" if place else str(key), each)
+    if isinstance(value, int | float):
+        yield place, value

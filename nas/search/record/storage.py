@@ -1,0 +1,40 @@
+"""The storage of a study that is no journal: any that Optuna has, by its URL, whose password nobody is told."""
+
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage
+
+from nas.errors import ConfigError
+from nas.passwords import hide, hide_parts, resolve
+from nas.reading.words import cut
+
+
+def open_storage(storage: str) -> BaseStorage:
+    """The storage at a URL, or at that of an environment variable where it is `env:NAME`.
+
+    Raises:
+        ConfigError: it cannot be opened.
+    """
+    url = resolve(storage)
+    try:
+        return optuna.storages.get_storage(url)
+    except Exception as error:  # whatever the driver of the URL raises
+        why = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ConfigError(
+            f"cannot open storage={cut(hide(storage))}: {cut(hide_parts(why, url), 200)}; "
+            "use a URL like sqlite:///searches.db, or env:NAME for that of an environment variable"
+        ) from None
+
+
+def check_storage(storage: str) -> None:
+    """Refuse a storage that cannot be opened, without leaving a file behind.
+
+    Raises:
+        ConfigError: as `open_storage` does.
+    """
+    file = Path(resolve(storage).partition("?")[0].partition(":///")[2])
+    new = resolve(storage).startswith("sqlite") and not file.exists()
+    open_storage(storage)
+    if new and file.is_file():
+        file.unlink()
