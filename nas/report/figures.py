@@ -98,7 +98,7 @@ def measured_figure(front: Front) -> Figure:
         reach = (0.93 * min(ends), 1.07 * max(ends))
         axes.plot(reach, reach, color=GREY, linewidth=1, label="equal")
         measured, predicted = zip(*known, strict=True)
-        bars = ([each.value - each.low for each in predicted], [each.high - each.value for each in predicted])
+        bars = _bars(predicted)
         x, y = [each.value for each in measured], [each.value for each in predicted]
         axes.errorbar(x, y, yerr=bars, fmt="o", color=BLUE, markersize=5, linewidth=1.2, label="network, 90 % interval")
         for scale in (axes.set_xscale, axes.set_yscale):
@@ -211,8 +211,7 @@ def _draw_confirmed(
     if not points:
         return
     x, y = [cost.value for cost, _ in points], [accuracy.value for _, accuracy in points]
-    x_error = [[cost.value - cost.low for cost, _ in points], [cost.high - cost.value for cost, _ in points]]
-    y_error = [[a.value - a.low for _, a in points], [a.high - a.value for _, a in points]]
+    x_error, y_error = _bars([cost for cost, _ in points]), _bars([accuracy for _, accuracy in points])
     axes.errorbar(
         x,
         y,
@@ -231,6 +230,11 @@ def _draw_confirmed(
     if step:
         stair = staircase(zip(x, y, strict=True))
         axes.step(*zip(*stair, strict=True), where="post", color=color, linewidth=1.8, alpha=0.8, zorder=4)
+
+
+def _bars(found: Sequence[Interval]) -> tuple[list[float], list[float]]:
+    """How far the intervals reach below and above their values."""
+    return [max(0.0, each.value - each.low) for each in found], [max(0.0, each.high - each.value) for each in found]
 
 
 def _draw_random_search(axes: Axes, found: WithoutModel) -> None:

@@ -4,6 +4,7 @@
 else (a log file, a pipe, CI), without control characters. The search calls it as an observer.
 """
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +12,7 @@ from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +25,10 @@ from nas.results.front import Front
 from nas.results.member import Member
 from nas.results.trials import TrialRow
 
+_COLUMNS = ("#", "accuracy %", "latency ms", "host ms", "MACs", "network")
+_WHOSE = "Accuracies are means of the seeds; that of each file is in the report."
+_MARK = "* extrapolates beyond the measured networks"
+_NARROW = 72  # columns that the bars need
 _LONGEST_WARNING = 450  # characters
 _SPEED_PERIOD = 900.0  # seconds of past trials behind "time left": a trial takes many
 
@@ -104,19 +110,32 @@ class TerminalDisplay:
         self._console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
 
 
-def front_table(front: Front) -> Table:
-    """The front from cheap to expensive, numbered as in the figure and the report; 80 columns hold it."""
+def print_front(console: Console, front: Front) -> None:
+    """The front from cheap to expensive, numbered as in the figure and the report: a table that 80 columns hold.
+
+    On a narrower terminal each figure has a line of its own, since none may be cut.
+    """
+    members = ordered(front.front, cost_measure(front))
+    table = _table(members)
+    wide = console.options.update(width=10_000, max_width=10_000)
+    if Measurement.get(console, wide, table).maximum <= console.width:
+        console.print(table)
+    else:
+        for index, member in enumerate(members, start=1):
+            for name, cell in zip(_COLUMNS, [Text(str(index)), *_cells(member)], strict=True):
+                console.print(Text.assemble(f"{name:<10}  ", cell), soft_wrap=True)
+    if members:
+        marked = any(member.latency_ms.extrapolates for member in members)
+        for line in (_WHOSE, *([_MARK] if marked else [])):
+            console.print(line, style="dim", highlight=False, soft_wrap=True)
+
+
+def _table(members: Sequence[Member]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False, show_edge=False)
-    for name in ("#", "accuracy %", "latency ms", "host ms", "MACs"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("network", no_wrap=True)
-    marked = False
-    for index, member in enumerate(ordered(front.front, cost_measure(front)), start=1):
-        marked = marked or member.latency_ms.extrapolates
-        table.add_row(str(index), *_cells(member), Text(member.key))
-    if marked:
-        table.caption = "* extrapolates beyond the measured networks"
-        table.caption_justify = "left"
+    for name in _COLUMNS:
+        table.add_column(name, justify="left" if name == "network" else "right", no_wrap=True)
+    for index, member in enumerate(members, start=1):
+        table.add_row(str(index), *_cells(member))
     return table
 
 
@@ -127,6 +146,7 @@ def _cells(member: Member) -> list[Text]:
         _with_bounds(bounds(member.latency_ms), 2, "*" * member.latency_ms.extrapolates),
         Text(f"{host.median:.2f}" if host else "-"),
         Text(count_text(member.macs)),
+        Text(member.key),
     ]
 
 
@@ -145,6 +165,8 @@ def _bars(console: Console) -> Progress:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
+    if console.width < _NARROW:
+        columns = (MofNCompleteColumn(), TextColumn("[bold]{task.description}"))
     return Progress(*columns, console=console, speed_estimate_period=_SPEED_PERIOD, expand=True)
 
 

@@ -52,9 +52,9 @@ def print_validation(profile: HardwareProfile, found: Mapping[str, Validation], 
         if "measured_now" in found:
             lines.append(_pace(fresh, found["measured_now"]))
     table = Table()
-    table.add_column("measure")
+    table.add_column("measure", overflow="fold")
     for role in found:
-        table.add_column(COLUMNS[role], justify="right")
+        table.add_column(COLUMNS[role], justify="right", overflow="fold")
     for name, show in _ROWS.items():
         table.add_row(name, *(show(validation.table).replace("nan", "–") for validation in found.values()))
     console.print("\n".join(lines), highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ from nas.problem import Problem, reference_point
 from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
 from nas.report.opening import opening_lines
-from nas.report.terminal import TerminalDisplay, front_table
+from nas.report.terminal import TerminalDisplay, print_front
 from nas.report.trackers import tracker_settings
 from nas.report.trackers.base import TrackerSettings
 from nas.report.trackers.guard import Guarded
@@ -117,7 +117,7 @@ def _report(front: Front, folder: Path, tracker: Guarded, display: TerminalDispl
         write_report(folder)
     display.stop()
     console = Console()
-    console.print(front_table(front))
+    print_front(console, front)
     console.print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
 
 

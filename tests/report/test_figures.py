@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.text import Text
 
-from nas.report.drawing import svg
+from nas.report.drawing import png, svg
 from nas.report.figures import (
     comparison_figure,
     front_figure,
@@ -124,6 +125,47 @@ def test_hypervolume_figure_with_the_band_of_random_search() -> None:
 def test_front_figure_draws_stopped_networks_that_have_an_accuracy() -> None:
     figure = front_figure(climbed_front(), sample_trials(stopped=5))
     assert "stopped early (3), short training" in labels(figure)  # two were stopped on their score
+
+
+ODD = (
+    "$\\frac{$",
+    "a_b^c $x$",
+    "<b>&amp;",
+    "two\nlines\r\n\n\nmore",
+    "\x00\x1b[2J",
+    "\u202eevil",
+    "\udce9",
+    "\u30d4\u30af",
+    "x" * 5000,
+)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_no_name_breaks_a_figure(name: str) -> None:
+    front = with_measured(climbed_front())
+    hardware = replace(front.hardware, device=name, name=name, configuration=name, runtime=name)
+    networks = tuple(replace(each, name=name) for each in front.baselines)
+    front = replace(front, hardware=hardware, baselines=networks, budget=budget((name,), macs=3e8), search_space=name)
+    other = replace(front, search_space="separable")
+    trials = [replace(row, how=name) for row in sample_trials()]
+    for figure in (front_figure(front, trials), comparison_figure([front, other]), measured_figure(front)):
+        assert png(figure)
+        assert svg(figure)
+        assert all(len(text.get_text()) < 300 for text in figure.findobj(Text))
+
+
+def test_a_formula_is_drawn_letter_by_letter() -> None:
+    front = replace(sample_front(), hardware=replace(sample_front().hardware, device="$x^2$"))
+    figure = front_figure(front, [])
+    svg(figure)
+    assert axes_of(figure).get_title(loc="left") == "$x^2$, budget 300M"
+
+
+def test_an_interval_beside_its_value_is_drawn() -> None:
+    front = sample_front()
+    first = front.front[0]
+    wrong = replace(first, accuracy=replace(first.accuracy, low=0.95, high=0.9))
+    assert svg(front_figure(replace(front, front=(wrong, *front.front[1:])), []))
 
 
 def test_comparison_tells_runs_apart() -> None:

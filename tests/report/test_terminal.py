@@ -6,14 +6,14 @@ import re
 import pytest
 from rich.console import Console
 
-from nas.report.terminal import TerminalDisplay, front_table
+from nas.report.terminal import TerminalDisplay, print_front
 from tests.helpers.display import Silent
 from tests.helpers.run_sample import sample_front, sample_trials
 
 
-def shown(*, terminal: bool) -> tuple[Console, io.StringIO]:
+def shown(*, terminal: bool, width: int = 80) -> tuple[Console, io.StringIO]:
     text = io.StringIO()
-    return Console(file=text, force_terminal=terminal, width=80, color_system=None, legacy_windows=False), text
+    return Console(file=text, force_terminal=terminal, width=width, color_system=None, legacy_windows=False), text
 
 
 def play(console: Console) -> None:
@@ -90,9 +90,45 @@ def test_silent_has_every_method_of_the_display() -> None:
 
 def test_final_table_fits_80_columns() -> None:
     console, text = shown(terminal=False)
-    console.print(front_table(sample_front()))
+    print_front(console, sample_front())
     lines = text.getvalue().splitlines()
-    assert len(lines) == 2 + 6 + 1
+    assert len(lines) == 2 + 6 + 2
+    assert "means of the seeds" in lines[-2]
     assert lines[2].split() == ["1", "90.5", "(88.7-91.9)", "5.20*", "(4.84-5.56)", "3.12", "38.0M", "f000000000000000"]
     assert "…" not in text.getvalue()
     assert "extrapolates" in lines[-1]
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
+def test_no_figure_is_cut_however_narrow_the_terminal(width: int) -> None:
+    console, text = shown(terminal=False, width=width)
+    print_front(console, sample_front())
+    assert "…" not in text.getvalue()
+    for figure in ("90.5 (88.7-91.9)", "5.20* (4.84-5.56)", "22.20 (20.65-23.75)", "38.0M", "f000000000000005"):
+        assert figure in text.getvalue()
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80])
+def test_no_count_is_cut_while_a_search_runs(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    console, text = shown(terminal=True, width=width)
+    with TerminalDisplay(console) as progress:
+        progress.stage("search", 10_000, 1234)
+        progress.trial(sample_trials(1)[0], front_size=1, hypervolume=0.25, best=0.9)
+    assert "1235/10000" in text.getvalue()
+    assert "0.250" in text.getvalue()
+
+
+def test_a_warning_is_printed_once_and_kept() -> None:
+    console, text = shown(terminal=False)
+    with TerminalDisplay(console) as progress:
+        progress.warning("too\nlate")
+        progress.warning("too late")
+        progress.warning("x" * 10_000)
+        progress.message("caf\udce9 \x1b[2J")
+    first, second, message = text.getvalue().splitlines()
+    assert first == "warning: too late"
+    assert second.endswith("…")
+    assert len(second) < 500
+    assert message == r"caf\xe9  [2J"
+    assert progress.warnings == ["too late", second.removeprefix("warning: ")]
