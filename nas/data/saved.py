@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -61,7 +61,20 @@ def replacing(folder: Path) -> Iterator[Path]:
     foreign = sorted({path.name for path in folder.iterdir()} - _FILES) if folder.is_dir() else []
     if foreign:
         raise RunError(f"{str(folder)!r} holds {short(foreign[0])}; images are saved in a folder of their own")
+    made = [parent for parent in folder.parents if not parent.exists()]
     folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _new_folder(folder) as new:
+            yield new
+    except BaseException:
+        for parent in made:
+            with suppress(OSError):  # another process may have put something there
+                parent.rmdir()
+        raise
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         new = Path(temporary) / "new"
         new.mkdir()
