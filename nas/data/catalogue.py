@@ -1,11 +1,14 @@
 """What a source is, and what it gives: which images there are, with their classes, before any is decoded."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from nas.data.decode import Item
 from nas.data.splits import Indices
+from nas.results.front import LeftOut
 
 Stamp = tuple[str, int, int]
 """Path, bytes and modification time (ns) of a file."""
@@ -20,7 +23,7 @@ class Catalogue:
 
     `labels` are class indices (int64, N) by split. `open` makes the images readable, from several threads
     at once. `channels` and `native_resolution` (pixels) are used where the settings say nothing; without the
-    latter, images are measured. `stamps` tell whether the files have changed.
+    latter, images are measured. `stamps` tell whether the files have changed, `left_out` are those that take no part.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Catalogue:
     stamps: Callable[[], Iterable[Stamp]]
     channels: int = 3
     native_resolution: int | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 class SourceSettings(Protocol):
@@ -64,3 +68,8 @@ class Source:
     path: Literal["none", "optional", "required"]
     path_help: str = ""
     own: tuple[str, ...] = ()
+
+
+def folder_of(settings: SourceSettings) -> Path:
+    """`data.path` as a path, `~` expanded; it need not exist."""
+    return Path(os.path.expanduser(settings.path or ""))  # unlike Path.expanduser, never an error

@@ -1,27 +1,17 @@
-"""Labelled images as arrays, and their copy on disk that worker processes share.
+"""Labelled images as arrays."""
 
-A saved data set is a folder: `<split>_pixels.npy`, `<split>_labels.npy`, `images.json`. It appears whole
-or not at all, and is opened as read-only memory maps, so that any number of processes hold one copy.
-Pass the folder to a worker, not the `Images`: pickling a memory map copies its pixels.
-"""
-
-import json
-import os
-import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.data.splits import choose
-from nas.errors import DataError, RunError
+from nas.errors import DataError
+from nas.reading.words import listed, short
 from nas.results.front import LeftOut
 
 SPLITS = ("train", "val", "test")
-_SCHEMA = 1
-_FILES = {"images.json"} | {f"{split}_{part}.npy" for split in SPLITS for part in ("pixels", "labels")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +52,7 @@ class Images:
     def __post_init__(self) -> None:
         for name, split in self.splits.items():
             if not len(split):
-                raise DataError(f"no readable image is left for {name}; add images, or raise data.limit")
+                raise DataError(f"no readable image is left for {name}; add images")
         if not self.mean:
             mean, std = channel_statistics(self.train.pixels)
             object.__setattr__(self, "mean", mean)
@@ -94,9 +84,18 @@ def imbalance(counts: Mapping[str, int], least: float = 3.0) -> str | None:
         return None
     share = counts[large] / sum(counts.values())
     return (
-        f"unbalanced classes: {counts[large]} training images of {large!r} and {counts[small]} of {small!r}; "
-        f"always answering {large!r} is correct for {share:.0%} of them"
+        f"unbalanced classes: {counts[large]} training images of {short(large)} and {counts[small]} of {short(small)}; "
+        f"always answering {short(large)} is correct for {share:.0%} of them"
     )
+
+
+def unjudged(counts: Mapping[str, Mapping[str, int]]) -> str | None:
+    """A line where classes have no image to be judged by, with their names, by the counts of each split; else None."""
+    found = []
+    for split, title in (("val", "validation"), ("test", "test")):
+        if absent := [name for name, count in counts.get(split, {}).items() if not count]:
+            found.append(f"no {title} image of {len(absent)} of {len(counts[split])} classes ({listed(absent, 120)})")
+    return f"{'; '.join(found)}; add images" if found else None
 
 
 def channel_statistics(pixels: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -111,69 +110,3 @@ def channel_statistics(pixels: NDArray[np.uint8]) -> tuple[tuple[float, ...], tu
     mean = shares @ levels
     std = np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(axis=1))
     return tuple(mean.tolist()), tuple(np.maximum(std, 1 / 255).tolist())
-
-
-def save(images: Images, folder: Path, fingerprint: str = "") -> None:
-    """Writes `images` as `folder`, replacing what is there; `fingerprint` says what it was made from.
-
-    Raises:
-        RunError: `folder` holds something else, which replacing it would delete.
-        OSError: the folder cannot be written.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{str(folder)!r} is a file; images are saved in a folder of their own")
-    foreign = sorted({path.name for path in folder.iterdir()} - _FILES) if folder.is_dir() else []
-    if foreign:
-        raise RunError(f"{str(folder)!r} holds {foreign[0]!r}; images are saved in a folder of their own")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    about = {
-        "schema": _SCHEMA,
-        "fingerprint": fingerprint,
-        "classes": images.classes,
-        "channels": images.channels,
-        "native_resolution": images.native_resolution,
-        "mean": images.mean,
-        "std": images.std,
-        "left_out": [asdict(each) for each in images.left_out],
-    }
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-        new = Path(temporary) / "new"
-        new.mkdir()
-        for name, split in images.splits.items():
-            np.save(new / f"{name}_pixels.npy", split.pixels)
-            np.save(new / f"{name}_labels.npy", split.labels)
-        (new / "images.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-        if folder.exists():
-            os.replace(folder, Path(temporary) / "old")
-        os.replace(new, folder)
-
-
-def open_saved(folder: Path, fingerprint: str | None = None) -> Images:
-    """The images saved in `folder`, as read-only memory maps.
-
-    Raises:
-        DataError: nothing whole is saved there, or it was made from something else than `fingerprint`.
-    """
-    try:
-        about = json.loads((folder / "images.json").read_text(encoding="utf-8"))
-        if about["schema"] != _SCHEMA or fingerprint not in (None, about["fingerprint"]):
-            raise DataError(f"the images saved in {str(folder)!r} are of another data set or version; make them again")
-        splits = {
-            name: Split(
-                np.load(folder / f"{name}_pixels.npy", mmap_mode="r"),
-                np.load(folder / f"{name}_labels.npy", mmap_mode="r"),
-            )
-            for name in SPLITS
-        }
-        return Images(
-            **splits,
-            classes=tuple(about["classes"]),
-            channels=about["channels"],
-            native_resolution=about["native_resolution"],
-            left_out=tuple(LeftOut(**each | {"examples": tuple(each["examples"])}) for each in about["left_out"]),
-            mean=tuple(about["mean"]),
-            std=tuple(about["std"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"no whole data set is saved in {str(folder)!r} ({reason}); make it again") from error

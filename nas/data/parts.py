@@ -9,6 +9,7 @@ from nas.data.images import SPLITS
 from nas.data.settings import DataSettings
 from nas.data.splits import Indices, carve, choose
 from nas.errors import DataError
+from nas.reading.words import short
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +40,9 @@ def split_catalogue(catalogue: Catalogue, settings: DataSettings, seed: int) -> 
     carved = carve(pool.labels, [fractions[name] for name in missing], _rng(seed, "train"))
     for name, some in zip(["train", *missing], carved, strict=True):
         if not len(some):
-            raise DataError(f"{len(pool.labels)} images in {catalogue.name!r} are too few to carve {name}; add images")
+            remedy = "add images" if settings.limit is None else f"raise data.limit={settings.limit}, or add images"
+            few = f"{len(pool.labels)} images of {len(catalogue.classes)} classes in {short(catalogue.name, 160)}"
+            raise DataError(f"{few} are too few to carve {name}; {remedy}")
         parts[name] = Part("train", pool.indices[some], pool.labels[some])
     return parts
 

@@ -2,21 +2,30 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from nas.data.catalogue import Catalogue
-from nas.data.decode import decode_all, short_sides
-from nas.data.images import SPLITS, Images, Split, open_saved, save
+from nas.data.decode import Item, Pixels, Unread, decode_all, short_sides
+from nas.data.formats import readable
+from nas.data.images import SPLITS, Images, channel_statistics
+from nas.data.left_out import by_reason
 from nas.data.parts import split_catalogue
+from nas.data.saved import About, open_saved, replacing, write_about, write_split
 from nas.data.settings import RESOLUTIONS, DataSettings, check_int
 from nas.data.sources import SOURCES
+from nas.data.splits import Indices
 from nas.errors import DataError, RunError
+from nas.reading.words import cut, short
 
 MIN_NATIVE_RESOLUTION = 64  # a network that downsamples 32 times has 2 x 2 pixels left of this
 AUGMENTATION = ("flip", "shift", "mixup", "randaugment")  # changes no stored pixel
+UNREADABLE_LIMIT = 0.5  # of the images chosen
 _SAMPLED = 1000  # headers read to find the native resolution
 
 
@@ -65,37 +74,68 @@ def prepare(settings: DataSettings, seed: int, resolution: int | None, folder: P
     check_int("seed", seed, 0, 2**63 - 1)
     catalogue = SOURCES[settings.source].read(settings)
     stored = asdict(settings) | dict.fromkeys(AUGMENTATION)
-    fingerprint = _digest([stored, seed, resolution, list(catalogue.stamps())])
+    left_out = [asdict(each) for each in catalogue.left_out]
+    fingerprint = _digest([stored, seed, resolution, list(catalogue.stamps()), left_out])
     try:
         return open_saved(folder, fingerprint)
     except DataError:  # not there, of something else, or broken: made now
-        images = _read(catalogue, settings, seed, resolution)
+        pass
     try:
-        save(images, folder, fingerprint)
+        with replacing(folder) as new:
+            _make(catalogue, settings, seed, resolution, new, fingerprint)
         return open_saved(folder, fingerprint)
     except OSError as error:
-        raise RunError(f"cannot save the images in {str(folder)!r}: {error.strerror or error}") from error
+        raise RunError(f"cannot save the images in {short(str(folder), 200)}: {error.strerror or error}") from error
 
 
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _read(catalogue: Catalogue, settings: DataSettings, seed: int, resolution: int | None) -> Images:
+def _make(
+    catalogue: Catalogue, settings: DataSettings, seed: int, resolution: int | None, folder: Path, fingerprint: str
+) -> None:
+    """Decode the images of a catalogue into the new `folder`."""
     about, parts = _describe(catalogue, settings), split_catalogue(catalogue, settings, seed)
     places = [(part.origin, int(i)) for part in (parts[name] for name in SPLITS) for i in part.indices]
     read = catalogue.open()
     size = resolution or about.native_resolution
 
-    def name(n: int) -> str:
-        return f"{places[n][0]} image {places[n][1]} of {catalogue.name}"
+    def name(n: int, item: Item | None) -> str:
+        if isinstance(item, Path):
+            return readable(item).removeprefix(f"{readable(catalogue.name)}/")
+        return f"{places[n][0]} image {places[n][1]}"
 
-    pixels, kept, left_out = decode_all(len(places), lambda n: read(*places[n]), name, size, about.channels)
-    labels = np.concatenate([parts[name].labels for name in SPLITS])[kept]
-    bounds = np.searchsorted(kept, np.cumsum([len(parts[name].labels) for name in SPLITS[:-1]]))
-    pairs = zip(np.split(pixels, bounds), np.split(labels, bounds), strict=True)
-    train, val, test = (Split(*pair) for pair in pairs)
-    for label in sorted(set(range(len(about.classes))) - set(train.labels.tolist())):
-        reason = f"class {about.classes[label]!r} of {catalogue.name!r} has no readable image in train"
-        raise DataError(f"{reason}; add images, remove the class, or raise data.limit")
-    return Images(train, val, test, about.classes, about.channels, about.native_resolution, left_out)
+    shape, unread, labels = (about.channels, size, size), list[Unread](), dict[str, Indices]()
+    with closing(decode_all(len(places), lambda n: read(*places[n]), name, size, about.channels)) as decoded:
+        for split in SPLITS:
+            of_split = parts[split].labels
+            found = zip(islice(decoded, len(of_split)), of_split.tolist(), strict=True)
+            labels[split] = write_split(folder, split, _kept(found, unread), shape)
+    if len(unread) > UNREADABLE_LIMIT * len(places):
+        raise DataError(
+            f"{len(unread)} of {len(places)} images cannot be read, the first is {cut(unread[0].name, 200)}"
+        )
+    _check_labels(labels, about.classes, catalogue.name, settings)
+    mean, std = channel_statistics(np.load(folder / "train_pixels.npy", mmap_mode="r"))
+    left_out = (*catalogue.left_out, *by_reason((each.reason, each.name) for each in unread))
+    write_about(folder, About(fingerprint, about.classes, about.channels, about.native_resolution, mean, std, left_out))
+
+
+def _check_labels(labels: Mapping[str, Indices], classes: Sequence[str], name: str, settings: DataSettings) -> None:
+    remedy = f"add images, or raise data.limit={settings.limit}" if settings.limit else "add images"
+    for split, found in labels.items():
+        if not len(found):
+            raise DataError(f"no image of {short(name, 160)} can be read for {split}; {remedy}")
+    for label in sorted(set(range(len(classes))) - set(labels["train"].tolist())):
+        reason = f"class {short(classes[label])} of {short(name, 160)} has no readable image in train"
+        raise DataError(f"{reason}; {remedy}, or remove the class")
+
+
+def _kept(found: Iterable[tuple[Pixels | Unread, int]], unread: list[Unread]) -> Iterator[tuple[Pixels, int]]:
+    """Those of the images that are, and the others into `unread`."""
+    for image, label in found:
+        if isinstance(image, Unread):
+            unread.append(image)
+        else:
+            yield image, label

@@ -5,6 +5,7 @@ split depends on nothing but the labels, their order and the generator.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,16 +43,34 @@ def _quotas(sizes: Indices, count: int) -> Indices:
 def carve(labels: Indices, fractions: Sequence[float], rng: np.random.Generator) -> list[Indices]:
     """The rest, then one disjoint part per fraction, each with the class shares kept.
 
-    Of every class the rest keeps at least one image, and a part gets at least one where the class has
-    enough: a class of two images gives its second to the first part, and nothing to the next.
+    A part holds its fraction of all images, to within one, and at least one image of every class where that allows
+    it; where not, the classes that gave nothing to the part before come first. Of every class the rest keeps at
+    least one image, so that a part is smaller where classes of one or two images are many.
     """
-    parts: list[list[Indices]] = [[] for _ in range(len(fractions) + 1)]
-    for c in np.unique(labels):
-        order = rng.permutation(np.flatnonzero(labels == c))
-        start = 0
-        for part, fraction in zip(parts[1:], fractions, strict=True):
-            take = min(max(1, int(len(order) * fraction + 0.5)), len(order) - 1 - start)
-            part.append(order[start : start + take])
-            start += take
-        parts[0].append(order[start:])
+    classes, sizes = np.unique(labels, return_counts=True)
+    orders = [rng.permutation(np.flatnonzero(labels == c)) for c in classes]
+    ties = rng.permutation(len(classes)) / (len(classes) + 1)
+    starts, share = [np.zeros(len(classes), dtype=np.int64)], 0.0
+    for fraction in fractions:
+        share += fraction
+        starts.append(starts[-1] + _amounts(sizes, starts[-1], fraction, share, ties))
+    parts = [[order[start:] for order, start in zip(orders, starts[-1], strict=True)]]
+    for start, end in pairwise(starts):
+        parts.append([order[i:j] for order, i, j in zip(orders, start, end, strict=True)])
     return [np.sort(np.concatenate(part)).astype(np.int64) for part in parts]
+
+
+def _amounts(sizes: Indices, taken: Indices, fraction: float, share: float, ties: NDArray[np.float64]) -> Indices:
+    """Images that each class gives to a part; `share` is that of all parts so far."""
+    exact, room = sizes * fraction, sizes - 1 - taken
+    amounts: Indices = np.minimum(np.maximum(1, np.floor(exact + 0.5).astype(np.int64)), room)
+    most = np.minimum(np.maximum(1, np.ceil(exact).astype(np.int64)), room)
+    total = int(exact.sum() + 1e-9)
+    enough = amounts.sum() if amounts.sum() <= total + 1 else max(1, int(exact.sum() + 0.5))
+    while amounts.sum() > enough:
+        ahead = taken + amounts - sizes * share + 1e-6 * ties
+        amounts[np.argmax(np.where(amounts > 0, ahead, -np.inf))] -= 1
+    while amounts.sum() < total and (amounts < most).any():
+        behind = taken + amounts - sizes * share + 1e-6 * ties
+        amounts[np.argmin(np.where(amounts < most, behind, np.inf))] += 1
+    return amounts

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from nas.data.batches import ImageData
-from nas.data.images import Images, open_saved, stratified
+from nas.data.images import Images, stratified
+from nas.data.saved import open_saved
 from nas.nets.device import device_of
 from nas.spaces.architecture import Architecture
 

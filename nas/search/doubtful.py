@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from nas.data.images import imbalance
+from nas.data.images import imbalance, unjudged
 from nas.latency.doubtful import doubtful_times
 from nas.problem import Problem
 from nas.results.front import DataFacts
@@ -15,12 +15,12 @@ _FEW = 1e-3
 
 def doubts(settings: SearchSettings, problem: Problem, data: DataFacts) -> list[str]:
     """What is doubtful about `settings`, the `problem` they state, and the images, in sentences."""
-    unbalanced = imbalance(data.counts["train"])
+    of_images = (unjudged(data.counts), imbalance(data.counts["train"]))
     return [
         *doubtful_times(problem.profile),
         *_limits(problem),
         *_confirmation(settings, data.train),
-        *([unbalanced] if unbalanced else []),
+        *(doubt for doubt in of_images if doubt),
     ]
 
 

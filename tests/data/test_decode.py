@@ -11,7 +11,6 @@ from PIL import Image
 
 from nas.data import decode as decoding
 from nas.data.decode import decode_all, square
-from nas.data.folders import list_images
 from nas.data.prepare import prepare
 from nas.errors import DataError
 from tests.helpers.images import break_files, from_folder, split_paths, write_classes
@@ -145,11 +144,12 @@ def test_broken_files_are_left_out_and_named(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"cat": 20, "dog": 20})
     broken = break_files(root / "cat")
     images = prepare(from_folder(root), 0, 12, tmp_path / "saved")
-    (left_out,) = images.left_out
-    assert (left_out.reason, left_out.count) == ("unreadable", len(broken))
-    for path, why in broken.items():
-        (example,) = (each for each in left_out.examples if each.startswith(f"{path} ("))
-        assert why in example
+    link, unreadable = sorted(images.left_out, key=lambda each: each.count)
+    assert (link.reason, link.count, link.examples) == ("no regular file", 1, ("cat/link.png",))
+    assert (unreadable.reason, unreadable.count) == ("unreadable", len(broken) - 1)
+    for path in sorted(set(broken) - {root / "cat" / "link.png"}):
+        (example,) = (each for each in unreadable.examples if each.startswith(f"{path.relative_to(root)} ("))
+        assert broken[path] in example
         assert "\n" not in example
     assert sum(map(len, images.splits.values())) == 40
     for name, paths in split_paths(from_folder(root)).items():  # none moved to another split
@@ -159,13 +159,14 @@ def test_broken_files_are_left_out_and_named(tmp_path: Path) -> None:
 
 
 def test_mostly_broken_data_is_refused(tmp_path: Path) -> None:
-    root = write_classes(tmp_path, {"cat": 3, "dog": 1})
+    root = write_classes(tmp_path / "data", {"cat": 2, "dog": 1})
     break_files(root / "cat")
-    with pytest.raises(DataError, match=r"^5 of 9 images cannot be read, the first is .* \(.*\)$"):
-        decode_all(9, list_images(root).splits["train"].paths.__getitem__, str, 8, 3)
+    with pytest.raises(DataError, match=r"^4 of 7 images cannot be read, the first is .* \(.*\)$"):
+        prepare(from_folder(root), 0, 8, tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
 
 
-def test_more_than_fits_in_memory_is_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "MEMORY_LIMIT_BYTES", 1000)
+def test_more_than_fits_is_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "LIMIT_BYTES", 1000)
     with pytest.raises(DataError, match=r"data\.limit=5 or less"):
-        decode_all(6, lambda i: Path("none.png"), str, 8, 3)
+        next(decode_all(6, lambda i: Path("none.png"), lambda i, item: str(i), 8, 3))

@@ -2,15 +2,19 @@
 
 import json
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from nas.data.decode import decode_all
-from nas.data.images import SPLITS, Images, open_saved, save
+from nas.data.images import SPLITS, Images
 from nas.data.prepare import prepare
+from nas.data.saved import open_saved, save
 from nas.data.settings import DataSettings
 from nas.errors import DataError, RunError
 from nas.results.front import LeftOut
@@ -99,19 +103,65 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "study.journal").read_text() == "precious"
 
 
-@pytest.mark.parametrize("damage", ["cut", "removed", "json"])
-def test_a_damaged_copy_is_made_again(damage: str, tmp_path: Path, decodings: list[int]) -> None:
+def cut_pixels(saved: Path) -> None:
+    content = (saved / "train_pixels.npy").read_bytes()
+    (saved / "train_pixels.npy").write_bytes(content[:200])
+
+
+def remove_labels(saved: Path) -> None:
+    (saved / "val_labels.npy").unlink()
+
+
+def other_labels(saved: Path) -> None:
+    labels = np.load(saved / "val_labels.npy")
+    np.save(saved / "val_labels.npy", labels + 2)
+
+
+def other_shape(saved: Path) -> None:
+    np.save(saved / "val_pixels.npy", np.zeros((1, 3, 8, 8), dtype=np.uint8))
+
+
+def pickled(saved: Path) -> None:
+    np.save(saved / "test_labels.npy", np.array([print]), allow_pickle=True)
+
+
+def pipe(saved: Path) -> None:
+    (saved / "val_pixels.npy").unlink()
+    os.mkfifo(saved / "val_pixels.npy")
+
+
+def json_text(saved: Path, text: bytes) -> None:
+    (saved / "images.json").write_bytes(text)
+
+
+def json_with(saved: Path, changes: dict[str, Any]) -> None:
+    about = json.loads((saved / "images.json").read_text())
+    (saved / "images.json").write_text(json.dumps(about | changes))
+
+
+TEXTS = (
+    *(b"", b"{", b"null", b"5", b"[]", b'{"schema": 1}', b"[" * 100_000, b"\xff\xfe{}", b'{"mean": [1e999]}'),
+    *(b'{"classes": 1%s}' % (b"0" * 5000), b"\0" * 70_000_000),
+)
+CHANGES: tuple[dict[str, Any], ...] = (
+    *({"classes": "cat"}, {"classes": [1, 2]}, {"channels": 4}, {"channels": "3"}, {"mean": None}, {"mean": [0.5]}),
+    *({"left_out": [{}]}, {"left_out": "x"}, {"schema": 1}, {"native_resolution": -1}, {"std": [0.1, "x", 0.1]}),
+)
+DAMAGE: list[Callable[[Path], object]] = [
+    *(cut_pixels, remove_labels, other_labels, other_shape, pickled, pipe),
+    *(partial(json_text, text=text) for text in TEXTS),
+    *(partial(json_with, changes=changes) for changes in CHANGES),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_copy_is_made_again(damage: Callable[[Path], object], tmp_path: Path, decodings: list[int]) -> None:
     root, saved = write_classes(tmp_path / "data", {"cat": 10, "dog": 10}), tmp_path / "saved"
     prepare(from_folder(root), 0, 8, saved)
-    if damage == "cut":
-        pixels = (saved / "train_pixels.npy").read_bytes()
-        (saved / "train_pixels.npy").write_bytes(pixels[:200])
-    elif damage == "removed":
-        (saved / "val_labels.npy").unlink()
-    else:
-        (saved / "images.json").write_text(json.dumps({"schema": 1}))
-    with pytest.raises(DataError, match="make it again"):
+    damage(saved)
+    with pytest.raises(DataError, match="make it again") as caught:
         open_saved(saved)
+    assert_one_line(caught.value)
     assert sum(map(len, prepare(from_folder(root), 0, 8, saved).splits.values())) == 20
     assert len(decodings) == 2
 

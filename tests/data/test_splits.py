@@ -1,5 +1,7 @@
 """Layouts of folders, the splits they give, and the limit."""
 
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.data.folders import list_images
-from nas.data.images import SPLITS, channel_statistics
+from nas.data.images import SPLITS, channel_statistics, unjudged
 from nas.data.parts import split_catalogue
 from nas.data.prepare import describe, prepare
 from nas.data.settings import DataSettings
@@ -58,6 +60,8 @@ def test_hidden_and_foreign_files_are_no_part_of_the_data(tmp_path: Path) -> Non
     (root / "cat" / "Thumbs.db").write_text("")
     (root / "cat" / "._0000.png").write_text("")
     (root / "cat" / "folder.png").mkdir()
+    (root / "cat" / ".ipynb_checkpoints").mkdir()
+    (root / "cat" / ".ipynb_checkpoints" / "0000.png").write_text("")
     (root / "cat" / "LOUD.PNG").write_bytes((root / "cat" / "0000.png").read_bytes())
     listing = list_images(root)
     assert listing.classes == ("cat", "dog")
@@ -111,12 +115,28 @@ def test_carving_is_a_stratified_partition(sizes: list[int], fractions: tuple[fl
     labels = np.repeat(np.arange(len(sizes)), sizes)
     parts = carve(labels, fractions, np.random.default_rng(seed))
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(labels)))
+    for part, fraction in zip(parts[1:], fractions, strict=True):  # in total, but for classes that cannot give so much
+        exact = len(labels) * fraction
+        assert len(part) <= max(1, exact + 1)
+        assert len(part) >= math.floor(exact) or min(sizes) < 12
     for label, size in enumerate(sizes):
         rest, *carved = [int((labels[part] == label).sum()) for part in parts]
         assert rest >= 1
         for got, fraction in zip(carved, fractions, strict=True):
-            assert got <= max(1, round(size * fraction) + 1)
-            assert got >= (1 if size > 5 else 0)
+            assert got <= max(1, math.ceil(size * fraction))
+            assert got >= (1 if size > 5 and len(labels) * fraction >= 2 * len(sizes) else 0)
+
+
+@pytest.mark.parametrize("classes", [3, 40, 300])
+@pytest.mark.parametrize("each", [2, 3, 5])
+def test_fractions_hold_in_total_where_classes_have_few_images(classes: int, each: int) -> None:
+    labels = np.repeat(np.arange(classes), each)
+    rest, val, test = carve(labels, (0.15, 0.15), np.random.default_rng(0))
+    for part in (val, test):
+        assert abs(len(part) - 0.15 * len(labels)) <= 1
+        assert np.bincount(labels[part]).max() == 1
+    assert len(set(labels[val]) | set(labels[test])) == min(classes, len(val) + len(test))  # as many classes as can be
+    assert set(labels[rest]) == set(range(classes))
 
 
 @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=8), count=st.integers(8, 200), seed=st.integers(0, 99))
@@ -154,6 +174,21 @@ def test_limit_on_digits(tmp_path: Path) -> None:
     images = prepare(DataSettings(limit=200), 0, 8, tmp_path)
     assert sum(map(len, images.splits.values())) == 200
     assert min(images.counts["train"].values()) >= 10
+
+
+def test_classes_without_an_image_to_be_judged_by_are_named(tmp_path: Path) -> None:
+    root = write_classes(tmp_path / "data", {f"c{i:03}": 3 for i in range(40)})
+    images = prepare(from_folder(root), 0, 8, tmp_path / "saved")
+    assert {name: len(split) for name, split in images.splits.items()} == {"train": 84, "val": 18, "test": 18}
+    line = unjudged(images.counts)
+    assert line is not None
+    assert re.fullmatch(r"no validation image of 22 of 40 classes \(c.*\); no test image of 22 .*\); add images", line)
+    absent = {name for name, count in images.counts["val"].items() if not count}
+    assert absent.issuperset(re.findall(r"c\d{3}", line.split(";")[0]))
+    assert unjudged({"val": {"a": 1, "b": 2}, "test": {"a": 1, "b": 1}}) is None
+    many = unjudged({"val": dict.fromkeys((f"{i}" * 100 for i in range(999)), 0), "test": {}})
+    assert many is not None
+    assert len(many) < 300
 
 
 # --- digits, statistics ---------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def too_few(root: Path) -> None:
         (empty_val, "no image file in '.*val'; add images, or remove it to carve val"),
         (two_vals, "'.*' has both 'val' and 'valid'; keep one of them"),
         (no_train, "'.*' has 'test' but no train; expected"),
-        (too_few, "2 images in '.*' are too few to carve val"),
+        (too_few, "2 images of 2 classes in '.*' are too few to carve val; add images$"),
     ],
 )
 def test_wrong_folders_say_what_is_wrong(make: Callable[[Path], None], message: str, tmp_path: Path) -> None:
@@ -121,6 +121,17 @@ def test_limit_below_the_classes_is_an_error(tmp_path: Path) -> None:
         DataError, match=r"data\.limit=5 is below the number of classes, 10; give at least 30"
     ) as caught:
         prepare(DataSettings(limit=5), 0, 8, tmp_path)
+    assert_one_line(caught.value)
+
+
+@pytest.mark.parametrize(("limit", "broken"), [(2, False), (6, True), (None, True)])
+def test_an_error_that_the_limit_causes_names_it(limit: int | None, broken: bool, tmp_path: Path) -> None:
+    root = write_classes(tmp_path / "data", {"cat": 12, "dog": 12})
+    for path in sorted((root / "dog").iterdir()) if broken else ():
+        path.write_text("broken")
+    with pytest.raises(DataError) as caught:
+        prepare(from_folder(root, limit=limit), 0, 8, tmp_path / "saved")
+    assert ("data.limit" in str(caught.value)) == (limit is not None)
     assert_one_line(caught.value)
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from nas.data import views
-from nas.data.images import Images, open_saved
+from nas.data.images import Images
+from nas.data.saved import open_saved
 from nas.data.views import ImageView, TrainingResolution
 from nas.exports.onnx_fp32 import export_onnx
 from nas.nets.build import build

@@ -4,6 +4,7 @@ The original binary version, https://www.cs.toronto.edu/~kriz/cifar.html: record
 red, green and blue planes. Or any folder of class folders. Never the Python version: unpickling runs code.
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nas.data.catalogue import Catalogue, Source, SourceSettings
+from nas.data.catalogue import Catalogue, Source, SourceSettings, folder_of
 from nas.data.folders import stamp
 from nas.data.sources.imagefolder import imagefolder
 from nas.errors import DataError
+from nas.reading.words import short
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 NATIVE_RESOLUTION = 32
 _RECORD = 1 + 3 * 32 * 32
+MOST_BYTES = 2**28  # of a file; those of the data set have 30,730,000
 
 
 def cifar10(settings: SourceSettings) -> Catalogue:
@@ -27,14 +30,17 @@ def cifar10(settings: SourceSettings) -> Catalogue:
     Raises:
         DataError: the folder holds neither, or a file is cut short.
     """
-    folder = Path(settings.path or "").expanduser()
-    if (inner := folder / "cifar-10-batches-bin").is_dir():
+    folder = folder_of(settings)
+    if os.path.isdir(inner := folder / "cifar-10-batches-bin"):
         folder = inner
-    files = {"train": sorted(folder.glob("data_batch_*.bin")), "test": sorted(folder.glob("test_batch.bin"))}
+    patterns = {"train": "data_batch_*.bin", "test": "test_batch.bin"}
+    files = {split: sorted(folder.glob(name)) if os.path.isdir(folder) else [] for split, name in patterns.items()}
     if not files["train"]:
-        if (folder / "data_batch_1").is_file() or (folder / "cifar-10-batches-py").is_dir():
+        if os.path.isfile(folder / "data_batch_1") or os.path.isdir(folder / "cifar-10-batches-py"):
             reason = "holds the Python version, whose pickles may run code"
-            raise DataError(f"{str(folder)!r} {reason}; give the binary version, cifar-10-binary.tar.gz unpacked")
+            raise DataError(
+                f"{short(str(folder), 200)} {reason}; give the binary version, cifar-10-binary.tar.gz unpacked"
+            )
         return replace(imagefolder(settings), native_resolution=NATIVE_RESOLUTION)
     records = {split: [_records(path) for path in paths] for split, paths in files.items() if paths}
     pixels = {split: [batch[:, 1:].reshape(-1, 3, 32, 32) for batch in parts] for split, parts in records.items()}
@@ -56,12 +62,16 @@ def cifar10(settings: SourceSettings) -> Catalogue:
 
 def _records(path: Path) -> NDArray[np.uint8]:
     """The records of one file, uint8 N x 3073, as a memory map."""
-    size = path.stat().st_size
-    if not size or size % _RECORD:
-        raise DataError(f"{str(path)!r} has {size} bytes, which is no number of records of {_RECORD}; get it again")
-    records = np.memmap(path, np.uint8, mode="r").reshape(-1, _RECORD)
+    where = short(str(path), 200)
+    try:
+        size = path.stat().st_size if os.path.isfile(path) else 0
+        if not size or size % _RECORD or size > MOST_BYTES:
+            raise DataError(f"{where} has {size} bytes, which is no number of records of {_RECORD}; get it again")
+        records = np.memmap(path, np.uint8, mode="r").reshape(-1, _RECORD)
+    except OSError as error:
+        raise DataError(f"cannot read {where}: {error.strerror}") from error
     if records[:, 0].max() >= len(CLASSES):
-        raise DataError(f"{str(path)!r} has the label {records[:, 0].max()}; CIFAR-10's are 0 to 9")
+        raise DataError(f"{where} has the label {records[:, 0].max()}; CIFAR-10's are 0 to 9")
     return records
 
 

@@ -5,18 +5,19 @@ like those of every other source, not by `datasets`.
 """
 
 import io
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nas.data.catalogue import Catalogue, ImageReader, Source, SourceSettings
+from nas.data.catalogue import Catalogue, ImageReader, Source, SourceSettings, folder_of
 from nas.data.decode import Item
 from nas.data.folders import SPLIT_NAMES, stamp
 from nas.data.splits import Indices
 from nas.errors import DataError
-from nas.resources import names
+from nas.reading.words import cut, listed, short
 
 _CLASSES = ("int", "uint", "string", "large_string", "bool")
 """How the types of values start that can be classes."""
@@ -28,11 +29,15 @@ def hf(settings: SourceSettings) -> Catalogue:
     Raises:
         DataError: the library is not installed, the data set cannot be had, or its columns do not tell enough.
     """
-    name, splits = str(settings.path), _splits(settings)
+    name, splits = cut(str(settings.path), 160), _splits(settings)
     features = splits["train"].features
     image = _image_column(name, features, settings.image_column)
     label = _label_column(name, features, settings.label_column)
-    classes, labels = _classes(name, features[label], {split: table[label][:] for split, table in splits.items()})
+    try:
+        values = {split: table[label][:] for split, table in splits.items()}
+    except Exception as error:  # of any type: the files are read here, by pyarrow
+        raise DataError(f"data=hf cannot read {label!r} of {name!r}: {cut(str(error), 200)}") from error
+    classes, labels = _classes(name, features[label], values)
 
     def open_images() -> ImageReader:
         import datasets
@@ -59,30 +64,24 @@ def _splits(settings: SourceSettings) -> dict[str, Any]:
         import datasets
     except ImportError as error:
         raise DataError("data=hf needs the library datasets: pip install 'sepconv-nas[hf]'") from error
-    name = str(settings.path)
-    folder = Path(name).expanduser()
+    name, folder = str(settings.path), folder_of(settings)
     try:
-        if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
+        if os.path.isfile(folder / "dataset_dict.json") or os.path.isfile(folder / "state.json"):
             found = datasets.load_from_disk(str(folder))
         else:
-            found = datasets.load_dataset(str(folder) if folder.is_dir() else name, settings.subset)
+            found = datasets.load_dataset(str(folder) if os.path.isdir(folder) else name, settings.subset)
     except ConnectionError as error:
-        reason = f"data=hf cannot reach the Hub for {name!r} ({_line(error)})"
+        reason = f"data=hf cannot reach the Hub for {short(name, 160)} ({cut(str(error), 160)})"
         raise DataError(f"{reason}; without a network, give data.path=FOLDER of a data set on disk") from error
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        raise DataError(f"data=hf cannot load {name!r}: {_line(error)}") from error
+    except Exception as error:  # of any type: it reads files of many formats by many libraries
+        raise DataError(f"data=hf cannot load {short(name, 160)}: {cut(str(error), 240)}") from error
     tables = dict(found) if isinstance(found, dict) else {"train": found}
     if len(tables) == 1:
         return {"train": next(iter(tables.values()))}
     splits = {SPLIT_NAMES[split]: table for split, table in tables.items() if split in SPLIT_NAMES}
     if "train" not in splits:
-        raise DataError(f"{name!r} has no split train; it has {names(tables)}")
+        raise DataError(f"{short(name, 160)} has no split train; it has {listed(sorted(tables))}")
     return splits
-
-
-def _line(error: Exception, most: int = 300) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _image_column(name: str, features: Mapping[str, Any], wanted: str | None) -> str:
@@ -103,9 +102,9 @@ def _only(name: str, what: str, features: Mapping[str, Any], found: list[str], w
         return str(wanted)
     if wanted is None and len(found) == 1:
         return found[0]
-    columns = ", ".join(f"{column} ({type(kind).__name__})" for column, kind in features.items())
+    columns = listed(f"{column} ({type(kind).__name__})" for column, kind in features.items())
     problem = f"no {what} column" if wanted is None and not found else f"several {what} columns"
-    problem = problem if wanted is None else f"no {what} column {wanted!r}"
+    problem = problem if wanted is None else f"no {what} column {short(wanted)}"
     raise DataError(f"{name!r} has {problem}; set data.{what}_column to one of: {columns}")
 
 
@@ -118,7 +117,7 @@ def _classes(name: str, kind: Any, values: Mapping[str, list[Any]]) -> tuple[tup
     labels = {}
     for split, column in values.items():
         if strange := set(column) - set(index) - {None, -1}:
-            raise DataError(f"{split} of {name!r} has the class {min(strange)!r}, which train lacks")
+            raise DataError(f"{split} of {name!r} has the class {short(min(strange))}, which train lacks")
         labels[split] = np.array([index.get(value, -1) for value in column], dtype=np.int64)
     if (labels["train"] < 0).any():
         raise DataError(f"{name!r} has images without a class in train; give them one or leave them out")

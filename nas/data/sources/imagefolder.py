@@ -1,8 +1,6 @@
 """`data=imagefolder`: your own images, one folder per class; the layouts are those of `nas.data.folders`."""
 
-from pathlib import Path
-
-from nas.data.catalogue import Catalogue, Source, SourceSettings
+from nas.data.catalogue import Catalogue, Source, SourceSettings, folder_of
 from nas.data.folders import list_images
 
 
@@ -12,13 +10,15 @@ def imagefolder(settings: SourceSettings) -> Catalogue:
     Raises:
         DataError: the folder is missing or inconsistent.
     """
-    listing = list_images(Path(settings.path or "").expanduser())
+    folder = folder_of(settings)
+    listing = list_images(folder)
     return Catalogue(
-        name=str(settings.path),
+        name=str(folder),
         classes=listing.classes,
         labels={split: files.labels for split, files in listing.splits.items()},
         open=lambda: lambda split, i: listing.splits[split].paths[i],
         stamps=listing.stamps,
+        left_out=listing.left_out,
     )
 
 

@@ -11,7 +11,7 @@ import torch
 
 from nas.data import views
 from nas.data.batches import normalise
-from nas.data.images import open_saved
+from nas.data.saved import open_saved
 from nas.data.views import ImageView, TrainingResolution
 from nas.exports import onnx_int8
 from nas.nets.build import build
