@@ -51,7 +51,8 @@ def front_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
     _draw_baselines(axes, front.baselines, measure)
     _draw_confirmed(axes, dominated(front), measure, "confirmed, but dominated", VERMILLION, "o", hollow=True)
     members = ordered(front.front, measure)
-    _draw_confirmed(axes, members, measure, f"front, confirmed ({len(members)})", VERMILLION, "o", step=True)
+    name = "confirmed" if front.learned is False else "front, confirmed"
+    _draw_confirmed(axes, members, measure, f"{name} ({len(members)})", VERMILLION, "o", step=True)
     _number(axes, members, measure)
     _draw_budget(axes, front, measure)
     _label(axes, measure)

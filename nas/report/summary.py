@@ -46,7 +46,7 @@ def tiles(front: Front) -> list[tuple[str, str]]:
         (str(len(front.front)), count),
         (f"{percent(best)} %" if best is not None else "-", "best confirmed accuracy, mean of its seeds"),
         (whole(front.counts.evaluated), "networks evaluated"),
-        (f"{100 * share:.2g} %", "of the space's networks fit the budget")
+        (f"{float(f'{100 * share:.2g}'):g} %", "of the space's networks fit the budget")
         if share is not None
         else (whole(front.counts.rejected_by_budget), "rejected by the budget, untrained"),
         (f"{front.hypervolume.value:.3f}", "hypervolume, of 1"),

@@ -13,7 +13,15 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -156,7 +164,7 @@ def _with_bounds(found: Interval, digits: int, mark: str = "") -> Text:
 
 
 def _bars(console: Console) -> Progress:
-    columns = (
+    columns: tuple[ProgressColumn, ...] = (
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
