@@ -38,14 +38,19 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import torch
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+
+from nas import load_architecture
+from nas.exports.onnx_fp32 import export_onnx
+from nas.nets.build import build
 
 SEARCH = [
     *("search_space=tiny", "budget=[3M,1.1ms]", "workers=1", "trials=8", "data.limit=300", "warm_start=false"),
     *("proxy.epochs=1", "proxy.resolution=16", "proxy.batch_size=16", "sampler.start=3", "score.population=8"),
-    *("confirm.networks=2", "confirm.members=1", "confirm.seeds=1", "confirm.extra=1", "confirm.epochs=1"),
-    *("confirm.resolution=16", "confirm.calibration=16", "baselines.widths=[0.25]", "device=none", "hydra.run.dir=run"),
+    *("confirm.networks=1", "confirm.members=1", "confirm.seeds=1", "confirm.extra=1", "confirm.epochs=1"),
+    *("confirm.resolution=32", "confirm.calibration=16", "baselines.widths=[0.25]", "device=none", "hydra.run.dir=run"),
     "trial_time_limit=4",
 ]
 LOADED = (
@@ -55,7 +60,9 @@ LOADED = (
 """What a search loads, some of it only when it is needed."""
 TIMES = ("seconds", "host_latency_ms")
 """Keys of what differs from run to run."""
-MOST_STARTS = 12
+STAGES = ("begin", "population", "search", "confirm", "test", "export", "timing", "report")
+"""By the last thing that the record tells of."""
+MOST_STARTS = 20
 """A chain that has not ended after so many is one that never does."""
 PATIENCE_S = 120.0
 """A process that takes longer hangs."""
@@ -87,6 +94,7 @@ class Search:
 
     def __init__(self, place: Path, file_bytes: int | None = None) -> None:
         self.log = place.with_suffix(".log")
+        self._begun = time.monotonic()
         self.pid = os.fork()
         if self.pid == 0:
             os._exit(_search(place, self.log, file_bytes))
@@ -104,6 +112,10 @@ class Search:
             else:
                 time.sleep(0.005)
         return True
+
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self._begun
 
     def workers(self) -> list[int]:
         """The processes that it has started."""
@@ -154,13 +166,14 @@ def _signal(pid: int, number: int) -> bool:
 
 def recorded(run: Path) -> dict[str, Any]:
     """All that a finished run says, by where it says it, but for times."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.load_study(study_name=None, storage=JournalStorage(JournalFileBackend(str(run / "study.journal"))))
     found: dict[str, Any] = {}
     for trial in study.get_trials(deepcopy=False):
         notes = {name: value for name, value in trial.user_attrs.items() if value is not None}
         found[f"trial {trial.number}"] = [trial.state.name, trial.params, trial.values, trial.system_attrs, notes]
     for name, value in study.user_attrs.items():
-        found[_without_attempt(name)] = value
+        found[_without_attempt(name)] = None if name.startswith("timed:") else value
     for file in ("front.json", "trials.csv"):
         text = (run / file).read_text()
         found[file] = json.loads(text) if file == "front.json" else [row.split(",")[:5] for row in text.splitlines()]
@@ -188,7 +201,7 @@ def operations(run: Path) -> list[dict[str, Any]]:
 
 
 def stage(run: Path) -> str:
-    """The last thing of which the record tells."""
+    """One of `STAGES`."""
     if (run / "front.json").exists():
         return "report"
     done = operations(run)
@@ -218,16 +231,30 @@ class Unbroken:
     record: dict[str, Any]
     seconds: float
     bytes: int
+    lasts: dict[str, float]
+    """Seconds of each stage."""
+
+    def wait(self, search: "Search", run: Path, rng: random.Random) -> bool:
+        """Wait for a random instant of a random stage, or of the one that is reached; whether it ended before."""
+        wanted = STAGES.index(rng.choice(STAGES))
+        while STAGES.index(stage(run)) < wanted:
+            if search.ended(0.02):
+                return True
+        now, start = stage(run), self.lasts["begin"]
+        lasts = self.lasts[now] if now != "begin" and search.age() > start else start + self.lasts[now]
+        return search.ended(rng.uniform(0, lasts))
 
 
 def unbroken(place: Path) -> Unbroken:
     """Run the search in peace."""
-    begun = time.monotonic()
-    search = Search(place)
-    if not search.ended(10 * PATIENCE_S) or search.code != 0:
+    search, lasts, seen = Search(place), dict.fromkeys(STAGES, 0.0), 0.0
+    while not search.ended(0.02):
+        lasts[stage(place / "run")] += search.age() - seen
+        seen = search.age()
+    if search.code != 0:
         raise SystemExit(f"the unbroken search ended with {search.code}:\n{search.log.read_text()}")
     size = sum(path.stat().st_size for path in (place / "run").rglob("*") if path.is_file())
-    return Unbroken(recorded(place / "run"), time.monotonic() - begun, size)
+    return Unbroken(recorded(place / "run"), search.age(), size, lasts)
 
 
 def note_end(chain: Chain, search: Search) -> None:
@@ -261,15 +288,15 @@ def finish(chain: Chain, place: Path, reference: Unbroken) -> None:
 
 
 def killed(place: Path, reference: Unbroken, rng: random.Random) -> Chain:
-    """Kill the search one to four times."""
+    """Kill the search some times."""
     chain = Chain("kill")
-    left = rng.randint(1, 4)
+    left = rng.randint(2, 8)
     while left and chain.codes[-1:] != [0]:
         before = operations(place / "run")
-        search, begun = Search(place), time.monotonic()
-        while left and not search.ended(rng.uniform(0, 0.7 * reference.seconds)):
+        search = Search(place)
+        while left and not reference.wait(search, place / "run", rng):
             left -= 1
-            if strike(chain, search, place, rng.choice(["driver", "worker", "both"]), begun):
+            if strike(chain, search, place, rng.choice(["driver", "worker", "both"])):
                 break
         note_end(chain, search)
         chain.lost += operations(place / "run")[: len(before)] != before
@@ -277,7 +304,7 @@ def killed(place: Path, reference: Unbroken, rng: random.Random) -> Chain:
     return chain
 
 
-def strike(chain: Chain, search: Search, place: Path, target: str, begun: float) -> bool:
+def strike(chain: Chain, search: Search, place: Path, target: str) -> bool:
     """Kill that process; whether the driver is dead."""
     workers = search.workers()
     target = target if workers else "driver"
@@ -286,9 +313,7 @@ def strike(chain: Chain, search: Search, place: Path, target: str, begun: float)
     if target != "worker":
         _signal(search.pid, signal.SIGKILL)
         search.ended(PATIENCE_S)
-    chain.faults.append(
-        {"after_s": round(time.monotonic() - begun, 2), "target": target, "stage": stage(place / "run")}
-    )
+    chain.faults.append(fault(search, place, target))
     give_up = time.monotonic() + 20
     while target == "driver" and any(Path(f"/proc/{pid}").exists() for pid in workers):
         if time.monotonic() > give_up:
@@ -298,16 +323,20 @@ def strike(chain: Chain, search: Search, place: Path, target: str, begun: float)
     return target != "worker"
 
 
+def fault(search: Search, place: Path, target: str) -> dict[str, Any]:
+    """What is done to whom, how many seconds after its start, and at which stage."""
+    return {"after_s": round(search.age(), 2), "target": target, "stage": stage(place / "run")}
+
+
 def hung(place: Path, reference: Unbroken, rng: random.Random) -> Chain:
     """Stop a worker, which must be found out and replaced."""
-    chain, search, begun = Chain("hang"), Search(place), time.monotonic()
-    if not search.ended(rng.uniform(0, reference.seconds)):
+    chain, search = Chain("hang"), Search(place)
+    if not reference.wait(search, place / "run", rng):
         while not search.ended(0.01) and not (workers := search.workers()):
             pass
         if search.code is None:
             _signal(workers[0], signal.SIGSTOP)
-        after = round(time.monotonic() - begun, 2)
-        chain.faults.append({"after_s": after, "target": "worker", "stage": stage(place / "run")})
+            chain.faults.append(fault(search, place, "worker"))
     note_end(chain, search)
     if chain.codes != [0]:
         chain.wrong.append("a worker that was stopped ended the search")
@@ -317,12 +346,11 @@ def hung(place: Path, reference: Unbroken, rng: random.Random) -> Chain:
 
 def deleted(place: Path, reference: Unbroken, rng: random.Random) -> Chain:
     """Take a folder away from under the search."""
-    chain, search, begun = Chain("deletion"), Search(place), time.monotonic()
-    if not search.ended(rng.uniform(0, reference.seconds)):
+    chain, search = Chain("deletion"), Search(place)
+    if not reference.wait(search, place / "run", rng):
         name = rng.choice(["images", "images", "weights", "models"])
         shutil.rmtree(place / "run" / name, ignore_errors=True)
-        after = round(time.monotonic() - begun, 2)
-        chain.faults.append({"after_s": after, "target": name, "stage": stage(place / "run")})
+        chain.faults.append(fault(search, place, name))
     note_end(chain, search)
     if (place / "run" / "models").exists():  # whatever was deleted after it was written is made again
         note_end(chain, Search(place))
@@ -358,6 +386,10 @@ def loaded(spawn: bool) -> Iterator[None]:
     """This process with the program loaded, and frozen so that children copy little of it."""
     for name in LOADED:
         importlib.import_module(name)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:  # an exporter loads much when it is first used
+        arch = load_architecture("mobilenet_v1_w0.25_r32")
+        export_onnx(build(arch), arch, Path(folder) / "model.onnx", {})
     if not spawn:
         context = multiprocessing.get_context("fork")
         multiprocessing.get_context = lambda method=None: context  # type: ignore[assignment]
@@ -386,15 +418,16 @@ def main() -> int:
     parser.add_argument("--spawn", action="store_true", help="start workers as users do, which costs seconds each")
     arguments = parser.parse_args()
     chains: list[Chain] = []
-    with loaded(arguments.spawn), tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        place = Path(folder) / "unbroken"
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    with loaded(arguments.spawn):
+        place = folder / "unbroken"
         place.mkdir()
         reference = unbroken(place)
         for number, (kind, make) in enumerate(wanted(arguments)):
             kills = sum(len(chain.faults) for chain in chains if chain.kind == "kill")
             if kind == "kill" and kills >= arguments.kills:
                 break
-            place, begun = Path(folder) / str(number), time.monotonic()
+            place, begun = folder / str(number), time.monotonic()
             place.mkdir()
             chain = make(place, reference, random.Random(f"{arguments.seed} {number}"))
             chain.seconds = round(time.monotonic() - begun, 1)
