@@ -1,4 +1,4 @@
-"""Every error a user can cause, in one file. The commands print one line and exit with code 2.
+"""Every error a user can cause, in one file. The commands print one line and exit with its code, 2 but for one.
 
 NasError
 ├── ConfigError          a setting of a command: an unknown key, a wrong type, a bad combination
@@ -7,12 +7,18 @@ NasError
 ├── ProfileError         a hardware profile, or a layer it holds no measurements for
 ├── BudgetError          a budget that cannot be read, or that no network can meet
 ├── DataError            a data set that is missing, empty or inconsistent
-└── RunError             a run folder that cannot be used
+├── RunError             a run folder that cannot be used
+└── RunFailed            a run that came to no result; exit code 1
 """
+
+from typing import ClassVar
 
 
 class NasError(Exception):
     """Base of all errors a user can cause: the message is one line saying what, the value, the fix."""
+
+    code: ClassVar[int] = 2
+    """Of the command that it ends."""
 
 
 class ConfigError(NasError):
@@ -41,3 +47,9 @@ class DataError(NasError):
 
 class RunError(NasError):
     """A run folder cannot be written, is in use, or belongs to another search."""
+
+
+class RunFailed(NasError):
+    """A run came to no result, for a reason that need not lie in its input; what it recorded is kept."""
+
+    code = 1

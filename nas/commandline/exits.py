@@ -76,7 +76,8 @@ def guarded(action: Callable[[], None]) -> int:
     try:
         action()
     except NasError as error:
-        return complain(str(error))
+        complain(str(error))
+        return error.code
     except BrokenPipeError:
         if _is_read():
             traceback.print_exc()

@@ -4,14 +4,17 @@ An evaluator is any callable from `Architecture` to `Evaluation`. Those of this 
 travel to worker processes; the images are opened there once, memory-mapped.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Literal, Protocol, TypeVar
 
 from nas.data.views import ImageView, TrainingResolution
+from nas.errors import DataError
 from nas.problem import Problem
 from nas.proxies.scores.evaluate import ScoreSettings, TrainingFree
+from nas.reading.words import cut
 from nas.spaces.architecture import Architecture
 from nas.training.distillation import Teacher
 from nas.training.long import Start
@@ -48,9 +51,33 @@ Evaluator = Callable[[Architecture], Evaluation]
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Why there is no result."""
+    """Why there is no result.
+
+    What the `environment` caused (a dead worker, a full disk, missing images, too little memory or time) may work
+    when it is tried again; all else is `lasting`, the same another time.
+    """
 
     error: str
+    kind: Literal["environment", "lasting"] = "lasting"
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Failed":
+        """What an evaluation raised, in one line."""
+        text = cut(f"{type(error).__name__}: {error}".removesuffix(": "), at_most=300)
+        return cls(text, "environment" if may_pass(error) else "lasting")
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same may work another time."""
+        return self.kind == "environment"
+
+
+_FULL = re.compile("allocate memory|out of memory|No space left", re.IGNORECASE)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether what an evaluation raised is the fault of its environment; libraries in C say so in words alone."""
+    return isinstance(error, OSError | DataError | MemoryError) or bool(_FULL.search(str(error)))
 
 
 class EvaluateOnce(Protocol):

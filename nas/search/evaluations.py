@@ -8,10 +8,11 @@ from typing import TypeVar
 from nas.data.images import Images
 from nas.data.prepare import prepare
 from nas.data.views import ImageView, TrainingResolution
+from nas.errors import RunFailed
 from nas.problem import Problem
 from nas.proxies.base import EvaluateOnce, Failed, Preparation
 from nas.search.confirm.export import Export
-from nas.search.context import Run
+from nas.search.context import AGAIN, Run
 from nas.search.record import jobs
 from nas.search.record.jobs import Job
 from nas.search.rungs import Ladder, Rung
@@ -114,7 +115,12 @@ def _evaluate_in(run: Run) -> EvaluateOnce:
     def evaluate(
         stage: str, name: str, gives: type[T], function: Callable[[Architecture], T], networks: Sequence[Architecture]
     ) -> list[T | Failed]:
-        wanted = {jobs.prepared(name, arch): Job(gives, function, (arch,)) for arch in networks}
-        return list(run.do_once(stage, wanted).values())
+        limit = run.trial_time_limit
+        wanted = {jobs.prepared(name, arch): Job(gives, function, (arch,), limit) for arch in networks}
+        results = list(run.do_once(stage, wanted).values())
+        passing = [result for result in results if isinstance(result, Failed) and result.may_pass]
+        if passing:  # what follows would be judged by other networks than in a run where they did not fail
+            raise RunFailed(f"{stage}: {len(passing)} of {len(results)} failed: {passing[0].error}; {AGAIN}")
+        return results
 
     return evaluate

@@ -3,25 +3,31 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.samplers import BaseSampler
 from optuna.trial import Trial, TrialState
 
-from nas.search.context import Run
+from nas.errors import RunFailed
+from nas.proxies.base import Failed
+from nas.search.context import AGAIN, Run
 from nas.search.executors.pending import Pending
 from nas.search.front import hypervolume, nondominated
 from nas.search.parameters import decode, distributions, encode
 from nas.search.pareto.pool import Exhausted
 from nas.search.patience import Patience
 from nas.search.record.trial import (
+    close,
+    draw,
     fail,
+    is_exhausted,
     left_running,
     read_trial,
     record,
     records,
     reject,
+    reopen,
     write_candidate,
     write_rungs,
 )
@@ -29,11 +35,7 @@ from nas.search.rungs import Ladder, rung_record
 from nas.spaces.architecture import Architecture
 
 ALL_FAILED = 8
-"""After this many failures without one success the search stops: something is wrong with all of them."""
-
-
-class SearchFailed(RuntimeError):
-    """No training succeeds at all."""
+"""After this many failures without one success the search stops: something is wrong with all of them, or here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,41 +54,43 @@ def search(
 
     A new study begins with the networks of `start`, which are of the space. A network that is begun climbs the
     ladder until it is stopped, at the top, or fails: an evaluation that raises makes its trial a failed one, with
-    the reason. Trials that an earlier process left unfinished come first, under their own numbers, from the rung
-    they had reached. Returns what ended the search, in words.
+    the reason; if that may pass, the evaluation is tried a second time before, and again when the run is resumed.
+    Trials that an earlier process left unfinished come first, under their own numbers, from the rung they had
+    reached; one of which it had not drawn all is drawn to its end. Returns what ended the search, in words.
 
     Raises:
-        SearchFailed: the first `ALL_FAILED` evaluations all failed.
+        RunFailed: the first `ALL_FAILED` evaluations all failed, or as many in a row for reasons that may pass.
     """
     study, space = run.study, run.problem.space
     study.sampler = sampler
+    failures = _Failures()
     waiting = _unfinished(run, ladder)
     for begun in start:
         study.enqueue_trial(encode(space, space.genotype(begun)), skip_if_exists=True)
     stop_at = time.monotonic() + stopping.time_limit if stopping.time_limit else float("inf")
     pending: Pending[Trial] = Pending(run.executor)
-    exhausted = ""
     while True:
         ended = ""
         while pending.has_room and not ended:
             if waiting:
                 trial = waiting.pop(0)
                 rung = ladder.rungs[len(read_trial(trial).rungs)]
-                pending.start(trial, rung.evaluator, decode(space, trial.params))
+                pending.start(trial, rung.evaluator, decode(space, trial.params), limit=run.trial_time_limit)
             elif time.monotonic() >= stop_at:
                 ended = f"the time limit of {stopping.time_limit:g} s is over"
-            elif not (ended := exhausted or _enough(run, stopping)):
+            elif is_exhausted(study):
+                ended = f"no network of {space.name} inside the budget is left to evaluate"
+            elif not (ended := _enough(run, stopping)):
                 try:
                     trial = study.ask(distributions(space))
                 except Exhausted:
-                    _unfinished(run, ladder)  # closes the trial that was asked for
-                    exhausted = f"no network of {space.name} inside the budget is left to evaluate"
+                    close(study)
                 else:
                     waiting += [trial] if _is_inside(run, trial) else []
         if not pending:
             return ended
         for trial, future in pending.finished():
-            if _goes_on(run, ladder, trial, future):
+            if _goes_on(run, ladder, trial, future, failures):
                 waiting.append(trial)
             else:
                 _show(run, trial.number)
@@ -105,10 +109,14 @@ def _enough(run: Run, stopping: Stopping) -> str:
 def _unfinished(run: Run, ladder: Ladder) -> list[Trial]:
     """Trials an earlier process was evaluating, with rungs left to climb; all others it left are ended."""
     begun = []
+    try:
+        for trial in left_running(run.study):  # before anything is written: proposals follow from the record
+            draw(trial, distributions(run.problem.space))
+    except Exhausted:
+        close(run.study)
     for trial in left_running(run.study):
-        if len(trial.params) < len(run.problem.space.variables):  # it had not even been drawn
-            run.study.tell(trial, state=TrialState.FAIL)
-        elif ladder.has_ended(read_trial(trial)):
+        reopen(trial)
+        if ladder.has_ended(read_trial(trial)):
             _tell(run, ladder, trial)
         elif _is_inside(run, trial):
             begun.append(trial)
@@ -131,14 +139,19 @@ def _is_inside(run: Run, trial: Trial) -> bool:
     return False
 
 
-def _goes_on(run: Run, ladder: Ladder, trial: Trial, future: Future[Any]) -> bool:
-    """Write down what a rung gave; whether another is to follow. If not, the trial is told."""
+def _goes_on(run: Run, ladder: Ladder, trial: Trial, future: Future[Any], failures: "_Failures") -> bool:
+    """Write down what a rung gave; whether it is to be tried again or another is to follow. If not, the trial ends."""
     known = read_trial(trial)
     try:
         result = rung_record(ladder.rungs[len(known.rungs)].name, future.result())
     except Exception as error:  # an evaluation may fail in any way
-        _fail(run, trial, error)
+        why = Failed.of(error)
+        if failures.try_again(trial.number, len(known.rungs), why):
+            return True
+        fail(run.study, trial, why)
+        failures.end(run, why)
         return False
+    failures.in_a_row = 0
     write_rungs(trial, [*known.rungs, ladder.climb(run.problem, run.study, known, result)])
     if ladder.has_ended(read_trial(trial)):
         _tell(run, ladder, trial)
@@ -155,11 +168,29 @@ def _tell(run: Run, ladder: Ladder, trial: Trial) -> None:
         run.study.tell(trial, known.values(run.problem))
 
 
-def _fail(run: Run, trial: Trial, error: Exception) -> None:
-    fail(run.study, trial, f"{type(error).__name__}: {' '.join(str(error).split())}")
-    states = [each.state for each in records(run.study)]
-    if states.count("failed") >= ALL_FAILED and "complete" not in states:
-        raise SearchFailed(f"the first {ALL_FAILED} evaluations all failed, the last with {error!r}") from error
+@dataclass(slots=True)
+class _Failures:
+    """The failures of one process: which evaluations were tried a second time, and how many trials failed in a row."""
+
+    again: set[tuple[int, int]] = field(default_factory=set)
+    in_a_row: int = 0
+
+    def try_again(self, number: int, rung: int, why: Failed) -> bool:
+        """Whether an evaluation is to be tried a second time."""
+        if not why.may_pass or (number, rung) in self.again:
+            return False
+        self.again.add((number, rung))
+        return True
+
+    def end(self, run: Run, why: Failed) -> None:
+        """Count a trial that failed; end a search in which nothing else happens."""
+        run.failures.append(why)
+        self.in_a_row += 1
+        if why.may_pass and self.in_a_row >= ALL_FAILED:
+            raise RunFailed(f"{ALL_FAILED} evaluations in a row failed, the last with {why.error}; {AGAIN}")
+        states = [each.state for each in records(run.study)]
+        if states.count("failed") >= ALL_FAILED and "complete" not in states:
+            raise RunFailed(f"the first {ALL_FAILED} evaluations all failed, the last with {why.error}")
 
 
 def _show(run: Run, number: int) -> None:

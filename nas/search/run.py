@@ -1,11 +1,12 @@
 """A whole run: search, baselines, confirmation, files, timing; everything resumable, one step each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, replace
 from typing import Any
 
 from optuna.samplers import BaseSampler
 
+from nas.errors import RunFailed
 from nas.problem import Problem
 from nas.results.front import Front
 from nas.results.run_folder import write_front
@@ -14,7 +15,7 @@ from nas.search.confirm.baselines import baseline_networks, train_baselines
 from nas.search.confirm.candidates import confirm_candidates
 from nas.search.confirm.files import evaluate_on_test, export_networks, time_files
 from nas.search.confirm.target import DeviceTiming, measure_on_target
-from nas.search.context import Run
+from nas.search.context import AGAIN, Run
 from nas.search.evaluations import Trainings
 from nas.search.loop import Stopping, search
 from nas.search.record.trial import records
@@ -46,6 +47,9 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
     """Do what is left to do of a run, write front.json, trials.csv and models/, and return the front.
 
     An interruption at any point loses only the trainings that were under way.
+
+    Raises:
+        RunFailed: no network is left to make a front of; front.json stays as it was.
     """
     (context.folder / "models").mkdir(exist_ok=True)
     networks = baseline_networks(context.problem, plan.baselines.widths)
@@ -53,9 +57,12 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
         _search(context, trainings, sampler, stopping, list(networks.values()) if plan.warm_start else [])
         baselines = train_baselines(context, trainings, networks, plan.baselines.seeds)
         candidates = confirm_candidates(context, trainings.long, plan.confirm, trainings.first_seed, baselines.values())
+        _require(candidates, "confirmed", context)
         baselines = evaluate_on_test(context, trainings.baseline, baselines)
         confirmed = evaluate_on_test(context, trainings.long, candidates)
+        _require(confirmed, "judged on the test images", context)
         confirmed = export_networks(context, trainings.export, confirmed, lambda arch: _metadata(context.problem, arch))
+        _require(confirmed, "exported", context)
     finally:
         finished = [trial.row() for trial in records(context.study) if trial.state != "running"]
         write_trials(finished, context.folder)
@@ -69,6 +76,8 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
         *fidelity_warnings(front.proxy_fidelity),
     ):
         context.display.warning(warning)
+    if passing := sum(failure.may_pass for failure in context.failures):
+        context.display.warning(f"{passing} evaluations failed for reasons that may pass; {AGAIN}")
     front = replace(front, warnings=tuple(context.display.warnings))
     write_front(front, context.folder)
     return front
@@ -82,6 +91,23 @@ def _search(
     inside = [arch for arch in start if context.problem.space.contains(arch)]
     ended = search(context, trainings.ladder, sampler, stopping, inside)
     context.display.message(f"search: {ended}")
+    _require([trial for trial in records(context.study) if trial.state == "complete"], f"evaluated ({ended})", context)
+
+
+def _require(found: Sized, done: str, context: Run) -> None:
+    """Check that there is something to go on with.
+
+    Raises:
+        RunFailed: there is not; the last failure says why.
+    """
+    if not found:
+        why = context.failures[-1] if context.failures else None
+        told = [
+            f"no network could be {done}",
+            f"the last failed with {why.error}" if why else "",
+            AGAIN if why and why.may_pass else "",
+        ]
+        raise RunFailed("; ".join(part for part in told if part))
 
 
 def _cheap_accuracies(context: Run) -> list[float]:

@@ -92,6 +92,9 @@ class SearchSettings:
     """Networks to begin, whether they are stopped on a rung or not."""
     time_limit: Free[Annotated[float, Gt(0)] | None]
     """Seconds after which no network is begun; null for no limit."""
+    trial_time_limit: Free[Annotated[float, Gt(0)] | None]
+    """Seconds that one evaluation may take before its worker is ended, ten times as many in confirmation and for
+    baselines; null for no limit."""
     patience: Free[Positive | None]
     """End when this many more networks are expected to raise the hypervolume by less than `patience_gain`."""
     patience_gain: Free[Share]

@@ -135,7 +135,7 @@ class Threads:
         self._pool = ThreadPoolExecutor(2 * slots)
         self._running: list[Any] = []
 
-    def submit(self, function: Callable[..., Any], *args: Any) -> Any:
+    def submit(self, function: Callable[..., Any], *args: Any, limit: float | None = None) -> Any:
         self._running = [future for future in self._running if not future.done()]
         future = self._pool.submit(function, *args)
         self._running.append(future)

@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from nas.commandline import parse
 from nas.resources import data_dir
 from nas.search.executors import EXECUTORS
-from nas.search.executors.base import Executor, WorkerDied
+from nas.search.executors.base import Executor, TookTooLong, WorkerDied
 from nas.search.executors.inline import InlineExecutor
 from nas.search.executors.local import LocalExecutor
 from tests.helpers.docs import field_texts
@@ -108,6 +108,15 @@ class TestEveryExecutorOfWorkers:
             outcome(executor.submit(signal.raise_signal, signal.SIGKILL))
         assert outcome(executor.submit(os.getpid)) not in (first, os.getpid())
 
+    def test_a_worker_that_hangs_is_ended_and_replaced(self, name: str, executor: Executor) -> None:
+        with pytest.raises(TookTooLong, match=r"over the time limit of 0\.5 s"):
+            outcome(executor.submit(time.sleep, 1000, limit=0.5))
+        stopped = outcome(executor.submit(os.getpid, limit=100))
+        os.kill(stopped, signal.SIGSTOP)
+        with pytest.raises(TookTooLong):
+            outcome(executor.submit(abs, -1, limit=0.5))
+        assert outcome(executor.submit(os.getpid, limit=100)) != stopped
+
     def test_several_at_once_end_in_any_order_and_close_abandons_them(self, name: str, tmp_path: Path) -> None:
         executor = started(name, 2)
         try:
@@ -144,9 +153,16 @@ def test_local_replaces_a_worker_killed_while_idle_and_leaves_no_process() -> No
     assert child.pid == first
     child.kill()
     child.join(60)
-    assert wait_for(lambda: executor._idle[0][1]._broken)
+    assert wait_for(lambda: executor._idle[0].pool._broken)
     sleeping = executor.submit(time.sleep, 1000)
     assert len(multiprocessing.active_children()) == 1
     executor.close()
     assert not multiprocessing.active_children()
     assert isinstance(sleeping.exception(timeout=60), WorkerDied)
+
+
+def test_local_closes_over_a_stopped_worker_that_has_nothing_to_do() -> None:
+    executor = LocalExecutor(1)
+    os.kill(outcome(executor.submit(os.getpid)), signal.SIGSTOP)
+    executor.close()
+    assert not multiprocessing.active_children()

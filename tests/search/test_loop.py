@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
+from nas.errors import RunFailed
 from nas.proxies.base import Evaluation
 from nas.results.trials import TrialRow
 from nas.search import loop
 from nas.search.front import hypervolume, nondominated
-from nas.search.loop import ALL_FAILED, SearchFailed
+from nas.search.loop import ALL_FAILED
 from nas.search.parameters import decode, distributions
 from nas.search.record.study import open_study
 from nas.search.record.trial import rows
@@ -27,7 +28,6 @@ from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
 from nas.training.divergence import Diverged
 from tests.helpers.display import Silent
-from tests.helpers.journal import load_journal
 from tests.helpers.search import (
     REFERENCE,
     TINY,
@@ -59,7 +59,7 @@ def test_an_accuracy_that_is_no_number_is_a_failed_trial(value: float) -> None:
         return Evaluation(value, 0, 1, "short", 1, 1, 32)
 
     study = in_memory(problem())
-    with pytest.raises(SearchFailed):
+    with pytest.raises(RunFailed):
         go(problem(), study, trials=ALL_FAILED, evaluator=broken)
     assert {row.state for row in rows(study)} == {"failed"}
     assert all("accuracy" in str(row.error) and str(value) in str(row.error) for row in rows(study))
@@ -67,15 +67,15 @@ def test_an_accuracy_that_is_no_number_is_a_failed_trial(value: float) -> None:
 
 
 def test_a_search_in_which_everything_fails_stops() -> None:
-    study, counting = in_memory(problem()), Counting(lambda call: OSError(f"no space left {call}"))
-    with pytest.raises(SearchFailed, match=f"the first {ALL_FAILED} evaluations all failed.*no space left"):
+    study, counting = in_memory(problem()), Counting(lambda call: ValueError(f"no such layer {call}"))
+    with pytest.raises(RunFailed, match=f"the first {ALL_FAILED} evaluations all failed.*no such layer"):
         go(problem(), study, trials=50, evaluator=counting)
     assert len(counting.asked) == ALL_FAILED
     assert len(keys(rows(study), "failed")) == ALL_FAILED
 
 
 def test_one_success_among_failures_keeps_the_search_going() -> None:
-    counting = Counting(lambda call: None if call == 4 else OSError("no"))
+    counting = Counting(lambda call: None if call == 4 else ValueError("no"))
     assert len(keys(go(problem(), in_memory(problem()), trials=30, evaluator=counting), "failed")) == 29
 
 
@@ -134,19 +134,21 @@ def test_what_a_dead_process_was_evaluating_is_done_under_its_number(known: bool
     assert not set(counting.asked) & set(keys(finished))
 
 
-def test_a_trial_without_parameters_is_closed(tmp_path: Path) -> None:
+def test_a_trial_without_parameters_is_drawn_under_its_number(tmp_path: Path) -> None:
     study = open_study(tmp_path, None, problem().directions, {})
     study.ask()  # as when the process dies inside the sampler
     found = go(problem(), open_study(tmp_path, None, problem().directions, {}), trials=3)
-    assert [row.state for row in found] == ["complete"] * 3
-    assert [row.number for row in found] == [1, 2, 3]
-    assert load_journal(tmp_path).trials[0].state == TrialState.FAIL
+    assert found == go(problem(), in_memory(problem()), trials=3)
+    assert [row.number for row in found] == [0, 1, 2]
 
 
 def test_nothing_is_left_running_when_the_space_is_exhausted(twelve: SearchSpace) -> None:
     study = in_memory(problem())
     go(problem(space=twelve), study, trials=100)
     assert not study.get_trials(states=(TrialState.RUNNING,))
+    before = study.trials
+    assert len(go(problem(space=twelve), study, trials=100)) == 12
+    assert study.trials == before  # another start asks for no further one
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

@@ -27,7 +27,8 @@ def train_longer(
 ) -> list[Trained | Failed]:
     """Train networks, each with a seed; what came of it, in their order. What was trained before is not again."""
     names = [jobs.trained(training.digest, arch, seed) for arch, seed in wanted]
-    results = run.do_once(stage, {name: Job(Trained, training, each) for name, each in zip(names, wanted, strict=True)})
+    todo = {name: Job(Trained, training, each, run.long_time_limit) for name, each in zip(names, wanted, strict=True)}
+    results = run.do_once(stage, todo)
     for name, (arch, seed) in zip(names, wanted, strict=True):
         run.warn_of_failures(f"training {arch.key} with seed {seed}", results[name])
     return [results[name] for name in names]

@@ -14,6 +14,7 @@ from nas.data.images import stratified
 from nas.errors import NasError
 from nas.exports import EXPORTERS
 from nas.exports.base import Exporter, Floats, Run, TrainedNetwork
+from nas.proxies.base import Failed
 from nas.results.member import FileAccuracy, ModelFile
 from nas.spaces.architecture import Architecture
 from nas.training.long import Classes, LongTraining, correct, predictor
@@ -25,12 +26,13 @@ class Exported:
     """The files of one training, in the order of `EXPORTERS`.
 
     Accuracies are on the test split, by what runs each format here. `digests` are those of the files' contents, by
-    path.
+    path. Where `again` is set, one is missing for a reason that may pass.
     """
 
     seed: int
     files: tuple[ModelFile, ...]
     digests: Mapping[str, str | None]
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Export:
         files: list[ModelFile] = []
         written: dict[str, Path] = {}
         shares: list[float] = []
+        again = False
         for name, exporter in EXPORTERS.items():
             path = self.folder / f"{arch.key}{exporter.suffix}"
             try:
@@ -73,8 +76,9 @@ class Export:
                 path.unlink(missing_ok=True)
                 if exporter.required:
                     raise
-                why = f"{type(error).__name__}: {' '.join(str(error).split())}"
-                files.append(ModelFile(exporter.format, exporter.precision, path=None, bytes=None, error=why))
+                why = Failed.of(error)
+                again = again or why.may_pass
+                files.append(ModelFile(exporter.format, exporter.precision, path=None, bytes=None, error=why.error))
             else:
                 written[name] = path
                 shares.append(share)
@@ -82,11 +86,12 @@ class Export:
                 place = f"{self.folder.name}/{path.name}"
                 files.append(ModelFile(exporter.format, exporter.precision, place, path.stat().st_size, accuracy))
         digests = {file.path: _digest(self._place(file.path)) for file in files if file.path}
-        return Exported(seed, tuple(files), digests)
+        return Exported(seed, tuple(files), digests, again)
 
     def is_whole(self, exported: Exported) -> bool:
-        """Whether the files of an earlier export are still there as they were written."""
-        return all(_digest(self._place(path)) == digest for path, digest in exported.digests.items())
+        """Whether the files of an earlier export are still there as they were written, and nothing may be added."""
+        kept = all(_digest(self._place(path)) == digest for path, digest in exported.digests.items())
+        return kept and not exported.again
 
     def _judge(self, exporter: Exporter, path: Path, data: ImageData, seed: int) -> tuple[float, int]:
         """The accuracy of a file on the test split, which is written into it, and the number of images."""

@@ -30,7 +30,7 @@ def evaluate_on_test(run: Run, training: LongTraining, networks: Networks) -> di
     for network in networks.values():
         for trained in network.trainings:
             name = jobs.tested(training.digest, network.architecture, trained.seed)
-            wanted[name] = Job(Judged, training.test, (network.architecture, trained.seed))
+            wanted[name] = Job(Judged, training.test, (network.architecture, trained.seed), run.long_time_limit)
     found = run.do_once("test", wanted)
     tested = {}
     for name, network in networks.items():
@@ -51,10 +51,10 @@ def export_networks(
     Of what was exported before, files that are gone or another's are written again. Weights are not kept beyond this.
     """
     names = {key: _export_name(run, export, network) for key, network in networks.items()}
-    wanted = {
-        names[key]: Job(Exported, export, (network.architecture, network.best.seed, metadata(network.architecture)))
-        for key, network in networks.items()
-    }
+    wanted = {}
+    for key, network in networks.items():
+        arguments = (network.architecture, network.best.seed, metadata(network.architecture))
+        wanted[names[key]] = Job(Exported, export, arguments, run.long_time_limit)
     found, exported = run.do_once("export", wanted), {}
     for key, network in networks.items():
         result = found[names[key]]

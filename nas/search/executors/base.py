@@ -1,6 +1,7 @@
 """Where evaluations run: the executors' one interface.
 
-A worker that dies (out of memory, a crash in native code) fails its own evaluation with `WorkerDied`, and is replaced.
+A worker that dies (out of memory, a crash in native code) fails its own evaluation with `WorkerDied`, one that takes
+too long is killed and fails it with `TookTooLong`; either is replaced.
 Evaluations read the images of the run folder and write weights and models there.
 """
 
@@ -17,8 +18,8 @@ class Executor(Protocol):
     """Whether workers are sure to see the files of this process; if not, the run folder must be on storage that they
     reach under the same path."""
 
-    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Start `function(*args)`; only call with a slot free."""
+    def submit(self, function: Callable[..., Any], *args: Any, limit: float | None = None) -> Future[Any]:
+        """Start `function(*args)`, which may take `limit` seconds; only call with a slot free."""
 
     def close(self) -> None:
         """End at once, abandoning what runs."""
@@ -39,5 +40,9 @@ class ExecutorSettings(Protocol):
         """The executor, of at most this many evaluations at a time."""
 
 
-class WorkerDied(RuntimeError):
+class WorkerDied(ChildProcessError):
     """A worker process ended in the middle of an evaluation."""
+
+
+class TookTooLong(TimeoutError):
+    """An evaluation was over its time limit."""

@@ -1,4 +1,4 @@
-"""The executor of tests and of measurements: one evaluation at a time, in the calling thread."""
+"""The executor of tests and of measurements: one evaluation at a time, in the calling thread, which nothing can end."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,8 +11,8 @@ class InlineExecutor:
     slots = 1
     shared_files = True
 
-    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Run `function(*args)`; the future is finished on return."""
+    def submit(self, function: Callable[..., Any], *args: Any, limit: float | None = None) -> Future[Any]:
+        """Run `function(*args)`, however long it takes; the future is finished on return."""
         future: Future[Any] = Future()
         try:
             future.set_result(function(*args))

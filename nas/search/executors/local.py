@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nas.errors import RunError
-from nas.search.executors.base import Executor, WorkerDied
+from nas.search.executors.base import Executor, TookTooLong, WorkerDied
+
+START_S = 300.0
+"""A worker that needs longer to start is taken for one that hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +49,30 @@ class LocalExecutor:
 
     def __init__(self, workers: int) -> None:
         self.slots = workers
-        self._idle = [(number, _pool(number)) for number in range(workers)]
-        self._busy: dict[Future[Any], ProcessPoolExecutor] = {}
+        self._idle = [_Worker(number) for number in range(workers)]
+        self._busy: dict[Future[Any], _Worker] = {}
 
-    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Start `function(*args)` in a free worker; all of it must pickle."""
-        number, pool = self._idle.pop()
+    def submit(self, function: Callable[..., Any], *args: Any, limit: float | None = None) -> Future[Any]:
+        """Start `function(*args)` in a free worker; all of it must pickle. `limit` counts from when that is ready."""
+        worker = self._idle.pop()
         try:
-            inner = pool.submit(function, *args)
-        except BrokenProcessPool:  # its worker died while it had nothing to do
-            pool = _pool(number)
-            inner = pool.submit(function, *args)
+            ready, inner = worker.ready(), worker.pool.submit(function, *args)
+        except BrokenProcessPool:  # it died while it had nothing to do
+            worker = _Worker(worker.number)
+            ready, inner = worker.ready(), worker.pool.submit(function, *args)
         outer: Future[Any] = Future()
-        self._busy[outer] = pool
+        self._busy[outer] = worker
+        alarm = None if limit is None else _Alarm(worker, ready, limit)
 
         def finished(done: Future[Any]) -> None:
             error = done.exception()
             broken = isinstance(error, BrokenProcessPool)
-            self._idle.append((number, _pool(number) if broken else pool))
+            self._idle.append(_Worker(worker.number) if broken else worker)
             del self._busy[outer]
-            if broken:
+            late = alarm is not None and alarm.end()
+            if broken and late:
+                outer.set_exception(TookTooLong(f"it was over the time limit of {limit:g} s"))
+            elif broken:
                 outer.set_exception(WorkerDied("the worker process died (killed, or out of memory)"))
             elif error is not None:
                 outer.set_exception(error)
@@ -76,18 +83,59 @@ class LocalExecutor:
         return outer
 
     def close(self) -> None:
-        """Kill what still runs, and end the workers."""
-        for pool in list(self._busy.values()):
-            for process in list((pool._processes or {}).values()):  # public only from Python 3.14 on
-                process.kill()
-            pool.shutdown()
-        for _, pool in self._idle:
-            pool.shutdown()
+        """Kill the workers, stopped ones too, with what still runs."""
+        for worker in [*self._busy.values(), *self._idle]:
+            worker.kill()
+            worker.pool.shutdown()
 
 
-def _pool(number: int) -> ProcessPoolExecutor:
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, spawn, initializer=_start_worker, initargs=(number,))
+class _Worker:
+    """A pool of one process."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        spawn = multiprocessing.get_context("spawn")
+        self.pool = ProcessPoolExecutor(1, spawn, initializer=_start_worker, initargs=(number,))
+        self._ready: Future[Any] | None = None
+
+    def ready(self) -> Future[Any]:
+        """Done when the process has started, which it does when it is first asked for."""
+        if self._ready is None:
+            self._ready = self.pool.submit(os.getpid)
+        return self._ready
+
+    def kill(self) -> None:
+        """End the process; what it does fails."""
+        for process in list((self.pool._processes or {}).values()):  # public only from Python 3.14 on
+            process.kill()
+
+
+class _Alarm:
+    """Kills `worker` unless it is ended within `limit` seconds of when the worker is ready."""
+
+    def __init__(self, worker: _Worker, ready: Future[Any], limit: float) -> None:
+        self._worker, self._rang = worker, False
+        self._timer = self._started(START_S + limit)
+        ready.add_done_callback(lambda _: self._restart(limit))
+
+    def end(self) -> bool:
+        """Whether it was too late for that."""
+        self._timer.cancel()
+        return self._rang
+
+    def _restart(self, seconds: float) -> None:
+        self._timer.cancel()
+        self._timer = self._started(seconds)
+
+    def _started(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), self._ring)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _ring(self) -> None:
+        self._rang = True
+        self._worker.kill()
 
 
 def _start_worker(number: int) -> None:

@@ -24,9 +24,10 @@ class Pending(Generic[K]):
         """Whether another one may be started."""
         return len(self._running) < self._executor.slots
 
-    def start(self, key: K, function: Callable[..., Any], *arguments: Any) -> None:
-        """Start `function(*arguments)`, where there is room."""
-        self._running[self._executor.submit(function, *arguments)] = key
+    def start(self, key: K, function: Callable[..., Any], *arguments: Any, limit: float | None = None) -> None:
+        """Start `function(*arguments)`, where there is room, for `limit` seconds at most."""
+        options = {} if limit is None else {"limit": limit}
+        self._running[self._executor.submit(function, *arguments, **options)] = key
 
     def finished(self) -> Iterator[tuple[K, Future[Any]]]:
         """Wait until at least one has ended, well or not; those that have."""

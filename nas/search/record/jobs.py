@@ -19,11 +19,15 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Job(Generic[T_co]):
-    """Something to be done once: `function(*arguments)`, which returns a dataclass of the kind it `gives`."""
+    """Something to be done once: `function(*arguments)`, which returns a dataclass of the kind it `gives`.
+
+    It may take this many seconds.
+    """
 
     gives: type[T_co]
     function: Callable[..., T_co]
     arguments: tuple[Any, ...] = ()
+    limit: float | None = None
 
 
 def evaluate_once(
@@ -31,29 +35,39 @@ def evaluate_once(
 ) -> dict[str, T | Failed]:
     """Results of `jobs` by name, in their order; those left to do are a `stage` of the display.
 
-    Each result, a failure too, is kept in the study's user attributes under its name, so that a resumed run does not
-    repeat it.
+    Each result, a lasting failure too, is kept in the study's user attributes under its name, so that a resumed run
+    does not repeat it. What fails for a reason that may pass is tried once more here, and again by a resumed run.
     """
     kept = study.user_attrs
     results = {name: _read(kept[name], job.gives, name) for name, job in jobs.items() if name in kept}
     waiting = [name for name in jobs if name not in results]
+    again: set[str] = set()
     pending: Pending[str] = Pending(executor)
     if waiting:
         display.stage(stage, len(waiting))
     while waiting or pending:
         while waiting and pending.has_room:
             name = waiting.pop(0)
-            pending.start(name, jobs[name].function, *jobs[name].arguments)
+            job = jobs[name]
+            pending.start(name, job.function, *job.arguments, limit=job.limit)
         for name, future in pending.finished():
             error = future.exception()
-            results[name] = future.result() if error is None else Failed(f"{type(error).__name__}: {error}")
-            study.set_user_attr(name, to_json(results[name]))
+            result = future.result() if error is None else Failed.of(error)
+            if not isinstance(result, Failed):
+                study.set_user_attr(name, to_json(result))
+            elif not result.may_pass:
+                study.set_user_attr(name, {"error": result.error})
+            elif name not in again:
+                again.add(name)
+                waiting.append(name)
+                continue
+            results[name] = result
             display.advance()
     return {name: results[name] for name in jobs}
 
 
 def earlier_result(study: Study, name: str, gives: type[T]) -> T | Failed | None:
-    """What the job of that name gave, None where it has not been done."""
+    """What the job of that name gave, None where it is still to be done."""
     kept = study.user_attrs.get(name)
     return None if kept is None else _read(kept, gives, name)
 

@@ -4,18 +4,22 @@ Trials are read and written by `trial`; what is no trial (long trainings, files)
 """
 
 import json
+import re
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 
 from nas.errors import RunError
 from nas.measures import Direction
+from nas.passwords import hide
+from nas.reading.files import read_text
+from nas.resources import replace_file
+from nas.search.record.journal import open_journal
 from nas.search.record.storage import open_storage
 
 STUDY_NAME = "search"
@@ -43,15 +47,19 @@ def open_study(folder: Path, url: str | None, directions: Sequence[Direction], i
     `identity` is what makes results comparable, by setting: a study begun with another is refused.
 
     Raises:
-        RunError: the study was begun under other settings; the first that differs is named.
+        RunError: the journal is damaged, or the study was begun under other settings; the first that differs is named.
         ConfigError: the storage URL cannot be opened.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = _journal(folder) if url is None else open_storage(url)
-    name = STUDY_NAME if url is None else folder.resolve().name
+    path = folder / "study.journal"
+    storage = open_journal(path) if url is None else open_storage(url)
+    name = STUDY_NAME if url is None else _name(folder)
+    place = str(folder) if url is None else f"{folder} (study {name} of storage={hide(url)})"
     study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
     begun = study.user_attrs.get("settings")
     if begun is None:
+        if study.get_trials(deepcopy=False):
+            raise RunError(f"{place} holds a search without its settings; choose another folder with hydra.run.dir=…")
         study.set_user_attr("settings", dict(identity))
         return study
     wanted = json.loads(json.dumps(dict(identity)))
@@ -59,22 +67,25 @@ def open_study(folder: Path, url: str | None, directions: Sequence[Direction], i
         if key not in begun or key not in wanted or begun[key] != wanted[key]:
             ours, theirs = (_short(each[key]) if key in each else "its default" for each in (wanted, begun))
             raise RunError(
-                f"{folder} holds a search with {key}={theirs}, not {ours}; choose another folder with hydra.run.dir=…"
+                f"{place} holds a search with {key}={theirs}, not {ours}; choose another folder with hydra.run.dir=…"
             )
     return study
 
 
-def _journal(folder: Path) -> BaseStorage:
-    """The run folder's journal, mended first if a kill left half a line or a lock behind."""
-    path = folder / "study.journal"
-    path.with_name(path.name + ".lock").unlink(missing_ok=True)
-    if path.exists():
-        content = path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            with path.open("r+b") as file:
-                file.truncate(whole)
-    return JournalStorage(JournalFileBackend(str(path)))
+def _name(folder: Path) -> str:
+    """The name of the folder's study in a storage that it shares with others, chosen once and kept in the folder.
+
+    Raises:
+        RunError: the file that keeps it holds something else.
+    """
+    path = folder / "study.name"
+    if not path.exists():
+        readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name)[:60]
+        replace_file(path, f"{readable}-{secrets.token_hex(8)}\n".encode())
+    name = read_text(path, RunError, at_most=200).strip()
+    if not re.fullmatch(r"[A-Za-z0-9_.-]*-[0-9a-f]{16}", name):
+        raise RunError(f"{path} holds no name of a study; restore it, or delete it to begin another study")
+    return name
 
 
 def _short(value: Any) -> str:

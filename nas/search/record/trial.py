@@ -1,7 +1,8 @@
 """A trial as the study keeps it. Here alone are the keys of Optuna's user attributes, and its private fields.
 
 Each trial holds `candidate` (what is known before training), `rungs` (what each evaluation gave) or `error`, and
-`state` where Optuna's own says too little. Of what it proposes, the sampler notes `drawn` and may note
+`state` where Optuna's own says too little. A trial with an `error` that is not finished failed for a reason that may
+pass: it is evaluated again when the run is resumed. Of what it proposes, the sampler notes `drawn` and may note
 `expected_gain`. What was asked for with `enqueue_trial` has neither.
 """
 
@@ -9,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
+from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.problem import Problem
+from nas.proxies.base import Failed
 from nas.results.costs import TRIAL_COSTS
 from nas.results.trials import TrialRow
 
@@ -102,7 +105,9 @@ def read_trial(trial: Trial | FrozenTrial) -> TrialRecord:
     """All that is known of a trial; one that this process asked for is `running`."""
     attributes = trial.user_attrs
     known = dict(attributes.get("candidate", {}))
-    state = _STATES.get(trial.state, "running") if isinstance(trial, FrozenTrial) else "running"
+    state: State = "failed" if attributes.get("error") else "running"
+    if isinstance(trial, FrozenTrial):
+        state = _STATES.get(trial.state, state)
     return TrialRecord(
         number=trial.number,
         state=attributes.get("state") or state,
@@ -151,10 +156,39 @@ def reject(study: Study, trial: Trial, why: str) -> None:
     study.tell(trial, state=TrialState.PRUNED)
 
 
-def fail(study: Study, trial: Trial, why: str) -> None:
-    """End a trial whose evaluation raised."""
-    trial.set_user_attr("error", why)
-    study.tell(trial, state=TrialState.FAIL)
+def fail(study: Study, trial: Trial, why: Failed) -> None:
+    """Note why a trial's evaluation failed; unless that may pass, the trial ends."""
+    trial.set_user_attr("error", why.error)
+    if not why.may_pass:
+        study.tell(trial, state=TrialState.FAIL)
+
+
+def draw(trial: Trial, space: Mapping[str, BaseDistribution]) -> None:
+    """Draw the parameters that a trial of an earlier process lacks, as that would have.
+
+    Raises:
+        Exhausted: there is no network left to propose.
+    """
+    for name, distribution in space.items():
+        trial._suggest(name, distribution)  # what `study.ask` calls
+
+
+def reopen(trial: Trial) -> None:
+    """Forget that an evaluation failed, since it is tried again."""
+    if trial.user_attrs.get("error"):
+        trial.set_user_attr("error", None)
+
+
+def close(study: Study) -> None:
+    """End the trial that was asked for when no network was left."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if not read_trial(trial).measures:
+            study.tell(trial.number, state=TrialState.FAIL)
+
+
+def is_exhausted(study: Study) -> bool:
+    """Whether a trial was closed since no network was left; none will be, as the space and the budget stay."""
+    return any(not read_trial(trial).measures for trial in study.get_trials(False, (TrialState.FAIL,)))
 
 
 def note_proposal(study: Study, trial: FrozenTrial, drawn: Drawn, expected_gain: float | None = None) -> None:
@@ -166,7 +200,7 @@ def note_proposal(study: Study, trial: FrozenTrial, drawn: Drawn, expected_gain:
 
 
 def left_running(study: Study) -> list[Trial]:
-    """The trials that an earlier process was evaluating, to go on with."""
+    """The trials that an earlier process was evaluating, or that failed there for a reason that may pass."""
     return [_live(study, trial) for trial in study.get_trials(states=(TrialState.RUNNING,))]
 
 

@@ -175,6 +175,21 @@ def test_a_network_that_cannot_be_quantised_keeps_its_fp32_file(
     assert list(found.digests) == [fp32.path]
 
 
+def test_a_file_that_found_no_room_is_written_by_the_next_run(
+    training: LongTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    training, models = replace(training, recipe=Recipe(1, 16, 0.2)), tmp_path / "models"
+    models.mkdir()
+    with monkeypatch.context() as patched:
+        patched.setattr(onnx_int8, "quantize", full)
+        found = Export(training, models, calibration=16)(SMALL, 1, {})
+    assert [file.path is not None for file in found.files] == [True, False]
+    assert not Export(training, models, calibration=16).is_whole(found)
+
+
 def test_int8_is_calibrated_on_training_images_as_they_are(
     training: LongTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,7 +94,9 @@ def test_any_optuna_storage_holds_the_study(tmp_path: Path) -> None:
     expected = go(problem(), in_memory(problem()), trials=4)
     go(problem(), open_study(folder, url, problem().directions, {"seed": 0}), trials=2)
     assert go(problem(), open_study(folder, url, problem().directions, {"seed": 0}), trials=4) == expected
-    assert len(optuna.load_study(study_name="my-run", storage=url).trials) == 4
+    name = (folder / "study.name").read_text().strip()
+    assert name.startswith("my-run-")
+    assert len(optuna.load_study(study_name=name, storage=url).trials) == 4
     assert not (folder / "study.journal").exists()
 
 

@@ -1,0 +1,94 @@
+"""The journal of a run folder: checked and mended before Optuna reads it, and never left with half a line in it."""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from nas.errors import RunError
+from nas.reading.json_text import DEEPEST, parse_json
+from nas.reading.words import cut, short
+from nas.resources import replace_file
+from nas.search.record.operations import Sequel
+
+LONGEST = 8_000_000
+"""Bytes of a line; the longest that are written hold a bit for each validation image."""
+
+
+def open_journal(path: Path) -> JournalStorage:
+    """The journal at `path`, new or mended: half a last line, blank lines and the lock of a killed process go.
+
+    Raises:
+        RunError: a line is damaged otherwise, or there is no regular file; the message says what to do.
+    """
+    path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise RunError(f"{path} is no regular file; move it away, or choose another folder with hydra.run.dir=…")
+        _mend(path)
+    except FileNotFoundError:
+        pass
+    return JournalStorage(_WholeLines(str(path)))
+
+
+class _WholeLines(JournalFileBackend):
+    """A journal in which what found no room on the disk leaves no half a line."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        before = os.path.getsize(self._file_path)
+        try:
+            super().append_logs(logs)
+        except OSError:
+            os.truncate(self._file_path, before)
+            raise
+
+
+def _mend(path: Path) -> None:
+    """Take away blank lines and what follows the last line end.
+
+    Raises:
+        RunError: any other line is none of a journal.
+    """
+    sequel, whole, blank = Sequel(), 0, []
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST), b""), 1):
+            if len(line) == LONGEST:
+                raise _damaged(path, number, f"longer than {LONGEST:,} bytes")
+            if not line.endswith(b"\n"):
+                break
+            if line.strip():
+                _check(line, path, number, sequel)
+            else:
+                blank.append((whole, whole + len(line)))
+            whole += len(line)
+    if blank:
+        content = path.read_bytes()[:whole]
+        for begin, end in reversed(blank):
+            content = content[:begin] + content[end:]
+        replace_file(path, content)
+    elif whole < path.stat().st_size:
+        os.truncate(path, whole)
+
+
+def _check(line: bytes, path: Path, number: int, sequel: Sequel) -> None:
+    brackets = line.count(b"[") + line.count(b"{")
+    try:
+        text = line.decode("utf-8")
+        value = json.loads(text) if brackets <= DEEPEST else parse_json(text, "JSON", RunError)  # the latter is slow
+        sequel.add(value)
+    except RunError as error:
+        raise _damaged(path, number, str(error)) from None
+    except ValueError:
+        raise _damaged(path, number, f"not JSON: {short(line.strip(), 40)}") from None
+
+
+def _damaged(path: Path, number: int, why: str) -> RunError:
+    place = f"{cut(str(path), 160)}, line {number}"
+    return RunError(
+        f"{place} is damaged: {cut(why, 160)}; restore the file from a copy, or begin anew: delete the folder, "
+        "or choose another one with hydra.run.dir=…"
+    )
