@@ -12,7 +12,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from nas.errors import ArchitectureError, NasError, ProfileError, RunError
-from nas.latency.profile import ROLES, HardwareProfile, layer_cells, read_layer
+from nas.latency.profile import HardwareProfile
+from nas.latency.profile_tables import ROLES, layer_cells, read_layer
 from nas.recording import runner
 from nas.recording.design import Planned, burst_seconds, chunks, enough_chunks
 from nas.recording.graph import layer_graph, network_graph

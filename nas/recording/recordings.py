@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import ProfileError
-from nas.latency.profile import KERNELS, LATENCY, LAYERS, RECORDED, layer_cells
+from nas.latency.profile_tables import KERNELS, LATENCY, LAYERS, RECORDED, layer_cells
 from nas.recording.bundle import planned_model
 from nas.recording.runner.figures import Row, estimate, figures, settled
 from nas.recording.runner.results import SCHEMA, read_rows

@@ -279,12 +279,12 @@ def test_values_are_checked() -> None:
     ("kind", "value", "problem"),
     [
         (Row, 5, "input should be a dictionary or an instance of Row, got 5"),
-        (Row, {"count": 1}, "ms: field required, got {'count': 1}"),
+        (Row, {"count": 1}, "ms: is missing"),
         (Row, {**GOOD, "count": "1"}, "count: input should be a valid integer, got '1'"),
         (Row, {**GOOD, "count": True}, "count: input should be a valid integer, got True"),
         (Row, {**GOOD, "ms": float("nan")}, "ms: input should be a finite number, got nan"),
         (Row, {**GOOD, "names": [1]}, "names.0: input should be a valid string, got 1"),
-        (Row, {**GOOD, "x" * 200: 1}, f"{'x' * 119}…: unexpected keyword argument, got 1"),
+        (Row, {**GOOD, "x" * 200: 1}, f"{'x' * 119}…: is no known key"),
         (list[Row], [GOOD, {**GOOD, "ms": "y" * 10**6}], f"1.ms: input should be a valid number, got '{'y' * 58}…"),
     ],
 )
