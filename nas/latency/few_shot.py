@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from nas.errors import ArchitectureError, ProfileError
 from nas.latency.profile import (
     PROVENANCE,
@@ -29,6 +27,7 @@ from nas.latency.profile_tables import LATENCY, MOST_NETWORKS, read_ms, read_tab
 from nas.latency.validation import leave_one_out
 from nas.reading.json_text import parse_json
 from nas.reading.words import short
+from nas.reading.yaml_text import yaml_text
 from nas.resources import names, replace_file
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import load_architecture
@@ -112,7 +111,7 @@ def write_few_shot(folder: Path, profile: HardwareProfile) -> None:
         )
         times = [(profile.configuration, row.name, row.ms, row.spread_ms) for row in rows]
         _write_table(folder / "latency.csv", LATENCY, times)
-        text = yaml.safe_dump({**words, "notes": list(profile.notes), **chosen}, sort_keys=False, width=120)
+        text = yaml_text({**words, "notes": list(profile.notes), **chosen})
         replace_file(folder / "profile.yaml", text.encode())
     except OSError as error:
         raise ProfileError(f"{folder} cannot be written: {error.strerror}") from None

@@ -12,7 +12,6 @@ standard deviation over the repeats. Networks whose role is `validate` are kept 
 """
 
 import os
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -205,7 +204,7 @@ def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> Hardwar
         known = names(data["configurations"])
         raise ProfileError(f"{folder.name} has no configuration {short(configuration)}; known: {known}")
     settings = data["configurations"][configuration]
-    measurements = _measurements(folder, configuration, data["configurations"])
+    measurements = _measurements(folder, configuration)
     return HardwareProfile(
         name=folder.name,
         configuration=configuration,
@@ -215,7 +214,7 @@ def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> Hardwar
         notes=tuple(data.get("notes") or ()),
         measurements=measurements["fit"],
         held_out=measurements["validate"],
-        layer_times=_layer_times(folder, configuration, data["configurations"]),
+        layer_times=_layer_times(folder, configuration),
         like=settings.get("like") or "",
         **{key: data[key] for key in PROVENANCE},
     )
@@ -241,18 +240,16 @@ def read_profile_yaml(file: Path) -> dict[str, Any]:
     return dict(data)
 
 
-def _measurements(
-    folder: Path, configuration: str, configurations: Collection[str]
-) -> dict[str, tuple[Measurement, ...]]:
+def _measurements(folder: Path, configuration: str) -> dict[str, tuple[Measurement, ...]]:
     """The networks measured on `configuration`, by role."""
     networks = read_networks(folder / "networks.csv")
     kernels = {}
     if (folder / "kernels.csv").exists():
-        for row, layers_ms, other_ms in read_kernels(folder / "kernels.csv", networks, configurations):
+        for row, layers_ms, other_ms in read_kernels(folder / "kernels.csv", networks):
             if row["configuration"] == configuration:
                 kernels[row["name"]] = layers_ms, other_ms
     chosen: dict[str, list[Measurement]] = {role: [] for role in ROLES}
-    for row, ms, spread_ms in read_latencies(folder / "latency.csv", networks, configurations):
+    for row, ms, spread_ms in read_latencies(folder / "latency.csv", networks):
         if row["configuration"] == configuration:
             name = row["name"]
             split = kernels.get(name, ((), 0.0))
@@ -264,8 +261,8 @@ def _measurements(
     return {role: tuple(found) for role, found in chosen.items()}
 
 
-def _layer_times(folder: Path, configuration: str, configurations: Collection[str]) -> tuple[LayerTime, ...]:
+def _layer_times(folder: Path, configuration: str) -> tuple[LayerTime, ...]:
     if not (folder / "layers.csv").exists():
         return ()
-    rows = read_layer_times(folder / "layers.csv", configurations)
+    rows = read_layer_times(folder / "layers.csv")
     return tuple(LayerTime(*times) for measured_on, times in rows if measured_on == configuration)

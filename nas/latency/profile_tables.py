@@ -3,7 +3,7 @@
 Times of whole networks and of layers are milliseconds, those of kernels microseconds.
 """
 
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,7 @@ def read_networks(file: Path) -> dict[str, Architecture]:
     return found
 
 
-def read_latencies(
-    file: Path, networks: Container[str], configurations: Collection[str]
-) -> Iterator[tuple[dict[str, str], float, float]]:
+def read_latencies(file: Path, networks: Container[str]) -> Iterator[tuple[dict[str, str], float, float]]:
     """Each row of latency.csv with its milliseconds and their spread.
 
     Raises:
@@ -71,7 +69,7 @@ def read_latencies(
     """
     seen: set[tuple[str, str]] = set()
     for where, row in read_table(file, LATENCY, RECORDED):
-        _require_once(where, row, networks, configurations, seen)
+        _require_once(where, row, networks, seen)
         ms, spread_ms = read_ms(where, row, "mean_ms"), read_number(where, row, "spread_ms")
         if (role := row.get("role", "fit")) not in ROLES:
             raise ProfileError(f"{where}: role must be one of {names(ROLES)}, got {short(role)}")
@@ -85,7 +83,7 @@ def read_latencies(
 
 
 def read_kernels(
-    file: Path, networks: Mapping[str, Architecture], configurations: Collection[str]
+    file: Path, networks: Mapping[str, Architecture]
 ) -> Iterator[tuple[dict[str, str], tuple[float, ...], float]]:
     """Each row of kernels.csv with the milliseconds of each layer, and of what is no layer.
 
@@ -95,7 +93,7 @@ def read_kernels(
     seen: set[tuple[str, str]] = set()
     counts: dict[str, int] = {}
     for where, row in read_table(file, KERNELS):
-        _require_once(where, row, networks, configurations, seen)
+        _require_once(where, row, networks, seen)
         name, cells = row["name"], row["layers_us"].split()
         if name not in counts:
             counts[name] = sum(1 for _ in layers(networks[name]))
@@ -105,9 +103,7 @@ def read_kernels(
         yield row, split, read_number(where, row, "other_us") / 1e3
 
 
-def read_layer_times(
-    file: Path, configurations: Collection[str]
-) -> Iterator[tuple[str, tuple[Layer, float, float, float]]]:
+def read_layer_times(file: Path) -> Iterator[tuple[str, tuple[Layer, float, float, float]]]:
     """Each row of layers.csv: its configuration; its layer with the milliseconds, their spread, and the kernels'.
 
     Raises:
@@ -116,7 +112,6 @@ def read_layer_times(
     seen: set[tuple[str, Layer]] = set()
     for where, row in read_table(file, LAYERS):
         configuration, layer = row["configuration"], read_layer(where, row)
-        _require_known(where, configuration, configurations)
         if (configuration, layer) in seen:
             raise ProfileError(f"{where}: this layer is measured twice on {short(configuration)}: {layer}")
         seen.add((configuration, layer))
@@ -223,21 +218,12 @@ def _require_once(
     where: str,
     row: Mapping[str, str],
     networks: Container[str],
-    configurations: Collection[str],
     seen: set[tuple[str, str]],
 ) -> None:
-    """Refuse a row of an unknown network or configuration, or of what is in `seen`, and add it there."""
+    """Refuse a row of an unknown network, or of what is in `seen`, and add it there."""
     configuration, name = row["configuration"], row["name"]
-    _require_known(where, configuration, configurations)
     if (configuration, name) in seen:
         raise ProfileError(f"{where}: network {short(name)} is measured twice on {short(configuration)}")
     if name not in networks:
         raise ProfileError(f"{where}: network {short(name)} is not in networks.csv")
     seen.add((configuration, name))
-
-
-def _require_known(where: str, configuration: str, configurations: Collection[str]) -> None:
-    if configuration not in configurations:
-        raise ProfileError(
-            f"{where}: configuration {short(configuration)} is not in profile.yaml; known: {names(configurations)}"
-        )

@@ -1,8 +1,8 @@
-"""YAML files of settings: plain values as YAML 1.2 reads them, and nothing that means something else in YAML 1.1.
+"""YAML files of settings, and how they are written: what YAML 1.2 reads, unless YAML 1.1 reads another thing.
 
 true and false are the only truths, dates are texts, `1e3` is a number. What one version reads as another number than
-the other (016, 0x10, 1_0, 1:36) is refused, and so are infinities. Aliases count as what
-they mean, and there are no tags.
+the other (016, 0x10, 1_0, 1:36) is refused, and so are infinities. Aliases count as what they mean, and there are no
+tags.
 """
 
 import re
@@ -55,6 +55,15 @@ def parse_yaml(text: str, where: str, error: type[NasError], texts: Collection[s
     finally:
         if loader:
             loader.dispose()
+
+
+def yaml_text(value: Any) -> str:
+    """YAML that `parse_yaml` reads as `value`, of mappings, lists, texts and numbers."""
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True))
+
+
+class _Dumper(yaml.SafeDumper):
+    """It quotes what either version of YAML reads as anything but a text."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -122,7 +131,8 @@ def _problem(place: Any, problem: str) -> yaml.MarkedYAMLError:
 
 _Loader.yaml_implicit_resolvers = {}  # none of YAML 1.1
 for _name, _pattern in _PLAIN.items():
-    _Loader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(f"(?:{_pattern})\\Z"), None)
+    for _kind in (_Loader, _Dumper):
+        _kind.add_implicit_resolver(f"{_TAG}{_name}", re.compile(f"(?:{_pattern})\\Z"), None)
 for _name in ("int", "float", _AMBIGUOUS):
     _Loader.add_constructor(f"{_TAG}{_name}", _Loader.construct_number)
 _Loader.add_constructor(f"{_TAG}str", _Loader.construct_str)
