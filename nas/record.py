@@ -109,7 +109,7 @@ def main(settings: RecordSettings, _: Invocation) -> None:
         return
     recorded_profile(folder)  # refuse a folder that is not ours before anything is measured
     if settings.import_ is not None:
-        _write(folder, read_results(Path(settings.import_).expanduser()))
+        _write(folder, read_results(Path(os.path.expanduser(settings.import_))))
     elif DEVICES[settings.device].by_hand:
         _hand_over(folder.name, settings)
     else:
@@ -121,7 +121,7 @@ def _adapt(folder: Path, settings: RecordSettings) -> None:
     assert settings.import_ is not None
     assert not isinstance(settings.threads, list)
     assert not isinstance(settings.precision, list)
-    rows = read_rows(Path(settings.import_).expanduser())
+    rows = read_rows(Path(os.path.expanduser(settings.import_)))
     about = {} if settings.cores is None else {"cores": ", ".join(map(str, settings.cores))}
     profile = few_shot(folder.name, rows, settings.like, settings.precision, settings.threads, about)
     write_few_shot(folder, profile)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from nas.errors import NasError
-from nas.reading.words import cut
+from nas.reading.words import cut, listed, short
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -34,10 +34,10 @@ def find(kind: str, value: str, shipped: dict[str, Path], error: type[NasError])
     """
     if value in shipped:
         return shipped[value]
-    path = Path(value).expanduser()
+    path = Path(os.path.expanduser(value))
     if os.path.exists(path):  # unlike Path.exists, false for a name too long for the file system
         return path
-    raise error(f"unknown {kind} {value!r}; known: {names(shipped)}. A path works too")
+    raise error(f"unknown {kind} {short(value)}; known: {names(shipped)}. A path works too")
 
 
 def canonical(value: str, shipped: Mapping[str, Path] = MappingProxyType({})) -> str:
@@ -45,17 +45,17 @@ def canonical(value: str, shipped: Mapping[str, Path] = MappingProxyType({})) ->
 
     What is neither shipped nor there is as it is.
     """
-    if value in shipped or not os.path.exists(Path(value).expanduser()):
+    if value in shipped or not os.path.exists(Path(os.path.expanduser(value))):
         return value
-    path = Path(value).expanduser().resolve()
+    path = Path(os.path.expanduser(value)).resolve()
     named = [name for name, place in shipped.items() if place.resolve() == path]
     here = Path.cwd().resolve()
     return named[0] if named else str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def names(known: Iterable[str]) -> str:
-    """Known names for an error message, sorted."""
-    return ", ".join(sorted(known))
+    """Known names for an error message, sorted; of very many the first."""
+    return listed(sorted(known))
 
 
 @contextmanager

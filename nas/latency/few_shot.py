@@ -7,28 +7,27 @@ kind of layer counts as measured where the known profile has measured it.
 
 import csv
 import io
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from nas.errors import ArchitectureError, ProfileError
 from nas.latency.profile import (
-    LATENCY,
     PROVENANCE,
     HardwareProfile,
     Measurement,
     known_labels,
     known_profiles,
     load_profile,
-    read_number,
+    profile_folder,
     read_profile_yaml,
-    read_table,
 )
+from nas.latency.profile_tables import LATENCY, MOST_NETWORKS, read_ms, read_table
 from nas.latency.validation import leave_one_out
+from nas.reading.json_text import parse_json
+from nas.reading.words import short
+from nas.reading.yaml_text import yaml_text
 from nas.resources import names, replace_file
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import load_architecture
@@ -55,9 +54,10 @@ def read_rows(file: str | Path) -> tuple[Measurement, ...]:
         except ArchitectureError as error:
             raise ProfileError(f"{where}: {error}") from None
         if arch in rows:
-            raise ProfileError(f"{where}: the network {text!r} is given twice")
-        if (ms := read_number(where, cells, "ms")) == 0:
-            raise ProfileError(f"{where}: ms must be above 0, got {cells['ms']!r}")
+            raise ProfileError(f"{where}: the network {short(text)} is given twice")
+        if len(rows) == MOST_NETWORKS:
+            raise ProfileError(f"{where}: at most {MOST_NETWORKS:,} networks are read")
+        ms = read_ms(where, cells, "ms")
         rows[arch] = Measurement(text if _REFERENCE.fullmatch(text) else arch.key, arch, ms, spread_ms=0.0)
     return tuple(rows.values())
 
@@ -111,7 +111,7 @@ def write_few_shot(folder: Path, profile: HardwareProfile) -> None:
         )
         times = [(profile.configuration, row.name, row.ms, row.spread_ms) for row in rows]
         _write_table(folder / "latency.csv", LATENCY, times)
-        text = yaml.safe_dump({**words, "notes": list(profile.notes), **chosen}, sort_keys=False, width=120)
+        text = yaml_text({**words, "notes": list(profile.notes), **chosen})
         replace_file(folder / "profile.yaml", text.encode())
     except OSError as error:
         raise ProfileError(f"{folder} cannot be written: {error.strerror}") from None
@@ -120,10 +120,7 @@ def write_few_shot(folder: Path, profile: HardwareProfile) -> None:
 def _architecture(text: str) -> Architecture:
     if not text.startswith("{"):
         return load_architecture(text)
-    try:
-        return Architecture.from_json(json.loads(text))
-    except json.JSONDecodeError as error:
-        raise ArchitectureError(f"not JSON: {error}") from None
+    return Architecture.from_json(parse_json(text, "arch", ArchitectureError))
 
 
 def _lasting(like: str) -> str:
@@ -131,8 +128,8 @@ def _lasting(like: str) -> str:
     profile = load_profile(like)
     if profile.name in known_profiles() and load_profile(profile.label) == profile:
         return profile.label
-    folder = Path(like) if Path(like).is_dir() else Path(like.rpartition(":")[0])
-    return f"{folder.expanduser().resolve()}:{profile.configuration}"
+    folder = profile_folder(like)[0]
+    return f"{folder.resolve()}:{profile.configuration}"
 
 
 def _known(name: str, precision: str) -> list[str]:

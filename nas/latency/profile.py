@@ -11,36 +11,59 @@ A new device is a new folder. Times are milliseconds for one inference at batch 
 standard deviation over the repeats. Networks whose role is `validate` are kept from every fit.
 """
 
-import csv
-import math
-from collections.abc import Iterator, Mapping
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import yaml
+from annotated_types import Interval, Len
 
-from nas.errors import ArchitectureError, ProfileError
+from nas.errors import ProfileError
+from nas.latency.profile_tables import ROLES, read_kernels, read_latencies, read_layer_times, read_networks
+from nas.reading.checks import CLOSED, Whole, Words, checked
+from nas.reading.files import read_text
+from nas.reading.words import cut, short
+from nas.reading.yaml_text import parse_yaml
 from nas.resources import canonical, data_dir, names
 from nas.spaces.architecture import Architecture
-from nas.spaces.cost import BYTES
-from nas.spaces.layers import LAYER_OPS, Layer, out_size
+from nas.spaces.layers import Layer
 
 PROVENANCE = ("device", "soc", "runtime", "runtime_version", "method", "repeats", "date", "source", "license")
 """What profile.yaml says in words of where the figures come from."""
-_REQUIRED = {*PROVENANCE, "default", "configurations"}
-_CONFIGURATION = {"cores", "threads", "precision"}
+_TEXTS = (*PROVENANCE, "default", "cores", "precision", "like", "note")  # a version 1.20 is not 1.2
 
-ROLES = ("fit", "validate")
-LATENCY = ("configuration", "name", "mean_ms", "spread_ms")
-RECORDED = ("role", "low_ms", "high_ms", "bursts", "runs")
-"""Further columns of latency.csv: the role, the range of the bursts' figures, and the bursts and runs behind them."""
-KERNELS = ("configuration", "name", "layers_us", "other_us")
-"""`layers_us`: microseconds of each layer of the walk, parted by blanks; a layer fused into another has 0."""
-_SHAPE = ("op", "kernel", "stride", "in_channels", "out_channels", "in_size", "activation", "norm", "bias")
-LAYERS = ("configuration", *_SHAPE, "mean_ms", "spread_ms", "kernel_us")
-"""A layer alone: the milliseconds of its session, and microseconds of its kernels, without reorders and calls."""
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationYaml:
+    """One of the `configurations` of profile.yaml; `recorded` is what nas.record noted."""
+
+    __pydantic_config__ = CLOSED
+    cores: Words
+    threads: Annotated[Whole, Interval(ge=1, le=10_000)]
+    precision: Literal["fp32", "fp16", "int8"]
+    note: Words | None = None
+    recorded: dict[str, Any] | None = None
+    like: Words | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileYaml:
+    """The keys of profile.yaml."""
+
+    __pydantic_config__ = CLOSED
+    device: Words
+    soc: Words
+    runtime: Words
+    runtime_version: Words
+    method: Words
+    repeats: Words
+    date: Words
+    source: Words
+    license: Words
+    default: str
+    configurations: Annotated[dict[Words, ConfigurationYaml], Len(1, 100)]
+    notes: Annotated[list[Words], Len(0, 100)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +172,14 @@ def profile_folder(name_or_path: str | Path) -> tuple[Path, str]:
     """
     text = str(name_or_path)
     known = known_profiles()
-    name, _, configuration = text.rpartition(":") if ":" in text and not Path(text).is_dir() else (text, "", "")
-    folder = known[name] if name in known else Path(name).expanduser()
-    if name not in known and not folder.is_dir():
-        raise ProfileError(f"unknown hardware {name!r}; known: {names(known)}. A path to a profile folder works too")
-    if not (folder / "profile.yaml").is_file():
-        raise ProfileError(f"{folder} is not a profile folder: it has no profile.yaml")
+    name, _, configuration = text.rpartition(":") if ":" in text and not os.path.isdir(text) else (text, "", "")
+    folder = known[name] if name in known else Path(os.path.expanduser(name))
+    if name not in known and not os.path.isdir(folder):  # unlike Path.is_dir, false for a name that is too long
+        raise ProfileError(
+            f"unknown hardware {short(name)}; known: {names(known)}. A path to a profile folder works too"
+        )
+    if not os.path.isfile(folder / "profile.yaml"):
+        raise ProfileError(f"{cut(str(folder), 200)} is not a profile folder: it has no profile.yaml")
     return folder, configuration
 
 
@@ -177,21 +202,21 @@ def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> Hardwar
     configuration = configuration or data["default"]
     if configuration not in data["configurations"]:
         known = names(data["configurations"])
-        raise ProfileError(f"{folder.name} has no configuration {configuration!r}; known: {known}")
+        raise ProfileError(f"{folder.name} has no configuration {short(configuration)}; known: {known}")
     settings = data["configurations"][configuration]
     measurements = _measurements(folder, configuration)
     return HardwareProfile(
         name=folder.name,
         configuration=configuration,
-        cores=str(settings["cores"]),
+        cores=settings["cores"],
         threads=settings["threads"],
         precision=settings["precision"],
-        notes=tuple(str(note) for note in data.get("notes", ())),
+        notes=tuple(data.get("notes") or ()),
         measurements=measurements["fit"],
         held_out=measurements["validate"],
         layer_times=_layer_times(folder, configuration),
-        like=settings.get("like", ""),
-        **{key: str(data[key]) for key in PROVENANCE},
+        like=settings.get("like") or "",
+        **{key: data[key] for key in PROVENANCE},
     )
 
 
@@ -204,79 +229,31 @@ def read_profile_yaml(file: Path) -> dict[str, Any]:
     """The keys of a profile.yaml, checked.
 
     Raises:
-        ProfileError: it cannot be read, or a key is missing, unknown or wrong; the message names `file:key`.
+        ProfileError: it cannot be read, or a key is missing, unknown or wrong; the message names file and key.
     """
-    try:
-        data = yaml.safe_load(file.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{file}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise ProfileError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
-    _require_keys(f"{file}", data, _REQUIRED, {"notes"})
-    for key in PROVENANCE:
-        if isinstance(data[key], (Mapping, list)) or not str(data[key] or "").strip():
-            raise ProfileError(f"{file}:{key} must be a text that is not empty, got {data[key]!r}")
-    if not isinstance(data.get("notes", []), list):
-        raise ProfileError(f"{file}:notes must be a list of texts, got {data['notes']!r}")
-    if not isinstance(data["configurations"], Mapping) or not data["configurations"]:
-        raise ProfileError(f"{file}:configurations must map names to settings, got {data['configurations']!r}")
-    for name, settings in data["configurations"].items():
-        _check_configuration(f"{file}:configurations.{name}", settings)
+    where = cut(str(file), 200)
+    data = parse_yaml(read_text(file, ProfileError), where, ProfileError, texts=_TEXTS)
+    checked(ProfileYaml, data, where, ProfileError)
     if data["default"] not in data["configurations"]:
-        raise ProfileError(f"{file}:default must be one of {names(data['configurations'])}, got {data['default']!r}")
+        known = names(data["configurations"])
+        raise ProfileError(f"{where}: default: must be one of {known}, got {short(data['default'])}")
     return dict(data)
-
-
-def _check_configuration(where: str, settings: Any) -> None:
-    _require_keys(where, settings, _CONFIGURATION, {"note", "recorded", "like"})
-    threads = settings["threads"]
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise ProfileError(f"{where}.threads must be a whole number above 0, got {threads!r}")
-    if settings["precision"] not in BYTES:
-        raise ProfileError(f"{where}.precision must be one of {names(BYTES)}, got {settings['precision']!r}")
-    if not isinstance(settings.get("like", ""), str):
-        raise ProfileError(f"{where}.like must be the label of a profile, got {settings['like']!r}")
-
-
-def _require_keys(where: str, data: Any, required: set[str], optional: set[str]) -> None:
-    """`where` is the file, or file:key."""
-    if not isinstance(data, Mapping):
-        raise ProfileError(f"{where}: must map keys to values, got {data!r}")
-    join = "." if ":configurations" in where else ":"
-    if missing := required - set(data):
-        raise ProfileError(f"{where}{join}{sorted(missing)[0]} is missing; required: {names(required)}")
-    if unknown := {str(key) for key in set(data) - required - optional}:
-        raise ProfileError(f"{where}{join}{sorted(unknown)[0]} is not known; known: {names(required | optional)}")
 
 
 def _measurements(folder: Path, configuration: str) -> dict[str, tuple[Measurement, ...]]:
     """The networks measured on `configuration`, by role."""
-    networks: dict[str, Architecture] = {}
-    for where, row in read_table(folder / "networks.csv", ("name", "notation")):
-        if row["name"] in networks:
-            raise ProfileError(f"{where}: network {row['name']!r} is given twice")
-        try:
-            networks[row["name"]] = Architecture.from_notation(row["notation"])
-        except ArchitectureError as error:
-            raise ProfileError(f"{where}: {error}") from None
-    kernels = _kernels(folder, configuration)
-    seen: set[tuple[str, str]] = set()
+    networks = read_networks(folder / "networks.csv")
+    kernels = {}
+    if (folder / "kernels.csv").exists():
+        for row, layers_ms, other_ms in read_kernels(folder / "kernels.csv", networks):
+            if row["configuration"] == configuration:
+                kernels[row["name"]] = layers_ms, other_ms
     chosen: dict[str, list[Measurement]] = {role: [] for role in ROLES}
-    for where, row in read_table(folder / "latency.csv", LATENCY, RECORDED):
-        name, key = row["name"], (row["configuration"], row["name"])
-        if key in seen:
-            raise ProfileError(f"{where}: network {name!r} is measured twice on {row['configuration']!r}")
-        if name not in networks:
-            raise ProfileError(f"{where}: network {name!r} is not in networks.csv")
-        seen.add(key)
-        ms, spread_ms = read_number(where, row, "mean_ms"), read_number(where, row, "spread_ms")
-        if ms == 0:
-            raise ProfileError(f"{where}: mean_ms must be above 0, got {row['mean_ms']!r}")
-        if (role := row.get("role", "fit")) not in ROLES:
-            raise ProfileError(f"{where}: role must be one of {names(ROLES)}, got {role!r}")
+    for row, ms, spread_ms in read_latencies(folder / "latency.csv", networks):
         if row["configuration"] == configuration:
-            layers_ms, other_ms = kernels.get(name, ((), 0.0))
-            chosen[role].append(Measurement(name, networks[name], ms, spread_ms, layers_ms, other_ms))
+            name = row["name"]
+            split = kernels.get(name, ((), 0.0))
+            chosen[row.get("role", "fit")].append(Measurement(name, networks[name], ms, spread_ms, *split))
     if len(chosen["fit"]) < 4:
         raise ProfileError(
             f"{folder / 'latency.csv'}: {configuration} has {len(chosen['fit'])} networks; a fit needs 4 or more"
@@ -284,102 +261,8 @@ def _measurements(folder: Path, configuration: str) -> dict[str, tuple[Measureme
     return {role: tuple(found) for role, found in chosen.items()}
 
 
-def _kernels(folder: Path, configuration: str) -> dict[str, tuple[tuple[float, ...], float]]:
-    """Milliseconds per layer and of what is no layer, by network."""
-    if not (folder / "kernels.csv").exists():
-        return {}
-    found = {}
-    for where, row in read_table(folder / "kernels.csv", KERNELS):
-        if row["configuration"] == configuration:
-            layers = tuple(
-                read_number(where, {"layers_us": cell}, "layers_us") / 1e3 for cell in row["layers_us"].split()
-            )
-            found[row["name"]] = layers, read_number(where, row, "other_us") / 1e3
-    return found
-
-
 def _layer_times(folder: Path, configuration: str) -> tuple[LayerTime, ...]:
     if not (folder / "layers.csv").exists():
         return ()
-    return tuple(
-        LayerTime(
-            read_layer(where, row),
-            read_number(where, row, "mean_ms"),
-            read_number(where, row, "spread_ms"),
-            read_number(where, row, "kernel_us") / 1e3,
-        )
-        for where, row in read_table(folder / "layers.csv", LAYERS)
-        if row["configuration"] == configuration
-    )
-
-
-def layer_cells(layer: Layer) -> dict[str, Any]:
-    """What tells `layer` from others, as cells of layers.csv."""
-    return {key: int(value) if isinstance(value := getattr(layer, key), bool) else value for key in _SHAPE}
-
-
-def read_layer(where: str, row: Mapping[str, Any]) -> Layer:
-    """The layer of a row with the cells of `layer_cells`.
-
-    Raises:
-        ProfileError: a cell is not what it must be; `where` says in which row.
-    """
-    if row["op"] not in LAYER_OPS:
-        raise ProfileError(f"{where}: op must be one of {names(LAYER_OPS)}, got {row['op']!r}")
-    try:
-        cells = {key: int(row[key]) for key in _SHAPE if key not in ("op", "activation")}
-    except ValueError as error:
-        raise ProfileError(f"{where}: not a layer: {error}") from None
-    channels, size, op = cells["in_channels"], cells["in_size"], row["op"]
-    return Layer(
-        op,
-        cells["kernel"],
-        cells["stride"],
-        channels,
-        cells["out_channels"],
-        size,
-        1 if op == "pool" else out_size(size, cells["stride"]),
-        1 if op in ("conv", "linear") else channels,
-        row["activation"],
-        bool(cells["norm"]),
-        bool(cells["bias"]),
-    )
-
-
-def read_table(
-    file: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()
-) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row with its `file:line`; the `optional` columns are there together or not at all.
-
-    Raises:
-        ProfileError: the file cannot be read, or has other columns; the message names the place.
-    """
-    try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            if tuple(reader.fieldnames or ()) not in (columns, columns + optional):
-                found = ",".join(reader.fieldnames or ())
-                raise ProfileError(f"{file}:1: the columns must be {','.join(columns)}, got {found!r}")
-            for row in reader:
-                if None in row or None in row.values():
-                    raise ProfileError(
-                        f"{file}:{reader.line_num}: the row must have {len(reader.fieldnames or ())} cells"
-                    )
-                yield f"{file}:{reader.line_num}", row
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{file}: cannot be read: {error}") from None
-
-
-def read_number(where: str, row: dict[str, str], column: str) -> float:
-    """The cell as milliseconds, 0 or above.
-
-    Raises:
-        ProfileError: it is no such number; the message begins with `where`.
-    """
-    try:
-        value = float(row[column])
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise ProfileError(f"{where}: {column} must be a number of milliseconds, got {row[column]!r}")
-    return value
+    rows = read_layer_times(folder / "layers.csv")
+    return tuple(LayerTime(*times) for measured_on, times in rows if measured_on == configuration)

@@ -12,14 +12,18 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from nas.errors import ArchitectureError, NasError, ProfileError, RunError
-from nas.latency.profile import ROLES, HardwareProfile, layer_cells, read_layer
+from nas.latency.profile import HardwareProfile
+from nas.latency.profile_tables import layer_cells, read_layer
+from nas.reading.numbers import whole
+from nas.reading.words import short
 from nas.recording import runner
 from nas.recording.design import Planned, burst_seconds, chunks, enough_chunks
 from nas.recording.graph import layer_graph, network_graph
+from nas.recording.rows import read_checked
 from nas.recording.runner.figures import Row
 from nas.recording.runner.results import Results
 from nas.recording.runner.schedule import Schedule
-from nas.resources import names, refuse_links, replace_file
+from nas.resources import refuse_links, replace_file
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer
 from nas.spaces.space import SearchSpace
@@ -66,8 +70,19 @@ def validation_chunk(archs: Iterable[Architecture]) -> list[Row]:
 
 
 def recorded_cores(profile: HardwareProfile) -> tuple[int, ...] | None:
-    """The cores that a recorded profile was kept to; None: all."""
-    return None if profile.cores == "all" else tuple(int(core) for core in profile.cores.split(","))
+    """The cores that a recorded profile was kept to; None: all.
+
+    Raises:
+        ProfileError: the profile says something else.
+    """
+    if profile.cores == "all":
+        return None
+    try:
+        return tuple(whole(core.strip()) for core in profile.cores.split(","))
+    except ValueError:
+        raise ProfileError(
+            f"{profile.label}: cores must be all, or numbers such as 4, 5, got {short(profile.cores)}"
+        ) from None
 
 
 def write_bundle(folder: Path, planned: Row) -> None:
@@ -100,6 +115,8 @@ def open_results(folder: Path, planned: Row) -> Results:
     Raises:
         NasError: they are of another plan, or no results.
     """
+    if (folder / "results.jsonl").exists():
+        read_checked(folder / "results.jsonl")
     try:
         return Results(folder / "results.jsonl", planned)
     except ValueError as error:
@@ -120,17 +137,20 @@ def _entry(planned: Planned[Architecture] | Planned[Layer]) -> Row:
 
 
 def planned_model(where: str, entry: Row) -> Architecture | Layer:
-    """The network or layer of a plan's entry."""
-    if entry.get("role") not in ROLES:
-        raise ProfileError(f"{where}: role must be one of {names(ROLES)}, got {entry.get('role')!r}")
+    """The network or layer of a plan's entry, a `ModelEntry`.
+
+    Raises:
+        ProfileError: there can be none such, or its id is another network's; the message begins with `where`.
+    """
+    if entry["kind"] == "layer":
+        return read_layer(where, entry["layer"])
     try:
-        return (
-            Architecture.from_notation(entry["notation"]) if "notation" in entry else read_layer(where, entry["layer"])
-        )
-    except KeyError as error:
-        raise ProfileError(f"{where}: the model {entry} lacks {error}") from None
+        arch = Architecture.from_notation(entry["notation"])
     except ArchitectureError as error:
         raise ProfileError(f"{where}: {error}") from None
+    if entry["id"] != arch.key:
+        raise ProfileError(f"{where}: the network has the id {short(entry['id'])}, not its own, {arch.key}")
+    return arch
 
 
 @contextmanager

@@ -7,10 +7,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from nas.errors import ConfigError, ProfileError
+from nas.latency.profile import read_profile_yaml
+from nas.latency.profile_tables import read_table
+from nas.reading.checks import checked
+from nas.reading.words import cut, short
+from nas.reading.yaml_text import yaml_text
 from nas.recording.recordings import TABLES, Recording, Table
+from nas.recording.rows import Recorded
 from nas.recording.runner.figures import Row
 from nas.resources import replace_file
 
@@ -47,8 +51,9 @@ def _write_profile(folder: Path, recordings: Mapping[str, Recording]) -> None:
     settings = {name: recording.settings for name, recording in recordings.items()}
     first = next(iter(settings.values()))["recorded"]
     for key, value in (("soc", first["cpu"]), ("runtime_version", first["runtime_version"])):
-        if old and str(old[key]) != value:
-            raise ProfileError(f"{folder} was recorded with {key} {old[key]}, not {value}; choose another hardware=…")
+        if old and old[key] != value:
+            both = f"{cut(old[key])}, not {cut(value)}"
+            raise ProfileError(f"{cut(str(folder), 200)} was recorded with {key} {both}; choose another hardware=…")
     every = {**old.get("configurations", {}), **settings}
     about = {
         "device": device_words(first),
@@ -64,18 +69,16 @@ def _write_profile(folder: Path, recordings: Mapping[str, Recording]) -> None:
         "configurations": dict(sorted(every.items())),
     }
     make_folder(folder)
-    networks = {row["name"]: row["notation"] for row in _read_table(folder / "networks.csv")}
+    networks = {row["name"]: row["notation"] for row in _read_table(folder / "networks.csv", ("name", "notation"))}
     for recording in recordings.values():
         networks |= recording.networks
     rows = [{"name": name, "notation": notation} for name, notation in networks.items()]
     _write_table(folder / "networks.csv", ("name", "notation"), rows)
     for file, columns in TABLES.items():
-        kept = [row for row in _read_table(folder / file) if row["configuration"] not in recordings]
+        kept = [row for row in _read_table(folder / file, columns) if row["configuration"] not in recordings]
         added = [row for recording in recordings.values() for row in recording.tables[file]]
         _write_table(folder / file, columns, [*kept, *added])
-    replace_file(
-        folder / "profile.yaml", yaml.safe_dump(about, sort_keys=False, width=110, allow_unicode=True).encode()
-    )
+    replace_file(folder / "profile.yaml", yaml_text(about).encode())
 
 
 def device_words(facts: Row) -> str:
@@ -90,9 +93,9 @@ def profile_to_write(hardware: str) -> Path:
         ConfigError: neither a name nor a path.
     """
     if os.sep in hardware or hardware.startswith(("~", ".")):
-        return Path(hardware).expanduser()
+        return Path(os.path.expanduser(hardware))
     if not _NAME.fullmatch(hardware):
-        raise ConfigError(f"hardware must be a name of letters, digits and -_. or a path, got {hardware!r}")
+        raise ConfigError(f"hardware must be a name of letters, digits and -_. or a path, got {short(hardware)}")
     return Path("hardware_profiles", hardware)
 
 
@@ -105,7 +108,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ProfileError(f"cannot make the profile folder {folder}: {error.strerror}") from None
+        raise ProfileError(f"cannot make the profile folder {cut(str(folder), 200)}: {error.strerror}") from None
 
 
 def recorded_profile(folder: Path) -> Row:
@@ -117,20 +120,19 @@ def recorded_profile(folder: Path) -> Row:
     file = folder / "profile.yaml"
     if not file.exists():
         return {}
-    try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ProfileError(f"{file}: cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(data, dict) or data.get("source") != SOURCE:
-        raise ProfileError(f"{folder} holds a profile that nas.record did not measure; choose another hardware=…")
+    data = read_profile_yaml(file)
+    if data["source"] != SOURCE:
+        raise ProfileError(
+            f"{cut(str(folder), 200)} holds a profile that nas.record did not measure; choose another hardware=…"
+        )
+    for name, settings in data["configurations"].items():
+        where = f"{cut(str(file), 200)}: configurations.{name}.recorded"
+        checked(Recorded, settings.get("recorded"), where, ProfileError)
     return data
 
 
-def _read_table(file: Path) -> Table:
-    if not file.exists():
-        return []
-    with file.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+def _read_table(file: Path, columns: tuple[str, ...]) -> Table:
+    return [dict(row) for _, row in read_table(file, columns)] if file.exists() else []
 
 
 def _write_table(file: Path, columns: tuple[str, ...], rows: Table) -> None:

@@ -3,29 +3,25 @@
 The rows of a model name what it is, so that a file of results alone makes a profile.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nas.errors import ProfileError
-from nas.latency.profile import KERNELS, LATENCY, LAYERS, RECORDED, layer_cells
+from nas.latency.profile_tables import KERNELS, LATENCY, LAYERS, RECORDED, layer_cells
+from nas.reading.words import cut, short
 from nas.recording.bundle import planned_model
+from nas.recording.rows import read_checked
 from nas.recording.runner.figures import Row, estimate, figures, settled
-from nas.recording.runner.results import SCHEMA, read_rows
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer, layers
 
 _IDENTITY = ("cpu", "machine", "runtime", "runtime_version")
 _FACTS = (*_IDENTITY, "date", "logical_cores", "governor", "os", "python", "celsius", "load")
 _OPTIONS = ("optimization", "spinning")
-_KEYS = {
-    "plan": {"schema", "search_space", "seed", "burst_s"},
-    "begin": {"configuration", "cores", "threads", "precision", *_FACTS, *_OPTIONS},
-    "end": {"configuration", "load"},
-    "burst": {"configuration", "id", "ms", "kept"},
-    "profile": {"configuration", "id", "model", "kernels"},
-}
+_LAYER = re.compile(r"([0-9]{3,6})\.")
 TABLES = {"latency.csv": (*LATENCY, *RECORDED), "kernels.csv": KERNELS, "layers.csv": LAYERS}
 
 Table = list[dict[str, Any]]
@@ -55,39 +51,32 @@ def read_results(path: Path) -> dict[str, Recording]:
     Raises:
         ProfileError: the file cannot be read, is no results file, or is of two machines.
     """
-    try:
-        rows = list(read_rows(path.read_bytes(), str(path)))
-    except OSError as error:
-        raise ProfileError(f"cannot read the results {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise ProfileError(str(error)) from None
-    if not rows or rows[0].get("schema") != SCHEMA:
-        raise ProfileError(f"{path}: not a results file of this version of nas.record; take the results.jsonl it wrote")
-    for number, row in enumerate(rows, start=1):
-        if missing := sorted(_KEYS[row["type"]] - set(row)):
-            raise ProfileError(f"{path}:{number}: the {row['type']} row lacks {missing[0]!r}")
+    rows, where = read_checked(path), cut(str(path), 200)
+    if not rows:
+        raise ProfileError(f"{where}: not a results file of this version of nas.record; take one that it wrote")
     begun = [row for row in rows if row["type"] == "begin"]
     machines = {", ".join(str(row[key]) for key in _IDENTITY) for row in begun}
     if len(machines) > 1:
-        raise ProfileError(f"{path}: rows of two machines or runtimes: {' and '.join(sorted(machines))}")
+        raise ProfileError(f"{where}: rows of two machines or runtimes: {cut(' and '.join(sorted(machines)), 200)}")
     configurations = dict.fromkeys(row["configuration"] for row in begun)
-    found = {name: _recording(str(path), name, rows) for name in configurations}
+    found = {name: _recording(where, name, rows) for name in configurations}
     if not found:
-        raise ProfileError(f"{path}: nothing was measured yet")
+        raise ProfileError(f"{where}: nothing was measured yet")
     return found
 
 
-def _recording(where: str, name: str, rows: list[Row]) -> Recording:
-    mine = [row for row in rows if row.get("configuration") == name]
+def _recording(file: str, name: str, rows: list[Row]) -> Recording:
+    mine = {number: row for number, row in enumerate(rows, start=1) if row.get("configuration") == name}
     bursts: dict[str, list[Row]] = {}
-    for row in mine:
+    for row in mine.values():
         if row["type"] == "burst":
             bursts.setdefault(row["id"], []).append(row)
-    profiles = {row["id"]: row for row in mine if row["type"] == "profile"}
+    profiles = {row["id"]: (f"{file}:{number}", row) for number, row in mine.items() if row["type"] == "profile"}
     tables: dict[str, Table] = {file: [] for file in TABLES}
     networks: dict[str, str] = {}
+    seen: set[Layer] = set()
     unsettled = 0
-    for key, row in profiles.items():
+    for key, (where, row) in profiles.items():
         model = planned_model(where, row["model"])
         if not settled(bursts.get(key, ()), "layer" if isinstance(model, Layer) else "network"):
             unsettled += 1
@@ -95,6 +84,9 @@ def _recording(where: str, name: str, rows: list[Row]) -> Recording:
         ms, spread_ms = estimate(bursts[key])
         times = {"configuration": name, "mean_ms": f"{ms:.5g}", "spread_ms": f"{spread_ms:.2g}"}
         if isinstance(model, Layer):
+            if model in seen:
+                raise ProfileError(f"{where}: this layer is measured twice on {short(name)}: {model}")
+            seen.add(model)
             kernel_us = 1e3 * sum(ms for node, _, ms in row["kernels"] if node.startswith("000."))
             tables["layers.csv"].append({**times, **layer_cells(model), "kernel_us": f"{kernel_us:.4g}"})
             continue
@@ -103,18 +95,21 @@ def _recording(where: str, name: str, rows: list[Row]) -> Recording:
         about = {"role": row["model"]["role"], "low_ms": f"{min(found):.5g}", "high_ms": f"{max(found):.5g}"}
         counts = {"bursts": len(found), "runs": sum(burst["kept"] for burst in bursts[key])}
         tables["latency.csv"].append({**times, "name": key, **about, **counts})
-        tables["kernels.csv"].append({"configuration": name, "name": key, **_split(model, row["kernels"])})
-    return Recording(name, _settings(rows[0], mine, unsettled), networks, tables, unsettled)
+        split = _split(where, model, row["kernels"])
+        tables["kernels.csv"].append({"configuration": name, "name": key, **split})
+    return Recording(name, _settings(rows[0], list(mine.values()), unsettled), networks, tables, unsettled)
 
 
-def _split(arch: Architecture, kernels: Iterable[tuple[str, str, float]]) -> Row:
+def _split(where: str, arch: Architecture, kernels: Iterable[tuple[str, str, float]]) -> Row:
     """A network's time by layer, from the kernels' names (graph.py)."""
     layers_us, other_us = [0.0] * len(list(layers(arch))), 0.0
     for node, _, ms in kernels:
-        if node[:3].isdecimal() and node[3:4] == ".":
-            layers_us[int(node[:3])] += 1e3 * ms
-        else:
+        if not (found := _LAYER.match(node)):
             other_us += 1e3 * ms
+        elif (number := int(found[1])) < len(layers_us):
+            layers_us[number] += 1e3 * ms
+        else:
+            raise ProfileError(f"{where}: kernel {short(node)} is of no layer of its network, {len(layers_us)} in all")
     return {"layers_us": " ".join(f"{us:.4g}" for us in layers_us), "other_us": f"{other_us:.4g}"}
 
 

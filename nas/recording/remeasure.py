@@ -14,11 +14,14 @@ import numpy as np
 
 from nas.errors import ProfileError
 from nas.latency.profile import HardwareProfile, Measurement, read_profile_yaml
+from nas.reading.checks import checked
+from nas.reading.words import cut
 from nas.recording.bundle import configuration, locked, recorded_cores, validation_chunk, write_bundle
 from nas.recording.design import burst_seconds
 from nas.recording.devices.host import measure_here
 from nas.recording.profile_writer import SOURCE
 from nas.recording.recordings import read_results
+from nas.recording.rows import Recorded
 from nas.recording.runner.figures import PASSES
 from nas.recording.runner.machine import environment
 from nas.spaces.architecture import Architecture
@@ -76,9 +79,8 @@ def plan_remeasure(
             f"{profile.label} was not recorded by nas.record but is known from elsewhere ({profile.device}): "
             "remeasure needs a profile recorded on this host"
         )
-    if missing := sorted({"search_space", "minutes", "optimization", "spinning", "logical_cores"} - set(recorded)):
-        where = f"{folder / 'profile.yaml'}:configurations.{profile.configuration}.recorded"
-        raise ProfileError(f"{where} lacks {missing[0]!r}")
+    where = f"{cut(str(folder / 'profile.yaml'), 200)}: configurations.{profile.configuration}.recorded"
+    checked(Recorded, recorded, where, ProfileError)
     if (profile.soc, recorded["logical_cores"]) != (here["cpu"], here["logical_cores"]):
         raise ProfileError(
             f"{profile.label} was recorded on {profile.device}; this host is {here['cpu']}, {here['logical_cores']} "

@@ -11,15 +11,22 @@ were measured anew have their notation, and `remeasured` says when, on what runt
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Interval
 
 from nas.errors import ArchitectureError, ProfileError
 from nas.latency.profile import Measurement
+from nas.latency.profile_tables import MOST_MS
 from nas.latency.validation import Validation
+from nas.reading.checks import CLOSED, Number, Whole, checked
+from nas.reading.files import read_text
+from nas.reading.json_text import parse_json
+from nas.reading.words import cut
 from nas.recording.remeasure import Remeasured
 from nas.spaces.architecture import Architecture
 
@@ -28,10 +35,65 @@ COLUMNS = {"left_out": "left out", "kept_back": "kept back", "measured_now": "me
 """Roles of networks, with their words: predicted from the others of the fit, kept from any fit, measured anew."""
 _SCHEMA = 1
 _PACKAGES = ("sepconv-nas", "numpy", "scipy")
-_TIMES = ("measured", "spread", "predicted", "low", "high")
 _PASSING = ("date", "versions")  # by these alone a validation is no other
 
 Entry = dict[str, Any]
+_Time = Annotated[Number, Interval(ge=0, le=MOST_MS)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """An `ErrorTable`, as far as it is read again."""
+
+    n: Annotated[Whole, Ge(1)]
+    mape_percent: Number
+    within_5_percent: Number
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    role: Literal["left_out", "kept_back", "measured_now"]
+    name: str
+    measured: _Time
+    spread: _Time
+    predicted: _Time
+    low: _Time
+    high: _Time
+    notation: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.role == "measured_now":
+            try:
+                Architecture.from_notation(self.notation or "")
+            except ArchitectureError as error:
+                raise ValueError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Remeasured:
+    __pydantic_config__ = CLOSED
+    drawn: Whole
+    search_space: str
+    seed: Whole
+    date: str
+    runtime_version: str
+    pace: Number
+    known: Whole
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    left_out: _Table | None
+    kept_back: _Table | None
+    measured_now: _Table | None
+    remeasured: _Remeasured | None
+    networks: list[_Network]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    schema: Literal[1]
+    configurations: dict[str, _Entry]
 
 
 def to_entry(found: Mapping[str, Validation], remeasured: Remeasured | None) -> Entry:
@@ -62,15 +124,11 @@ def read_entries(folder: Path, configurations: Iterable[str]) -> dict[str, Entry
         ProfileError: the file is not one of this version.
     """
     file = folder / FILE
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        _check(data)
-    except FileNotFoundError:
+    if not file.exists():
         return {}
-    except OSError as error:
-        raise ProfileError(f"cannot read {file}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ProfileError(f"{file} is not a validation of this version; delete it, or use store=false") from None
+    where = f"{cut(str(file), 200)} is not a validation of this version (delete it, or use store=false)"
+    data = parse_json(read_text(file, ProfileError), where, ProfileError)
+    checked(_File, data, where, ProfileError)
     return {name: data["configurations"][name] for name in configurations if name in data["configurations"]}
 
 
@@ -100,23 +158,6 @@ def file_content(entries: Mapping[str, Entry]) -> bytes:
     """validation.json, a network a line."""
     text = json.dumps({"schema": _SCHEMA, "configurations": entries}, indent=1, allow_nan=False)
     return re.sub(r"\n( {5}|    (?=\}))", " ", text).encode() + b"\n"
-
-
-def _check(data: Any) -> None:
-    """Raise any of ValueError, KeyError, TypeError, AttributeError unless `data` is what `file_content` wrote."""
-    if data["schema"] != _SCHEMA:
-        raise ValueError
-    for entry in data["configurations"].values():
-        for table in (entry[role] for role in COLUMNS if entry[role] is not None):
-            for key in ("n", "mape_percent", "within_5_percent"):
-                float(table[key])
-        for network in entry["networks"]:
-            if network["role"] not in COLUMNS or min(float(network[key]) for key in _TIMES) < 0:
-                raise ValueError
-        try:
-            remeasured_before(entry, "", ())
-        except ArchitectureError:
-            raise ValueError from None
 
 
 def _round(value: Any) -> Any:

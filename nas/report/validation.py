@@ -84,7 +84,7 @@ def store_validation(
     name = profile.configuration
     entries = read_entries(folder, read_profile_yaml(folder / "profile.yaml")["configurations"])
     if fresh is None:
-        recorded = recorded_facts(folder, name).get("date", "")
+        recorded = str(recorded_facts(folder, name).get("date", ""))
         fresh = remeasured_before(entries.get(name), str(recorded), (*profile.measurements, *profile.held_out))
         if fresh and (known := predictable(profile, fresh.rows)):
             found = {**found, "measured_now": validate_kept_back(profile, known)}

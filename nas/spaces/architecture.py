@@ -8,13 +8,14 @@ Three forms: Python objects, JSON (`to_json`, `from_json`) and one readable line
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from nas.errors import ArchitectureError
+from nas.reading.words import short
 from nas.resources import names
-from nas.spaces.block import DEFAULTS, RULES, Block, positive_int
+from nas.spaces.block import DEFAULTS, MOST_MACS, RULES, Block, positive_int, require_few_blocks
 from nas.spaces.notation import read_line, write_line
 
 
@@ -34,6 +35,9 @@ class Architecture:
         object.__setattr__(self, "blocks", tuple(self.blocks))
         if not self.blocks:
             raise ArchitectureError("a network needs at least one block")
+        require_few_blocks(len(self.blocks))
+        if (macs := most_macs(self.resolution, self.in_channels, self.blocks)) > MOST_MACS:
+            raise ArchitectureError(f"a network has at most {MOST_MACS:.1e} multiply-accumulates, got some {macs:.1e}")
 
     @property
     def key(self) -> str:
@@ -60,7 +64,8 @@ class Architecture:
         """
         _require_keys("architecture", data, required={"resolution", "blocks"}, known={"in_channels", "classes"})
         if not isinstance(data["blocks"], list):
-            raise ArchitectureError(f"blocks must be a list, got {data['blocks']!r}")
+            raise ArchitectureError(f"blocks must be a list, got {short(data['blocks'])}")
+        require_few_blocks(len(data["blocks"]))
         blocks = []
         for number, entry in enumerate(data["blocks"]):
             _require_keys(f"block {number}", entry, required=set(RULES) - set(DEFAULTS), known=set(DEFAULTS))
@@ -80,6 +85,17 @@ class Architecture:
         return cls(*read_line(line))
 
 
+def most_macs(size: int, channels: int, blocks: Iterable[Block]) -> int:
+    """Of blocks after so many channels of so many pixels: a little more than their multiply-accumulates."""
+    most = 0
+    for block in blocks:
+        hidden = channels * block.expansion
+        filters = block.out_channels if block.op == "conv" else 1
+        most += (block.kernel**2 * filters + channels + block.out_channels) * hidden * size**2
+        size, channels = -(-size // block.stride), block.out_channels
+    return most
+
+
 def _block_to_json(block: Block) -> dict[str, Any]:
     """The fields that the notation writes: those of the block's first word, and options unlike their defaults."""
     values = {name: getattr(block, name) for name, rules in RULES.items() if block.op in rules.ops}
@@ -88,8 +104,8 @@ def _block_to_json(block: Block) -> dict[str, Any]:
 
 def _require_keys(what: str, data: Any, *, required: set[str], known: set[str]) -> None:
     if not isinstance(data, Mapping):
-        raise ArchitectureError(f"{what} must be a JSON object, got {data!r}")
+        raise ArchitectureError(f"{what} must be a JSON object, got {short(data)}")
     if unknown := set(data) - required - known:
-        raise ArchitectureError(f"{what} has unknown keys {names(unknown)}; known: {names(required | known)}")
+        raise ArchitectureError(f"{what} has unknown keys {names(map(str, unknown))}; known: {names(required | known)}")
     if missing := required - set(data):
         raise ArchitectureError(f"{what} lacks {names(missing)}")

@@ -5,13 +5,15 @@ https://arxiv.org/abs/1801.04381, table 2. The width multiplier scales every blo
 rounded to a multiple of 8; MobileNetV2's last convolution only grows with it, never shrinks.
 """
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nas.errors import ArchitectureError
+from nas.reading.files import read_text
+from nas.reading.json_text import parse_json
+from nas.reading.words import cut, short
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import Block
@@ -41,7 +43,9 @@ BASELINES: dict[str, Callable[[float], Iterator[Block]]] = {
     "mobilenet_v1": _mobilenet_v1,
     "mobilenet_v2": _mobilenet_v2,
 }
-_NAME = re.compile(r"(?P<family>[a-z0-9_]+?)(?:_w(?P<width>\d+(?:\.\d+)?))?(?:_r(?P<resolution>\d+))?")
+_NAME = re.compile(
+    r"(?P<family>[a-z0-9_]+?)(?:_w(?P<width>[0-9]{1,3}(?:\.[0-9]{1,9})?))?(?:_r(?P<resolution>[0-9]{1,7}))?"
+)
 
 
 def baseline(name: str, in_channels: int = 3, classes: int = 1000) -> Architecture:
@@ -50,16 +54,19 @@ def baseline(name: str, in_channels: int = 3, classes: int = 1000) -> Architectu
     Raises:
         ArchitectureError: no such network, or a width or resolution of zero.
     """
-    match = _NAME.fullmatch(name)
+    match = _NAME.fullmatch(name) if len(name) < 100 else None
     if not match or match["family"] not in BASELINES:
         raise ArchitectureError(
-            f"unknown network {name!r}; known: {names(BASELINES)}, with _w0.75 and _r192 for width and resolution. "
-            "A JSON file or a notation works too"
+            f"unknown network {short(name)}; known: {names(BASELINES)}, with _w0.75 and _r192 for width and resolution"
+            ". A JSON file or a notation works too"
         )
     width, resolution = float(match["width"] or 1), int(match["resolution"] or 224)
     if width == 0:
         raise ArchitectureError(f"the width of {name!r} must be above 0")
-    return Architecture(resolution, in_channels, classes, tuple(BASELINES[match["family"]](width)))
+    try:
+        return Architecture(resolution, in_channels, classes, tuple(BASELINES[match["family"]](width)))
+    except ArchitectureError as error:
+        raise ArchitectureError(f"{name}: {error}") from None
 
 
 def load_architecture(name_or_path: str | Path) -> Architecture:
@@ -69,16 +76,14 @@ def load_architecture(name_or_path: str | Path) -> Architecture:
         ArchitectureError: no such network, or the file or line cannot be read.
     """
     text = str(name_or_path)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if " " in text.strip() and not os.path.exists(path):  # Path.exists raises on a very long line
         return Architecture.from_notation(text)
-    if path.suffix != ".json" and not os.path.isfile(path):
+    if path.suffix != ".json" and (not os.path.exists(path) or os.path.isdir(path)):
         return baseline(text)
+    where = cut(text, 200)
+    data = parse_json(read_text(path, ArchitectureError), where, ArchitectureError)
     try:
-        return Architecture.from_json(json.loads(path.read_text()))
-    except OSError as error:
-        raise ArchitectureError(f"cannot read {text}: {error.strerror}") from None
-    except ValueError as error:
-        raise ArchitectureError(f"{text} is not JSON: {error}") from None
+        return Architecture.from_json(data)
     except ArchitectureError as error:
-        raise ArchitectureError(f"{text}: {error}") from None
+        raise ArchitectureError(f"{where}: {error}") from None

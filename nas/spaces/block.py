@@ -17,10 +17,20 @@ from decimal import Decimal
 from typing import Any
 
 from nas.errors import ArchitectureError
+from nas.reading.words import short
 from nas.resources import names
 from nas.spaces.activations import ACTIVATIONS
 
 OPS = ("conv", "sep", "mbconv")
+
+LARGEST = 10**6
+"""Of every size: channels, pixels, classes, kernels."""
+LEAST_RATIO = 1e-6
+"""Of a ratio that is not 0."""
+MOST_BLOCKS = 1000
+"""Of a network."""
+MOST_MACS = 2**53
+"""Of a network: floats hold no larger counts exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +58,22 @@ class Rules:
 def positive_int(name: str, value: object) -> str | None:
     """What is wrong with `value` as a number of something."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        return f"{name} must be a whole number above 0, got {value!r}"
-    return None
+        return f"{name} must be a whole number above 0, got {short(value)}"
+    return None if value <= LARGEST else f"{name} must be at most {LARGEST:,}, got {short(value)}"
+
+
+def require_few_blocks(count: int) -> None:
+    """Refuse a network of too many blocks, before they are made.
+
+    Raises:
+        ArchitectureError: there are more than `MOST_BLOCKS`.
+    """
+    if count > MOST_BLOCKS:
+        raise ArchitectureError(f"a network has at most {MOST_BLOCKS:,} blocks, got {count:,}")
 
 
 def _op(name: str, value: object) -> str | None:
-    return None if value in OPS else f"unknown {name} {value!r}; known: {names(OPS)}"
+    return None if value in OPS else f"unknown {name} {short(value)}; known: {names(OPS)}"
 
 
 def _kernel(name: str, value: Any) -> str | None:
@@ -62,20 +82,22 @@ def _kernel(name: str, value: Any) -> str | None:
 
 
 def _activation(name: str, value: object) -> str | None:
-    return None if value in ACTIVATIONS else f"unknown {name} {value!r}; known: {names(ACTIVATIONS)}"
+    known = isinstance(value, str) and value in ACTIVATIONS
+    return None if known else f"unknown {name} {short(value)}; known: {names(ACTIVATIONS)}"
 
 
 def _flag(name: str, value: object) -> str | None:
-    return None if isinstance(value, bool) else f"{name} must be true or false, got {value!r}"
+    return None if isinstance(value, bool) else f"{name} must be true or false, got {short(value)}"
 
 
 def _ratio(name: str, value: object) -> str | None:
-    ratio = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-    return None if ratio else f"{name} must be a ratio from 0 to 1, got {value!r}"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        return f"{name} must be a ratio from 0 to 1, got {short(value)}"
+    return None if value == 0 or value >= LEAST_RATIO else f"{name} must be 0 or at least {LEAST_RATIO}, got {value}"
 
 
 def _read_se(word: str) -> float | None:
-    return float(word[2:]) if re.fullmatch(r"se\d*\.?\d+", word) else None
+    return float(word[2:]) if re.fullmatch(r"se[0-9]?\.?[0-9]{1,30}", word) else None
 
 
 def _rules(*arguments: Any, **keywords: Any) -> dict[str, Rules]:
@@ -127,7 +149,7 @@ class Block:
             value = getattr(self, name)
             problem = rules.wrong(name, value)
             if problem is None and self.op not in rules.ops and value != DEFAULTS[name]:
-                problem = f"{name} belongs to {' and '.join(rules.ops)} alone, got {value!r}"
+                problem = f"{name} belongs to {' and '.join(rules.ops)} alone, got {short(value)}"
             if problem is not None:
                 raise ArchitectureError(f"{self.op}: {problem}")
         object.__setattr__(self, "se", float(self.se))

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from nas.errors import BudgetError
 from nas.measures import LIMITS
+from nas.reading.words import short
 from nas.resources import names
 
 _EXAMPLES = f"{', '.join(measure.example for measure in LIMITS.values())}, or a list such as [300M,25ms]"
-_LIMIT = re.compile(r"\s*([-+]?\d*\.?\d+(?:e[-+]?\d+)?)\s*((?:[a-z][a-z-]*)?)\s*", re.IGNORECASE)
+_LIMIT = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]{1,3})?)\s*((?:[a-z][a-z-]*)?)", re.IGNORECASE)
+_LONGEST = 100  # characters of a limit
+_LEAST, _MOST = 1e-9, 1e18  # of a limit
 _PREFIX = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
 
@@ -31,6 +34,8 @@ class Budget:
         for field, limit in limits.items():
             if not (math.isfinite(limit) and limit > 0):
                 raise BudgetError(f"a budget must be above 0, got {show(field, limit)}; use {_EXAMPLES}")
+            if not _LEAST <= limit <= _MOST:
+                raise BudgetError(f"no network is near a budget of {show(field, limit)}; use {_EXAMPLES}")
         object.__setattr__(self, "_limits", tuple((field, limits[field]) for field in LIMITS if field in limits))
 
     @classmethod
@@ -44,7 +49,7 @@ class Budget:
             return cls()
         limits: dict[str, float] = {}
         for item in [text] if isinstance(text, str | int | float) else text:
-            field, value = _parse(str(item))
+            field, value = _parse(item if isinstance(item, str) else short(item))
             if field in limits:
                 raise BudgetError(f"the budget limits {field} twice, at {show(field, limits[field])} and {item}")
             limits[field] = value
@@ -83,9 +88,9 @@ def show(field: str, value: float) -> str:
 
 
 def _parse(text: str) -> tuple[str, float]:
-    match = _LIMIT.fullmatch(text)
+    match = _LIMIT.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if not match:
-        raise BudgetError(f"cannot read the budget {text!r}; use {_EXAMPLES}")
+        raise BudgetError(f"cannot read the budget {short(text)}; use {_EXAMPLES}")
     number, unit = float(match[1]), match[2].lower()
     for field, measure in LIMITS.items():
         prefix = unit.removesuffix(measure.suffix)
@@ -93,5 +98,5 @@ def _parse(text: str) -> tuple[str, float]:
             return field, number * _PREFIX[prefix]
     if unit and unit in _PREFIX:
         return "macs", number * _PREFIX[unit]
-    wrong = f"unknown unit {match[2]!r} in" if unit else "no unit in"
-    raise BudgetError(f"{wrong} the budget {text!r}; use {_EXAMPLES}")
+    wrong = f"unknown unit {short(match[2])} in" if unit else "no unit in"
+    raise BudgetError(f"{wrong} the budget {short(text)}; use {_EXAMPLES}")

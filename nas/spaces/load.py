@@ -12,23 +12,31 @@ Stem and head are stages of one block and may be left out. `per_block: [kernel]`
 anew for each block; `blocks: [identity, {op: mbconv, kernel: 3, expansion: 3}]` gives whole alternatives.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import product
-from math import isfinite, prod
+from math import prod
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from nas.errors import ArchitectureError, SpaceError
+from nas.reading.files import read_text
+from nas.reading.words import cut, short
+from nas.reading.yaml_text import parse_yaml
 from nas.resources import data_dir, find, names
-from nas.spaces.block import OPS, RULES, Block, applies
+from nas.spaces.architecture import most_macs
+from nas.spaces.block import LARGEST, MOST_MACS, OPS, RULES, Block, applies, require_few_blocks
 from nas.spaces.choices import Choices
 from nas.spaces.space import SearchSpace
 from nas.spaces.stage import Stage
 
 _BLOCK_FIELDS = tuple(name for name in RULES if name not in ("stride", "out_channels"))
 _STAGE_KEYS = {*_BLOCK_FIELDS, "out_channels", "depth", "stride", "per_block", "blocks", "scaled"}
+_IDENTITY = {"op": "conv", "kernel": 1}
+_MOST_CHOICES = 100  # of one key
+_MOST_STAGES = 100
+_MOST_PATTERNS = 10_000  # of strides, which are one choice
+_NARROWEST, _WIDEST = 0.001, 1000
 _SPACE_KEYS = {"resolution", "width", "downsample", "stem", "stages", "head", "in_channels", "classes"}
 
 
@@ -44,22 +52,20 @@ def load_space(name_or_path: str | Path) -> SearchSpace:
         SpaceError: unknown name, unreadable file, or a mistake in it: `file: key: what is wrong`.
     """
     path = find("search space", str(name_or_path), known_spaces(), SpaceError)
-    try:
-        data = yaml.load(path.read_text(), _UniqueKeySafeLoader)
-    except OSError as error:
-        raise SpaceError(f"cannot read the search space {path}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that cannot be
-        raise SpaceError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    where = cut(str(path), 200)
+    data = parse_yaml(read_text(path, SpaceError), where, SpaceError)
     try:
         return _space(path.stem, data)
     except (SpaceError, ArchitectureError) as error:
-        raise SpaceError(f"{path}: {error}") from None
+        raise SpaceError(f"{where}: {error}") from None
 
 
 def _space(name: str, data: Any) -> SearchSpace:
     _check_keys("", data, required={"resolution", "downsample", "stages"}, known=_SPACE_KEYS)
     if not isinstance(data["stages"], list) or not data["stages"]:
-        raise SpaceError(f"stages: must be a list of at least one stage, got {data['stages']!r}")
+        raise SpaceError(f"stages: must be a list of at least one stage, got {short(data['stages'])}")
+    if len(data["stages"]) > _MOST_STAGES:
+        raise SpaceError(f"stages: at most {_MOST_STAGES} are read, got {len(data['stages']):,}")
     entries = {f"stage{n}": entry for n, entry in enumerate(data["stages"], start=1)}
     if data.get("stem") is not None:
         entries = {"stem": data["stem"], **entries}
@@ -67,26 +73,68 @@ def _space(name: str, data: Any) -> SearchSpace:
         entries = {**entries, "head": data["head"]}
     stages = tuple(_stage(name, entry) for name, entry in entries.items())
     width = tuple(float(w) for w in _choices("width", data.get("width", 1.0), (int, float)))
-    if wrong := [w for w in width if not (isfinite(w) and w > 0)]:
-        raise SpaceError(f"width: must be above 0, got {wrong[0]}")
-    return SearchSpace(
-        Choices(
-            name,
-            _positive("resolution", data["resolution"]),
-            width,
-            _stride_patterns(stages, _one("downsample", data["downsample"])),
-            stages,
-            _one("in_channels", data.get("in_channels", 3)),
-            _one("classes", data.get("classes", 1000)),
-        )
+    if wrong := [w for w in width if not _NARROWEST <= w <= _WIDEST]:
+        raise SpaceError(f"width: must be above 0, got {wrong[0]}; from {_NARROWEST} to {_WIDEST} is possible")
+    choices = Choices(
+        name,
+        _positive("resolution", data["resolution"]),
+        width,
+        _stride_patterns(stages, _one("downsample", data["downsample"])),
+        stages,
+        _one("in_channels", data.get("in_channels", 3)),
+        _one("classes", data.get("classes", 1000)),
     )
+    _require_countable(choices)
+    return SearchSpace(choices)
+
+
+def _require_countable(choices: Choices) -> None:
+    """Refuse a space with networks that no `Architecture` may be: of most blocks, or of more MACs than are counted."""
+    require_few_blocks(sum(max(stage.depth) for stage in choices.stages))
+    macs, channels, resolution = 0, choices.in_channels, max(choices.resolution)
+    for stage in choices.stages:
+        largest = {key: max(values) for key, values in stage.fields.items() if RULES[key].slices}
+        out_channels = stage.out_channels({f"{stage.name}.out_channels": largest["out_channels"]}, max(choices.width))
+        kinds = stage.blocks or tuple({"op": op} for op in stage.fields["op"])
+        blocks = [_largest(kind or _IDENTITY, {**largest, "out_channels": out_channels}) for kind in kinds]
+        macs += max(most_macs(resolution, channels, (block,)) for block in blocks)
+        macs += max(stage.depth) * max(most_macs(resolution, out_channels, (block,)) for block in blocks)
+        channels = out_channels
+    if macs > MOST_MACS:
+        raise SpaceError(f"a network has at most {MOST_MACS:.1e} multiply-accumulates; the largest has some {macs:.1e}")
+
+
+def _largest(kind: Mapping[str, Any], largest: Mapping[str, Any]) -> Block:
+    fields = {**largest, **kind}
+    return Block(stride=1, **{key: value for key, value in fields.items() if applies(key, fields["op"])})
 
 
 def _stride_patterns(stages: tuple[Stage, ...], downsample: int) -> tuple[tuple[int, ...], ...]:
-    patterns = [p for p in product(*(stage.stride for stage in stages)) if prod(p) == downsample]
-    if not patterns:
-        strides = ", ".join(f"{stage.name} {list(stage.stride)}" for stage in stages)
+    """Every choice of strides that multiplies to `downsample`, in the order of the file."""
+    ways: list[Counter[int]] = [Counter({1: 1})]  # how many choices of the last stages multiply to what
+    for stage in reversed(stages):
+        products = Counter[int]()
+        for rest, count in ways[-1].items():
+            for stride in stage.stride:
+                if downsample % (stride * rest) == 0:
+                    products[stride * rest] += count
+        ways.append(products)
+    if not 0 < ways[-1][downsample] <= _MOST_PATTERNS:
+        strides = cut(", ".join(f"{stage.name} {list(stage.stride)}" for stage in stages), 160)
+        if ways[-1][downsample]:
+            many = (
+                f"{ways[-1][downsample]:,} choices of strides multiply to {downsample}, at most {_MOST_PATTERNS:,} may"
+            )
+            raise SpaceError(f"downsample: {many}; let fewer stages choose a stride: {strides}")
         raise SpaceError(f"downsample: no choice of strides multiplies to {downsample}: {strides}")
+    patterns: list[tuple[int, ...]] = [()]
+    for stage, left in zip(stages, reversed(ways[:-1]), strict=True):
+        patterns = [
+            (*pattern, stride)
+            for pattern in patterns
+            for stride in stage.stride
+            if downsample % (prod(pattern) * stride) == 0 and left[downsample // (prod(pattern) * stride)]
+        ]
     return tuple(patterns)
 
 
@@ -101,15 +149,15 @@ def _stage(name: str, entry: Any) -> Stage:
             fields[key] = _choices(f"{name}.{key}", entry[key], (int, float, str, bool))
     per_block = _choices(f"{name}.per_block", entry.get("per_block", []), (str,), empty=True)
     if wrong := [key for key in per_block if key not in fields or key == "out_channels"]:
-        raise SpaceError(f"{name}.per_block: {wrong[0]!r} is no choice of this stage that a block can make")
+        raise SpaceError(f"{name}.per_block: {short(wrong[0])} is no choice of this stage that a block can make")
     scaled = entry.get("scaled", True)
     if not isinstance(scaled, bool):
-        raise SpaceError(f"{name}.scaled: must be true or false, got {scaled!r}")
+        raise SpaceError(f"{name}.scaled: must be true or false, got {short(scaled)}")
     stride = _positive(f"{name}.stride", entry.get("stride", 1))
     depth = _positive(f"{name}.depth", entry.get("depth", 1), least=0)
     if max(depth) == 0 or (min(depth) == 0 and stride != (1,)):
         raise SpaceError(
-            f"{name}.depth: must be above 0, or 0 beside other choices in a stage of stride 1, got {list(depth)}"
+            f"{name}.depth: must be above 0, or 0 beside other choices in a stage of stride 1, got {short(list(depth))}"
         )
     stage = Stage(name, fields, depth, stride, per_block, alternatives, scaled)
     _check_blocks(stage)
@@ -119,10 +167,12 @@ def _stage(name: str, entry: Any) -> Stage:
 def _alternatives(name: str, entry: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     listed = entry.get("blocks", [])
     if not isinstance(listed, list):
-        raise SpaceError(f"{name}.blocks: must be a list, got {listed!r}")
+        raise SpaceError(f"{name}.blocks: must be a list, got {short(listed)}")
+    if len(listed) > _MOST_CHOICES:
+        raise SpaceError(f"{name}.blocks: has {len(listed):,} choices; at most {_MOST_CHOICES} are read")
     for number, alternative in enumerate(listed):
         if alternative in listed[:number]:
-            raise SpaceError(f"{name}.blocks[{number}]: {alternative!r} is listed twice")
+            raise SpaceError(f"{name}.blocks[{number}]: {short(alternative)} is listed twice")
         if alternative != "identity":
             _check_keys(f"{name}.blocks[{number}]", alternative, required={"op", "kernel"}, known=set(_BLOCK_FIELDS))
     return tuple({} if alternative == "identity" else alternative for alternative in listed)
@@ -132,7 +182,7 @@ def _check_blocks(stage: Stage) -> None:
     """Build every kind of block once, so that a wrong value is found here and its key named."""
     ops = stage.fields.get("op", ()) or tuple(a["op"] for a in stage.blocks if a)
     if unknown := [op for op in stage.fields.get("op", ()) if op not in OPS]:
-        raise SpaceError(f"{stage.name}.op: unknown op {unknown[0]!r}; known: {names(OPS)}")
+        raise SpaceError(f"{stage.name}.op: unknown op {short(unknown[0])}; known: {names(OPS)}")
     for key, values in stage.fields.items():
         users = [op for op in ops if applies(key, str(op))]
         if ops and not users:
@@ -154,9 +204,9 @@ def _check_blocks(stage: Stage) -> None:
 def _check_keys(where: str, data: Any, *, required: set[str], known: set[str]) -> None:
     prefix = f"{where}: " if where else ""
     if not isinstance(data, Mapping):
-        raise SpaceError(f"{prefix}must be a mapping of keys to values, got {data!r}")
+        raise SpaceError(f"{prefix}must be a mapping of keys to values, got {short(data)}")
     if unknown := [key for key in data if key not in known]:
-        raise SpaceError(f"{prefix}unknown key {unknown[0]!r}; known: {names(known)}")
+        raise SpaceError(f"{prefix}unknown key {short(unknown[0])}; known: {names(known)}")
     if missing := required - set(data):
         raise SpaceError(f"{prefix}lacks the key {names(missing)}")
 
@@ -166,32 +216,27 @@ def _choices(where: str, value: Any, kinds: tuple[type, ...], *, empty: bool = F
     if not values and not empty:
         raise SpaceError(f"{where}: needs at least one choice")
     if wrong := [v for v in values if not isinstance(v, kinds) or (isinstance(v, bool) and bool not in kinds)]:
-        raise SpaceError(f"{where}: cannot be {wrong[0]!r}")
+        raise SpaceError(f"{where}: cannot be {short(wrong[0])}")
+    if len(values) > _MOST_CHOICES:
+        raise SpaceError(f"{where}: has {len(values):,} choices; at most {_MOST_CHOICES} are read")
     if len(set(values)) < len(values):
-        raise SpaceError(f"{where}: a choice is listed twice in {list(values)}")
+        raise SpaceError(f"{where}: a choice is listed twice in {short(list(values))}")
     return values
 
 
 def _positive(where: str, value: Any, least: int = 1) -> tuple[int, ...]:
     values = _choices(where, value, (int,))
     if min(values) < least:
-        raise SpaceError(f"{where}: must be a whole number {'above 0' if least else 'from 0 on'}, got {min(values)}")
+        raise SpaceError(
+            f"{where}: must be a whole number {'above 0' if least else 'from 0 on'}, got {short(min(values))}"
+        )
+    if max(values) > LARGEST:
+        raise SpaceError(f"{where}: must be at most {LARGEST:,}, got {short(max(values))}")
     return values
 
 
 def _one(where: str, value: Any) -> int:
     values = _positive(where, value)
     if len(values) > 1:
-        raise SpaceError(f"{where}: must be one value, got {list(values)}")
+        raise SpaceError(f"{where}: must be one value, got {short(list(values))}")
     return values[0]
-
-
-class _UniqueKeySafeLoader(yaml.SafeLoader):
-    """YAML whose mappings may not give a key twice; the plain loader keeps the last one silently."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if twice := [key for number, key in enumerate(keys) if key in keys[:number]]:
-            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: the key {twice[0]!r} is given twice")
-        return node

@@ -11,14 +11,21 @@ between depthwise and pointwise), `:se0.25` (squeeze and excitation).
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 from nas.errors import ArchitectureError
-from nas.spaces.block import DEFAULTS, RULES, Block, applies
+from nas.reading.words import short
+from nas.spaces.block import DEFAULTS, RULES, Block, applies, require_few_blocks
+
+LONGEST = 100_000
+"""Characters of a line."""
 
 _SHORT = {"conv": "conv", "sep": "sep", "mbconv": "mb"}
 _LONG = {short: op for op, short in _SHORT.items()}
-_WORD = re.compile(r"(conv|sep|mb)(\d+)(?:e(\d+))?(?:/(\d+))?-(\d+)(?:x([1-9]\d*))?((?::[a-z0-9.]+)*)")
+_WORD = re.compile(
+    r"(conv|sep|mb)([0-9]{1,7})(?:e([0-9]{1,7}))?(?:/([0-9]{1,7}))?-([0-9]{1,7})(?:x([1-9][0-9]{0,6}))?((?::[a-z0-9.]+)*)"
+)
 
 
 def write_line(resolution: int, in_channels: int, classes: int, blocks: tuple[Block, ...]) -> str:
@@ -30,15 +37,19 @@ def read_line(line: str) -> tuple[int, int, int, tuple[Block, ...]]:
     """Resolution, input channels, classes and blocks of the network that `line` is.
 
     Raises:
-        ArchitectureError: a word cannot be read; the message names it.
+        ArchitectureError: a word cannot be read, or there are too many; the message names it.
     """
+    if len(line) > LONGEST:
+        raise ArchitectureError(f"a notation has at most {LONGEST:,} characters, got {len(line):,}: {short(line)}")
     words = line.split()
-    size = re.fullmatch(r"(\d+)x(\d+)", words[0]) if words else None
-    classes = re.fullmatch(r"fc(\d+)", words[-1]) if words else None
+    size = re.fullmatch(r"([0-9]{1,7})x([0-9]{1,7})", words[0]) if words else None
+    classes = re.fullmatch(r"fc([0-9]{1,7})", words[-1]) if words else None
     if not size or not classes:
-        raise ArchitectureError(f"cannot read {line!r}; a notation is like '224x3 conv3/2-32 mb3e6-24x2 fc1000'")
-    blocks = tuple(block for word in words[1:-1] for block in _blocks(word))
-    return int(size[1]), int(size[2]), int(classes[1]), blocks
+        raise ArchitectureError(f"cannot read {short(line)}; a notation is like '224x3 conv3/2-32 mb3e6-24x2 fc1000'")
+    runs = [_run(word) for word in words[1:-1]]
+    require_few_blocks(sum(count for _, count in runs))
+    blocks = (block for first, count in runs for block in (first, *repeat(replace(first, stride=1), count - 1)))
+    return int(size[1]), int(size[2]), int(classes[1]), tuple(blocks)
 
 
 def _words(blocks: tuple[Block, ...]) -> Iterator[str]:
@@ -66,18 +77,21 @@ def _word(block: Block, count: int) -> str:
     return word
 
 
-def _blocks(word: str) -> Iterator[Block]:
+def _run(word: str) -> tuple[Block, int]:
+    """The first of the blocks that `word` is, and how many they are."""
     match = _WORD.fullmatch(word)
     if not match:
         raise ArchitectureError(
-            f"cannot read the block {word!r}; a block is like 'conv3/2-32', 'sep3-64', 'mb5e6/2-24x2'"
+            f"cannot read the block {short(word)}; a block is like 'conv3/2-32', 'sep3-64', 'mb5e6/2-24x2'"
         )
     op, kernel, expansion, stride, out_channels, count, options = match.groups()
-    given = dict(map(_option, options.split(":")[1:]))
+    given: dict[str, Any] = {}
+    for name, value in map(_option, options.split(":")[1:]):
+        if name in given:
+            raise ArchitectureError(f"the block {short(word)} says its {name} twice")
+        given[name] = value
     first = Block(_LONG[op], int(kernel), int(stride or 1), int(out_channels), int(expansion or 1), **given)
-    yield first
-    for _ in range(int(count or 1) - 1):
-        yield replace(first, stride=1)
+    return first, int(count or 1)
 
 
 def _option(word: str) -> tuple[str, Any]:

@@ -14,6 +14,12 @@ EVERY_OP = Architecture.from_notation(
     "48x3 conv3/2-16 sep3-32 mb3e3/2-24x2 mb5e3-24:hswish:se0.25 mb3e3-24:elu sep3-20:relu sep3-30:nobn conv1-128 fc10"
 )
 PLAN = plan(TINY, 0, 0.05, [configuration(1, "fp32")])
+MACHINE = {
+    **{"cpu": "Fast CPU", "machine": "x86_64", "logical_cores": 2, "governor": "performance", "os": "Linux"},
+    **{"python": "3.11", "runtime": "ONNX Runtime", "runtime_version": "1.31.1", "celsius": None, "load": [0, 0, 0]},
+    "date": "2026-01-02T03:04:05+00:00",
+}
+"""What the rows of a recording say of a machine."""
 QUICK = ("search_space=tiny", "minutes=0.02")
 """Settings of a nas.record that takes seconds."""
 

@@ -75,8 +75,8 @@ def test_rows_are_names_notations_files_and_json(tmp_path: Path) -> None:
             "rows.csv:3: the network 'mobilenet_v2_r224' is given twice",
         ),
         ("arch,ms\n224x3 conw3-4 fc10,3\n", "rows.csv:2: cannot read the block 'conw3-4'"),
-        ("arch,ms\n{resolution: 3},3\n", "rows.csv:2: not JSON"),
-        ("arch,ms\nnowhere/net.json,3\n", "rows.csv:2: cannot read nowhere/net.json"),
+        ("arch,ms\n{resolution: 3},3\n", "rows.csv:2: arch: not JSON"),
+        ("arch,ms\nnowhere/net.json,3\n", "rows.csv:2: nowhere/net.json: cannot be read"),
     ],
 )
 def test_wrong_rows_are_one_line_with_their_place(tmp_path: Path, text: str, message: str) -> None:

@@ -14,7 +14,7 @@ from nas.latency.profile import load_profile
 from nas.recording.bundle import configuration, write_bundle
 from nas.recording.devices.host import measure_here
 from tests.helpers.calls import call
-from tests.helpers.recordings import PLAN, QUICK
+from tests.helpers.recordings import MACHINE, PLAN, QUICK
 
 
 def models_of(folder: Path) -> set[str]:
@@ -30,7 +30,10 @@ def test_a_bundle_has_the_models_that_its_results_leave(tmp_path: Path) -> None:
 
     def done(way: int, models: list[str], seconds: float) -> str:
         name = ways[way]["name"]
-        rows = [{"type": "profile", "configuration": name, "id": model, "seconds": seconds} for model in models]
+        about = {"type": "profile", "configuration": name, "kernels": [], "seconds": seconds}
+        entries = (entry for chunk in planned["chunks"] for entry in chunk if entry["id"] in models)
+        rows = [{"type": "begin", "configuration": name, **ways[way], **MACHINE, "cores": [0]}]
+        rows += [{**about, "id": entry["id"], "model": entry} for entry in entries]
         return "".join(json.dumps(row) + "\n" for row in rows)
 
     header = {"type": "plan", "schema": 1} | {key: planned[key] for key in ("search_space", "seed", "burst_s")}

@@ -12,7 +12,7 @@ import pytest
 from onnx import numpy_helper, shape_inference
 
 from nas.errors import ConfigError
-from nas.latency.profile import layer_cells, read_layer
+from nas.latency.profile_tables import layer_cells, read_layer
 from nas.recording.bundle import graph_bytes
 from nas.recording.graph import PRECISIONS, network_graph
 from nas.recording.host_timing import time_model

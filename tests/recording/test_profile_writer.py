@@ -13,19 +13,13 @@ from nas.errors import ProfileError
 from nas.latency.profile import load_profile
 from nas.latency.validation import leave_one_out
 from nas.recording.bundle import configuration
-from nas.recording.profile_writer import write_profile
+from nas.recording.profile_writer import recorded_profile, write_profile
 from nas.recording.recordings import read_results
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.spaces.layers import layers
 from tests.helpers.paths import ROOT
-from tests.helpers.recordings import PLAN
-
-MACHINE = {
-    **{"cpu": "Fast CPU", "machine": "x86_64", "logical_cores": 2, "governor": "performance", "os": "Linux"},
-    **{"python": "3.11", "runtime": "ONNX Runtime", "runtime_version": "1.31.1", "celsius": None, "load": [0, 0, 0]},
-    "date": "2026-01-02T03:04:05+00:00",
-}
+from tests.helpers.recordings import MACHINE, PLAN
 
 
 def made_up(path: Path, settings: dict[str, Any], count: int = 16, **machine: Any) -> Path:
@@ -116,6 +110,11 @@ def edited(path: Path, edit: Callable[[list[dict[str, Any]]], Any]) -> Path:
     return path
 
 
+def _layer(rows: list[dict[str, Any]]) -> int:
+    """The place of the first row of a layer."""
+    return next(number for number, row in enumerate(rows) if "layer" in row.get("model", ()))
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
@@ -125,11 +124,37 @@ def edited(path: Path, edit: Callable[[list[dict[str, Any]]], Any]) -> Path:
         (lambda rows: rows.pop(0), "r.jsonl:1: not a row of nas.record's results"),
         (lambda rows: rows.__delitem__(slice(1, None)), "r.jsonl: nothing was measured yet"),
         (lambda rows: rows.append({**rows[1], "cpu": "Slow CPU"}), "r.jsonl: rows of two machines or runtimes: Fast"),
-        (lambda rows: rows[2].pop("ms"), "r.jsonl:3: the burst row lacks 'ms'"),
-        (lambda rows: rows[1].pop("cpu"), "r.jsonl:2: the begin row lacks 'cpu'"),
-        (lambda rows: rows[22]["model"].pop("notation"), "r.jsonl: the model {'id': "),
-        (lambda rows: rows[22]["model"].update(notation="nix"), "r.jsonl: cannot read 'nix'"),
-        (lambda rows: rows[22]["model"].update(role="nix"), "r.jsonl: role must be one of fit, validate, got 'nix'"),
+        (lambda rows: rows[2].pop("ms"), "r.jsonl:3: ms: is missing"),
+        (lambda rows: rows[1].pop("cpu"), "r.jsonl:2: cpu: is missing"),
+        (lambda rows: rows[22]["model"].pop("notation"), "r.jsonl:23: model: a network must have a notation alone"),
+        (lambda rows: rows[22]["model"].update(notation="nix"), "r.jsonl:23: cannot read 'nix'"),
+        (lambda rows: rows[22]["model"].update(role="nix"), "r.jsonl:23: model.role: input should be 'fit' or 'valid"),
+        (lambda rows: rows[22]["model"].update(id="nix"), "r.jsonl:23: the network has the id 'nix', not its own, "),
+        (lambda rows: rows[22].update(model=5), "r.jsonl:23: model: input should be a dictionary"),
+        (lambda rows: rows[22].update(kernels={"a": 1}), "r.jsonl:23: kernels: input should be a valid list"),
+        (lambda rows: rows[22].update(kernels=[["999.conv", "Conv", 1.0]]), "kernel '999.conv' is of no layer of its"),
+        (lambda rows: rows[22].update(kernels=[["a", "b", -1]]), "r.jsonl:23: kernels.0.2: input should be greater"),
+        (lambda rows: rows[22].update(id=["a"]), "r.jsonl:23: id: input should be a valid string, got ['a']"),
+        (lambda rows: rows[2].update(ms=3), "r.jsonl:3: ms: input should be a valid list, got 3"),
+        (lambda rows: rows[2].update(ms=[1, "2", 3, 4]), "r.jsonl:3: ms.1: input should be a valid number, got '2'"),
+        (
+            lambda rows: rows[2].update(ms=[0, 0, 0, 0]),
+            "r.jsonl:3: ms.0: input should be greater than or equal to 1e",
+        ),
+        (lambda rows: rows[2].update(kept=None), "r.jsonl:3: kept: input should be a valid integer, got None"),
+        (lambda rows: rows[2].update(seconds="long"), "r.jsonl:3: seconds: input should be a valid number, got 'long'"),
+        (lambda rows: rows[2].update(configuration="other"), "r.jsonl:3: configuration 'other' has not begun before"),
+        (lambda rows: rows[2].update(type=["burst"]), "r.jsonl:3: not a row of nas.record's results"),
+        (lambda rows: rows[1].update(cores=3), "r.jsonl:2: cores: input should be a valid list, got 3"),
+        (lambda rows: rows[1].update(logical_cores=10**12), "r.jsonl:2: logical_cores: input should be less than or"),
+        (lambda rows: rows[1].update(load=[[0]]), "r.jsonl:2: load.0: input should be a valid number, got [0]"),
+        (lambda rows: rows[0].update(seed=-1), "r.jsonl:1: seed: input should be greater than or equal to 0, got -1"),
+        (lambda rows: rows.insert(1, [1]), "r.jsonl:2: not a row of nas.record's results"),
+        (
+            lambda rows: rows[_layer(rows)]["model"]["layer"].update(stride=0),
+            "stride must be from 1 to 1,000,000, got",
+        ),
+        (lambda rows: rows[_layer(rows)]["model"]["layer"].pop("op"), "model.layer.op: is missing"),
     ],
 )
 def test_wrong_results_are_named(edit: Callable[[list[dict[str, Any]]], Any], message: str, tmp_path: Path) -> None:
@@ -138,3 +163,31 @@ def test_wrong_results_are_named(edit: Callable[[list[dict[str, Any]]], Any], me
         read_results(path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[" * 100_000, "r.jsonl:2: nested deeper than 64 levels"),
+        ('{"type": "begin", "type": "end"}', "r.jsonl:2: the key 'type' is given twice"),
+        ('{"type": "burst", "ms": [NaN]}', "r.jsonl:2: NaN is no number"),
+        ('{"type": "burst", "kept": ' + "9" * 5000 + "}", "r.jsonl:2: a number of 5000 characters is too long"),
+        ("", "r.jsonl:2: not JSON"),
+        ("\0", "r.jsonl:2: not JSON"),
+    ],
+)
+def test_lines_that_are_no_rows_are_named(tmp_path: Path, line: str, message: str) -> None:
+    path = made_up(tmp_path / "r.jsonl", configuration(1, "fp32"))
+    first, *others = path.read_text().splitlines()
+    path.write_text("\n".join([first, line, *others]))
+    with pytest.raises(ProfileError) as caught:
+        read_results(path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["1e3", "1.20", "016", "yes", "1:36", "~", "Größe: $x_1$ <b>"])
+def test_words_are_read_as_they_were_written(tmp_path: Path, word: str) -> None:
+    recorded = read_results(made_up(tmp_path / "r.jsonl", configuration(1, "fp32"), cpu=word, os=word, governor=word))
+    write_profile(tmp_path / "box", recorded)
+    assert load_profile(tmp_path / "box").soc == word
+    assert recorded_profile(tmp_path / "box")["configurations"]["1t_fp32"]["recorded"]["os"] == word

@@ -179,6 +179,8 @@ def test_a_folder_that_cannot_be_written(here: Path, monkeypatch: Any, capsys: p
     [
         *("", "[", "[]", "{}", '{"schema": 2, "configurations": {}}', '{"schema": 1, "configurations": []}'),
         '{"schema": 1, "configurations": {"1large_fp32": {}}}',
+        "[" * 100_000,
+        '{"schema": 1, "schema": 1, "configurations": {}}',
         '{"schema": 1, "configurations": {"x": {"left_out": {"n": 1}, "kept_back": null, "measured_now": null}}}',
     ],
 )
@@ -189,8 +191,9 @@ def test_a_file_that_is_no_validation(
     assert call(monkeypatch, "validate", "hardware=./phone") == 2
     captured = capsys.readouterr()
     assert "MAPE" in captured.out
-    assert captured.err == (
-        "error: phone/validation.json is not a validation of this version; delete it, or use store=false\n"
+    assert re.fullmatch(
+        r"error: phone/validation.json is not a validation of this version \(delete it, or use store=false\): .+\n",
+        captured.err,
     )
     assert call(monkeypatch, "validate", "hardware=./phone", "store=false") == 0
 

@@ -25,7 +25,7 @@ KERNELS, STRIDES, CHANNELS = st.sampled_from([1, 3, 5, 7]), st.integers(1, 3), s
 OPTIONS = {
     "activation": st.sampled_from(list(ACTIVATIONS)),
     "norm_between": st.booleans(),
-    "se": st.sampled_from([0, 0.25, 1]) | st.floats(0, 1),
+    "se": st.sampled_from([0, 0.25, 1]) | st.floats(1e-6, 1),
 }
 BLOCKS = (
     st.builds(Block, st.just("conv"), KERNELS, STRIDES, CHANNELS, activation=OPTIONS["activation"])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nas.errors import ArchitectureError
+from nas.reading.words import short
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline, load_architecture
 from nas.spaces.block import Block
@@ -42,22 +43,24 @@ def test_baseline_names_set_width_resolution_and_data() -> None:
 )
 def test_unknown_baseline_lists_the_known(name: str) -> None:
     message = refusal(ArchitectureError, load_architecture, name)
-    assert message.startswith(f"unknown network {name!r}; known: mobilenet_v1, mobilenet_v2, with _w0.75 and _r192")
+    assert message.startswith(
+        f"unknown network {short(name)}; known: mobilenet_v1, mobilenet_v2, with _w0.75 and _r192"
+    )
 
 
 def test_baseline_of_nothing() -> None:
     assert (
         refusal(ArchitectureError, baseline, "mobilenet_v2_w0.0") == "the width of 'mobilenet_v2_w0.0' must be above 0"
     )
-    assert refusal(ArchitectureError, baseline, "mobilenet_v2_r0").startswith("resolution must be")
+    assert refusal(ArchitectureError, baseline, "mobilenet_v2_r0").startswith("mobilenet_v2_r0: resolution must be")
 
 
 def test_wrong_architecture_files(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
-    assert refusal(ArchitectureError, load_architecture, file) == f"cannot read {file}: No such file or directory"
+    assert refusal(ArchitectureError, load_architecture, file) == f"{file}: cannot be read: No such file or directory"
     file.write_bytes(b"\xff\xfe")
-    assert refusal(ArchitectureError, load_architecture, file).startswith(f"{file} is not JSON: ")
+    assert refusal(ArchitectureError, load_architecture, file).startswith(f"{file}: not UTF-8 text ")
     file.write_text("{")
-    assert refusal(ArchitectureError, load_architecture, file).startswith(f"{file} is not JSON: ")
+    assert refusal(ArchitectureError, load_architecture, file).startswith(f"{file}: not JSON: ")
     file.write_text('{"resolution": 32}')
     assert refusal(ArchitectureError, load_architecture, file) == f"{file}: architecture lacks blocks"

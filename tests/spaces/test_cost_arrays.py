@@ -21,6 +21,7 @@ from nas.latency.profile import HardwareProfile, Measurement, load_profile
 from nas.spaces import tables
 from nas.spaces.activations import ACTIVATIONS
 from nas.spaces.architecture import Architecture
+from nas.spaces.choices import Choices
 from nas.spaces.cost import cost
 from nas.spaces.costs import CostArrays, cost_counts
 from nas.spaces.graph_counts import COUNTS as COUNT_NAMES
@@ -28,6 +29,7 @@ from nas.spaces.graph_counts import graph_counts, graph_features
 from nas.spaces.layers import Layer, layers
 from nas.spaces.load import known_spaces, load_space
 from nas.spaces.space import Genotypes, SearchSpace
+from nas.spaces.stage import Stage
 
 PIXEL4 = load_profile("pixel4")
 COSTS = ("macs", "params", "weight_bytes", "peak_activation_bytes")
@@ -310,12 +312,9 @@ def test_what_was_never_measured_is_refused_as_for_one_network(case: str, tmp_pa
         assert refusal(ProfileError, nas.costs, space, [*fine, row, *(r for r, _ in refused)], PIXEL4) == message
 
 
-def test_counts_beyond_exact_arithmetic_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "huge.yaml"
-    path.write_text(
-        "{resolution: 32, downsample: 1, stages: [{op: conv, kernel: 3, out_channels: [1000000000000, 8]}]}"
-    )
-    space = load_space(path)
+def test_counts_beyond_exact_arithmetic_are_refused() -> None:
+    stage = Stage("stage1", {"op": ("conv",), "kernel": (99_999,), "out_channels": (1_000_000, 8)})
+    space = SearchSpace(Choices("huge", (32,), (1.0,), ((1,),), (stage,)))
     assert "at most 9.01e+15 is exact" in refusal(SpaceError, nas.costs, space, [[0]])
 
 

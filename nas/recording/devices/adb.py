@@ -1,5 +1,6 @@
 """device=adb: an Android device, measured by Termux's Python, by another Python there, or by onnxruntime_perf_test."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def open_adb(reach: Reach, name: str) -> Measure:
     remote = reach.remote or (f"nas-record/{name}" if termux else f"{_DROP}/{name}")
     link = _link(reach.serial, name, termux)
     if reach.perf_test is not None:
-        return partial(measure_with, link, Path(reach.perf_test).expanduser(), remote)
+        return partial(measure_with, link, Path(os.path.expanduser(reach.perf_test)), remote)
     return partial(measure_there, link, python, remote)
 
 

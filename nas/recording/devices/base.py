@@ -1,10 +1,12 @@
 """The devices' one interface, and the settings by which they are reached."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from nas.errors import ConfigError
+from nas.reading.words import short
 
 Report = Callable[[str], None]
 """Takes a line of progress."""
@@ -53,5 +55,5 @@ class Device:
 
 def require_file(key: str, path: str | None) -> None:
     """Refuse a setting that names a file where there is none."""
-    if path is not None and not Path(path).expanduser().is_file():
-        raise ConfigError(f"{key}: there is no file {path}")
+    if path is not None and not os.path.isfile(os.path.expanduser(path)):
+        raise ConfigError(f"{key}: there is no file {short(path)}")

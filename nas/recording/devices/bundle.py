@@ -1,11 +1,11 @@
 """device=bundle: a zip to be run by hand on any machine; its results.jsonl comes back with import=."""
 
-import json
 import zipfile
 from functools import partial
 from pathlib import Path
 
 from nas.recording.devices.base import Device, Report
+from nas.recording.rows import read_plan
 from nas.resources import replacing
 
 _README = """\
@@ -23,7 +23,7 @@ def zip_bundle(name: str, folder: Path, report: Report) -> None:
         for path in sorted(folder.rglob("*")):
             if path.suffix in (".onnx", ".py", ".json"):
                 bundle.write(path, path.relative_to(folder))
-    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    plan = read_plan(folder)
     minutes = plan["minutes"] * len(plan["configurations"])
     report(
         f"{archive} ({archive.stat().st_size / 1e6:.1f} MB) measures for about {minutes:g} minutes.\n"

@@ -5,7 +5,7 @@ here as they are finished, and when a connection was lost, with the next one. Th
 Needed there: a POSIX shell, tar, find and wc.
 """
 
-import json
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -16,8 +16,10 @@ from shlex import quote
 from typing import IO
 
 from nas.errors import NasError
+from nas.reading.words import cut
 from nas.recording.bundle import SCRIPTS, open_results
 from nas.recording.devices.base import Report
+from nas.recording.rows import read_plan
 from nas.resources import replace_file
 
 _CHECK = """\
@@ -26,6 +28,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 if sys.version_info < (3, 9): sys.exit("LACKS Python 3.9 or newer, it has " + sys.version.split()[0])
 try: import fcntl, numpy, onnxruntime
 except ImportError as error: sys.exit("LACKS a package: " + str(error))"""
+_SIZE = re.compile(r"^ *([0-9]+) \./(.*)$", re.MULTILINE)  # a file whose name has another form is none of ours
 _GOES_ON = "what was measured is kept, and the same command goes on from there"
 
 
@@ -80,7 +83,7 @@ class Link:
         for key, advice in self.advice.items():
             if key in errors:
                 return NasError(f"{self.name}: {advice}")
-        return NasError(f"{self.name}: {_last(errors) or f'{self.command[0]} ended with code {code}'}")
+        return NasError(f"{self.name}: {cut(_last(errors), 300) or f'{self.command[0]} ended with code {code}'}")
 
     def _run(self, line: list[str], stdin: IO[bytes] | None) -> bytes:
         try:
@@ -99,7 +102,7 @@ def measure_there(link: Link, python: str, remote: str, folder: Path, report: Re
         NasError: the device cannot be reached or lacks something, the measuring failed, or the connection was lost.
     """
     results = folder / "results.jsonl"
-    open_results(folder, json.loads((folder / "plan.json").read_text(encoding="utf-8")))
+    open_results(folder, read_plan(folder))
     here, there = results.read_bytes(), _results_there(link, python, remote)
     both = reconciled(here, there, f"{remote} on {link.name}")
     if both != here:
@@ -116,7 +119,7 @@ def measure_there(link: Link, python: str, remote: str, folder: Path, report: Re
     if code == 130:
         raise NasError(f"{link.name}: the measuring was stopped there; {_GOES_ON}")
     if last.startswith("error: "):
-        raise NasError(f"{link.name}: measuring failed: {last.removeprefix('error: ')}")
+        raise NasError(f"{link.name}: measuring failed: {cut(last.removeprefix('error: '), 300)}")
     if code:
         raise NasError(f"{link.problem(code, errors)}; {_GOES_ON}")
 
@@ -129,7 +132,7 @@ def models(folder: Path) -> dict[str, Path]:
 def send(link: Link, remote: str, lasting: Mapping[str, Path], changing: Mapping[str, Path], report: Report) -> None:
     """Send all of `changing`, and of `lasting` what the device lacks or has in another size."""
     listed = link.ask(f"mkdir -p {place(remote)} && cd {place(remote)} && find . -type f -exec wc -c {{}} +")
-    sizes = {name.removeprefix("./"): int(size) for size, name in map(str.split, listed.decode().splitlines())}
+    sizes = {name: int(size) for size, name in _SIZE.findall(listed.decode(errors="replace"))}
     lacking = {name: path for name, path in lasting.items() if sizes.get(name) != path.stat().st_size}
     if files := {**lacking, **changing}:
         report(f"sending {len(files)} files, {sum(path.stat().st_size for path in files.values()) / 1e6:.1f} MB")

@@ -12,6 +12,8 @@ import hashlib
 import json
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -19,9 +21,12 @@ from typing import Any
 
 import numpy as np
 
+from nas.errors import NasError
+from nas.reading.numbers import whole
 from nas.recording.bundle import open_results
 from nas.recording.devices.base import Report
 from nas.recording.devices.link import Link, models, place, send
+from nas.recording.rows import read_plan
 from nas.recording.runner.figures import LAYER_SHARE, LEAST_RUNS, PROFILED_RUNS, Row, kernels
 from nas.recording.runner.results import Results
 from nas.recording.runner.schedule import Schedule
@@ -50,7 +55,7 @@ def measure_with(link: Link, binary: Path, remote: str, folder: Path, report: Re
     Raises:
         NasError: the device cannot be reached, the binary fails there, or the connection was lost.
     """
-    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    plan = read_plan(folder)
     results = open_results(folder, plan)
     version = f"{_BINARY} {hashlib.blake2b(binary.read_bytes(), digest_size=4).hexdigest()}"
     libraries = {path.name: path for path in sorted(binary.parent.glob("*.so*"))}
@@ -83,7 +88,8 @@ class PerfTestRun:
         wanted = 1e3 * share * self._burst_s / before[-1]["ms"][1] if before else 0
         begun = time.perf_counter()
         lines = self._run(model, max(math.ceil(wanted), LEAST_RUNS) + 1, "times.csv", "").splitlines()
-        times = [1e3 * float(line.split(",")[1]) for line in lines]
+        with self._readable("binary's times.csv"):
+            times = [1e3 * float(line.split(",")[1]) for line in lines]
         kept = times[math.ceil(len(times) / _WARMUP) :]
         quantiles = [round(float(value), 5) for value in np.percentile(kept, [0, 25, 50, 75])]
         counts = {"runs": len(kept), "kept": len(kept)}
@@ -92,8 +98,9 @@ class PerfTestRun:
     def _profile(self, model: Row) -> None:
         begun = time.perf_counter()
         runs = PROFILED_RUNS + _PROFILE_WARMUP
-        events = json.loads(self._run(model, runs, "profile_*.json", "-p profile"))
-        found = kernels(events, slice(_PROFILE_WARMUP, None))
+        events = self._run(model, runs, "profile_*.json", "-p profile")
+        with self._readable("binary's profile"):
+            found = kernels(json.loads(events), slice(_PROFILE_WARMUP, None))
         self._append("profile", id=model["id"], model=model, kernels=found, seconds=time.perf_counter() - begun)
 
     def _run(self, model: Row, runs: int, output: str, more: str) -> str:
@@ -109,14 +116,25 @@ class PerfTestRun:
         )
         failed = "{ tail -n 3 log.txt >&2; exit 1; }"
         place_there = f"cd {place(self._remote)} && rm -f times.csv profile_*.json"
-        return self._link.ask(f"{place_there} && {line} >log.txt 2>&1 && cat {output} || {failed}").decode()
+        return self._link.ask(f"{place_there} && {line} >log.txt 2>&1 && cat {output} || {failed}").decode(
+            errors="replace"
+        )
+
+    @contextmanager
+    def _readable(self, what: str) -> Iterator[None]:
+        """Where what the device says is read: another form is told in one line."""
+        try:
+            yield
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise NasError(f"{self._link.name}: cannot read the {what}: it has another form") from None
 
     def _about(self, version: str) -> Row:
         """The device and its state, as runner.machine.environment() has them."""
         lines = [f'echo {name} "$({{ {command}; }} 2>/dev/null | tr "\\n" " ")"' for name, command in _FACTS.items()]
-        facts = dict(line.partition(" ")[::2] for line in self._link.ask("; ".join(lines)).decode().splitlines())
-        found = {name: " ".join(fact.split()) for name, fact in facts.items()}
-        count = int(found["cores"])
+        facts = self._link.ask("; ".join(lines)).decode(errors="replace").splitlines()
+        found = {name: " ".join(fact.split()) for name, _, fact in (line.partition(" ") for line in facts)}
+        with self._readable("answer to `nproc` or `cat /proc/loadavg`"):
+            count, load = whole(found["cores"]), [float(value) for value in found["load"].split()[:3]]
         return {
             **self._configuration,
             "cores": self._configuration["cores"] or list(range(count)),
@@ -130,7 +148,7 @@ class PerfTestRun:
             "runtime_version": version,
             "governor": found["governor"] or None,
             "celsius": None,
-            "load": [float(value) for value in found["load"].split()[:3]] or None,
+            "load": load or None,
         }
 
     def _append(self, kind: str, **fields: Any) -> None:

@@ -1,7 +1,7 @@
 """device=ssh: by the system's OpenSSH client; its own settings (~/.ssh/config) hold. It never asks for anything."""
 
+import os
 from functools import partial
-from pathlib import Path
 
 from nas.errors import ConfigError
 from nas.recording.devices.base import Device, Measure, Reach, require_file
@@ -29,7 +29,7 @@ def _link(reach: Reach) -> Link:
     if reach.port is not None:
         options += ["-p", str(reach.port)]
     if reach.identity is not None:
-        options += ["-i", str(Path(reach.identity).expanduser()), "-o", "IdentitiesOnly=yes"]
+        options += ["-i", os.path.expanduser(reach.identity), "-o", "IdentitiesOnly=yes"]
     host = str(reach.host)
     by_hand = host if reach.port is None else f"-p {reach.port} {host}"
     advice = {

@@ -30,7 +30,7 @@ def main(here: Path) -> None:
     try:
         plan = json.loads((arguments.folder / "plan.json").read_text(encoding="utf-8"))
         measure(plan, arguments.folder, arguments.parent)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("interrupted; finished rows are kept, and the same command goes on from there", file=sys.stderr)

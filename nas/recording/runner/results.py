@@ -50,7 +50,7 @@ def read_rows(content: bytes, where: str) -> Iterator[Row]:
         try:
             row = json.loads(line)
             known = row["type"] in ("plan", "begin", "end", "burst", "profile")
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             known = False
         if not known or (number == 1) != (row["type"] == "plan"):
             raise ValueError(f"{where}:{number}: not a row of nas.record's results")
