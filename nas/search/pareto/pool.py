@@ -51,9 +51,12 @@ class Grid:
 
     def row(self, params: Mapping[str, Any]) -> list[int] | None:
         """The point nearest to `params`, or None where a parameter is missing or outside its range."""
-        if any(name not in params for name in self.space):
-            return None
-        row = [self._index(j, params[name]) for j, name in enumerate(self.space)]
+        row = []
+        for j, (name, exact) in enumerate(zip(self.space, self._exact, strict=True)):
+            if name not in params:
+                return None
+            index = exact.get(params[name])
+            row.append(self._index(j, params[name]) if index is None else index)
         return None if -1 in row else row
 
     def rows(self, candidates: "Sequence[Mapping[str, Any]] | Indices") -> Indices:
@@ -158,8 +161,6 @@ class Grid:
 
     def _index(self, j: int, value: Any) -> int:
         """The level of parameter `j` that is nearest to `value`, -1 outside its range."""
-        if self._ordered[j] and value in self._exact[j]:
-            return self._exact[j][value]
         distribution = list(self.space.values())[j]
         try:
             internal = distribution.to_internal_repr(value)
@@ -171,7 +172,11 @@ class Grid:
 
     @cached_property
     def _exact(self) -> tuple[dict[Any, int], ...]:
-        return tuple({value: index for index, value in enumerate(values)} for values in self.levels)
+        """The level of each value; none of a category whose choices are equal to others, as 1 and True are."""
+        found = ({value: index for index, value in enumerate(values)} for values in self.levels)
+        return tuple(
+            exact if len(exact) == len(values) else {} for exact, values in zip(found, self.levels, strict=True)
+        )
 
     @cached_property
     def _numbers(self) -> tuple[Array, ...]:

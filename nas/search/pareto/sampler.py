@@ -52,7 +52,7 @@ class ParetoSampler(BaseSampler):
         draw: Random feasible candidates, for a `feasible` that few points meet.
         space: The parameters, where they are known beforehand (they are for `study.ask(space)`); without
             it, those that all finished trials share, and the first trial is uniformly random.
-        partial: Estimates with standard errors for trials that were stopped or run, of what they did so far.
+        partial: Of a study, estimates with standard errors for trials that were stopped or run, by number.
         reference: Where hypervolume counts from, one value or None per objective. By default, for a known
             objective the worst of the candidates, for others as far on the other side of the median of the
             first trials as twice the distance to their best, or else their worst.
@@ -138,7 +138,7 @@ class ParetoSampler(BaseSampler):
         elif rng.random() < self._random_share:
             how, order = "random", rng.permutation(len(pool))
         else:
-            gains = self._gains(grid, pool, history, signs)
+            gains = self._gains(grid, pool, history.thinned(self._start), signs)
             order = np.argsort(-gains, kind="stable")
         chosen = order[self._first_new(grid, pool[order], history)]
         if self._proposed:
@@ -147,14 +147,25 @@ class ParetoSampler(BaseSampler):
 
     def _first_new(self, grid: Grid, ranked: Indices, history: History) -> int:
         """The index of the first of `ranked` that no trial has."""
-        seen = set(self._keys(grid, history.points))
+        seen: set[Hashable] = set()
         for begin in range(0, len(ranked), 32):
-            for index, key in enumerate(self._keys(grid, ranked[begin : begin + 32]), begin):
+            some = ranked[begin : begin + 32]
+            if begin <= 32:  # mostly one of the first is new, and then not every trial's key has to be known
+                others = history.points if begin else self._as_costly(grid, some, history.points)
+                seen = set(self._keys(grid, others))
+            for index, key in enumerate(self._keys(grid, some), begin):
                 if key not in seen:
                     return index
         if not self._repeat:
             raise Exhausted(f"all of {len(ranked)} candidates have been proposed")
         return 0
+
+    def _as_costly(self, grid: Grid, some: Indices, points: Indices) -> Indices:
+        """Those of `points` that cost as much as one of `some`, as points of equal keys do."""
+        alike = np.ones((len(some), len(points)), dtype=bool)
+        for new, old in zip(self._costs(grid, some).values(), self._costs(grid, points).values(), strict=True):
+            alike &= np.isclose(new[:, None], old, rtol=1e-9, atol=0)
+        return points[alike.any(axis=0)]
 
     def _candidates(self, grid: Grid, rng: np.random.Generator, parents: Indices) -> Indices:
         """All feasible points of a small space, one of each key; else half drawn, half offspring.

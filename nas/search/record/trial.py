@@ -9,6 +9,7 @@ pass: it is evaluated again when the run is resumed. Of what it proposes, the sa
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
+from weakref import WeakKeyDictionary
 
 from optuna.distributions import BaseDistribution
 from optuna.study import Study
@@ -122,10 +123,27 @@ def read_trial(trial: Trial | FrozenTrial) -> TrialRecord:
     )
 
 
+_FINISHED: WeakKeyDictionary[Study, dict[int, TrialRecord]] = WeakKeyDictionary()
+"""By number, the finished trials of the studies in use: they no longer change, and so are read once."""
+
+
+def trials(study: Study) -> list[TrialRecord]:
+    """All trials as they stand now, by number."""
+    finished = _FINISHED.setdefault(study, {})
+    found = []
+    for number, trial in enumerate(study.get_trials(deepcopy=False)):
+        known = finished.get(number)
+        if known is None:
+            known = read_trial(trial)
+            if trial.state.is_finished():
+                finished[number] = known
+        found.append(known)
+    return found
+
+
 def records(study: Study) -> list[TrialRecord]:
     """The trials whose network is known, by number."""
-    every = (read_trial(trial) for trial in study.get_trials(deepcopy=False))
-    return [record for record in every if record.measures]
+    return [record for record in trials(study) if record.measures]
 
 
 def record(study: Study, number: int) -> TrialRecord:

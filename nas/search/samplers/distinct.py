@@ -14,7 +14,7 @@ from nas.errors import BudgetError
 from nas.problem import Problem
 from nas.search.parameters import decode, distributions, encode
 from nas.search.pareto.pool import Exhausted
-from nas.search.record.trial import Drawn, TrialRecord, note_proposal, read_trial, record
+from nas.search.record.trial import Drawn, TrialRecord, note_proposal, record, trials
 from nas.search.samplers.base import SamplerSettings
 
 SamplerMaker = Callable[[int], BaseSampler]
@@ -54,7 +54,7 @@ class DistinctSampler(BaseSampler):
         """
         if trial.system_attrs.get("fixed_params", {}).keys() >= self._distributions.keys():
             return {}
-        others = [read_trial(each) for each in study.get_trials(deepcopy=False) if each.number != trial.number]
+        others = [each for each in trials(study) if each.number != trial.number]
         seen = {other.key for other in others if other.key is not None}
         for attempt in range(0 if _rejected_in_a_row(others) >= STUCK else 10):
             try:

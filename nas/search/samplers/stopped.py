@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from optuna.trial import FrozenTrial
+from optuna.study import Study
 
 from nas.problem import Problem
-from nas.search.record.trial import TrialRecord, read_trial
+from nas.search.record.trial import TrialRecord, trials
 from nas.search.rungs import rank_values
 
 Array = npt.NDArray[np.float64]
@@ -24,16 +24,16 @@ FEWEST = 5
 """Nothing is read from fewer networks than these beside one for each cost."""
 
 
-def estimates(problem: Problem, frozen: Sequence[FrozenTrial]) -> Mapping[int, tuple[list[float], list[float]]]:
+def estimates(problem: Problem, study: Study) -> Mapping[int, tuple[list[float], list[float]]]:
     """By trial number, the objective values that stopped and running trials point to, and their standard errors.
 
     None of a rung that does not rise with the accuracy of the top rung, or that too few networks passed.
     """
-    trials = [read_trial(trial) for trial in frozen]
-    top = max((len(trial.rungs) for trial in trials if trial.state == "complete"), default=0) - 1
+    every = trials(study)
+    top = max((len(trial.rungs) for trial in every if trial.state == "complete"), default=0) - 1
     found = {}
     for step in range(top):
-        climbed = [trial for trial in trials if len(trial.rungs) > step]
+        climbed = [trial for trial in every if len(trial.rungs) > step]
         whole = np.array([len(trial.rungs) > top for trial in climbed])
         here = np.array([len(trial.rungs) == step + 1 for trial in climbed])
         given = np.asarray(rank_values([trial.rungs[step] for trial in climbed]))
