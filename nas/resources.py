@@ -85,8 +85,9 @@ def refuse_links(folder: Path, error: type[NasError], besides: Container[str] = 
     Raises:
         error: there is one, which writing would follow.
     """
-    for entry in os.scandir(folder):
-        if entry.is_symlink():
-            raise error(f"{cut(entry.path, 300)} is a symbolic link, which is never written through; remove it")
-        if entry.is_dir() and entry.name not in besides:
-            refuse_links(Path(entry.path), error)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                raise error(f"{cut(entry.path, 300)} is a symbolic link, which is never written through; remove it")
+            if entry.is_dir() and entry.name not in besides:
+                refuse_links(Path(entry.path), error)

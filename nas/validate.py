@@ -32,7 +32,7 @@ class ValidateSettings:
     """text, or json."""
 
     def __post_init__(self) -> None:
-        for key, value, most in (("remeasure", self.remeasure, 1000), ("seed", self.seed, 2**31 - 1)):
+        for key, value, most in (("remeasure", self.remeasure, 1000), ("seed", self.seed, 10**9)):
             if not 0 <= value <= most:
                 raise ConfigError(f"{key} must be from 0 to {most}, got {value}")
         if self.search_space is not None and not self.remeasure:

@@ -48,7 +48,10 @@ def ending(action: Callable[[], int], on_interrupt: str = "") -> int:
 
 def _ended(action: Callable[[], int]) -> int:
     codes = [0]
-    codes.append(guarded(lambda: codes.append(action())))
+    try:
+        codes.append(guarded(lambda: codes.append(action())))
+    except SystemExit as ended:  # of an argument parser that was asked for help
+        codes.append(int(ended.code or 0))
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -60,9 +60,10 @@ def check(runs: Sequence[SearchSettings]) -> None:
 
 def _checked(settings: SearchSettings) -> _Checked:
     tracker = tracker_settings(settings.tracker)
+    problem, timing = checked_problem(settings)
     if settings.storage is not None:
         check_storage(settings.storage)
-    return _Checked(*checked_problem(settings), tracker)
+    return _Checked(problem, timing, tracker)
 
 
 def main(settings: SearchSettings, invocation: Invocation) -> None:
@@ -90,7 +91,9 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
         asked = _config(settings, about, checked.problem)
         tracker = Guarded(lambda: checked.tracker.start(folder, asked), display.warning)
         origin = reference_point(checked.problem, chance=1 / checked.problem.space.classes)
-        this = Run(checked.problem, study, executor, folder, _Tracked(display, tracker), origin, settings.trial_time_limit)
+        this = Run(
+            checked.problem, study, executor, folder, _Tracked(display, tracker), origin, settings.trial_time_limit
+        )
         front = _search(settings, checked, this, images, about)
         executor.close()
         _report(front, folder, tracker, display)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le
 
 from nas.data.settings import DataSettings
 from nas.errors import ConfigError
@@ -99,14 +99,14 @@ class SearchSettings:
     """End when this many more networks are expected to raise the hypervolume by less than `patience_gain`."""
     patience_gain: Free[Share]
     """The least gain of hypervolume worth waiting for, as a share of it."""
-    seed: Annotated[int, Ge(0), Lt(2**31)]
+    seed: Annotated[int, Ge(0), Le(10**9)]
     """Of all that is random."""
     workers: Free[Positive | None]
-    """Worker processes of one thread each; null: one per core."""
+    """Worker processes of one thread each, at most eight per core; null: one per core."""
     accelerator: Free[Literal["auto", "cpu", "gpu"]]
     """Where networks are trained; auto: on a GPU where there is one."""
     storage: Free[str | None]
-    """An Optuna storage URL; null: study.journal in the run folder."""
+    """An Optuna storage URL, or env:NAME for that of an environment variable; null: study.journal in the run folder."""
     device: Free[Literal["auto", "none", Reached]]
     """Where the confirmed networks are measured in the end; auto: here, if the profile was recorded on this machine."""
     reach: Free[Reach]

@@ -72,6 +72,45 @@ def test_spellings_of_one_budget_are_one_run(budget: str, here: Path) -> None:
     assert folder_of(f"budget={budget}") == folder_of()
 
 
+def spaces_and_profiles(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "x.yaml").write_bytes((data_dir("search_spaces") / "tiny.yaml").read_bytes())
+    (folder / "device").symlink_to(data_dir("hardware_profiles") / "host_x86")
+    (folder / "teacher.onnx").write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("one", "others"),
+    [
+        ("budget=300M", ["budget=300m", "budget=300 M", "budget=[0.3G]", "budget=' 300e6MACs '", "budget=300000k"]),
+        ("budget=0.29G", ["budget=290M", "budget=290000k", "budget=2.9e8macs"]),
+        ("budget=[25ms,300M]", ["budget=[300M,25ms]", "budget=['25 MS',0.3g]"]),
+        ("search_space=x.yaml", ["search_space=./x.yaml", "search_space=sub/../x.yaml", "search_space=HERE/x.yaml"]),
+        ("search_space=tiny", ["search_space=SHIPPED/search_spaces/tiny.yaml"]),
+        ("hardware=pixel4", ["hardware=pixel4:1large_fp32", "hardware=SHIPPED/hardware_profiles/pixel4"]),
+        ("hardware=host_x86", ["hardware=device", "hardware=./device/", "hardware=HERE/device"]),
+        ("hardware=pixel4:1large_int8", ["hardware=SHIPPED/hardware_profiles/pixel4/:1large_int8"]),
+        ("keep=0.5", ["keep=0.50", "keep=5e-1", "keep=.5"]),
+        ("proxy.correction=1", ["proxy.correction=1.0", "proxy.correction=1e0"]),
+        ("warm_start=true", ["warm_start=True", "warm_start=TRUE"]),
+        ("rungs=[short]", ["rungs=null", "rungs=['short']"]),
+        ("baselines.widths=[1]", ["baselines.widths=[1.0]", "baselines.widths=[1e0]"]),
+        ("training.distillation.teacher=teacher.onnx", ["training.distillation.teacher=./teacher.onnx"]),
+        (
+            "data=imagefolder data.path=sub",
+            ["data=imagefolder data.path=./sub/", "data=imagefolder data.path=HERE/sub"],
+        ),
+    ],
+)
+def test_spellings_of_one_value_name_one_folder(one: str, others: list[str], here: Path) -> None:
+    spaces_and_profiles(here)
+    shipped = str(data_dir("search_spaces").parent)
+    words = [one, *(other.replace("HERE", str(here)).replace("SHIPPED", shipped) for other in others)]
+    parts = [re.split(r" (?=data\.)", word) for word in words]
+    assert len({folder_of(*each) for each in parts}) == 1
+    assert len({str(settings_of(*each).canonical()) for each in parts if "budget" not in each[0]}) <= 1
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

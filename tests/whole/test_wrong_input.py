@@ -130,7 +130,7 @@ def test_report_of_no_run_folder(mistakes: Path, monkeypatch: Any, capsys: pytes
     monkeypatch.setattr(sys, "argv", ["report", "empty"])
     assert report() == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert re.fullmatch(r"error: cannot read empty/front\.json: .*; give the folder of a finished search", line)
+    assert re.fullmatch(r"error: empty/front\.json: cannot be read: .*; give the folder of a finished search", line)
 
 
 def test_a_real_process_says_the_same(mistakes: Path) -> None:

@@ -288,7 +288,7 @@ OTHERS = [
     BadInput("report", ("a", "b"), says=r"unrecognized arguments: b"),
     BadInput("report", ("--nonsense",), says=r"use python -m nas\.report RUN"),
     BadInput("report", ("nowhere",), says=r"nowhere/front\.json: cannot be read: .*give the folder"),
-    BadInput("report", (LONG,), says=r"x…: cannot be read: File name too long"),
+    BadInput("report", (LONG,), says=r"x.*cannot be read: File name too long"),
     BadInput("report", ("file",), says=r"file/front\.json", files={"file": ""}),
 ]  # fmt: skip
 
