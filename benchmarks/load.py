@@ -31,7 +31,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.latency.profile import load_profile
 from nas.problem import Problem, reference_point
-from nas.proxies.base import Evaluation
+from nas.proxies.base import Evaluation, Failed
 from nas.report.figures import save_front_png
 from nas.report.html import write_report
 from nas.results.front import DataFacts
@@ -157,7 +157,7 @@ def write_study(wanted: Problem, trials: int, folder: Path) -> None:
         trial.set_constraint("budget", wanted.budget.excess(measures) - 1)
         write_candidate(trial, measures)
         if number % 50 == 49:
-            fail(study, trial, "Diverged: the loss is nan")
+            fail(study, trial, Failed("Diverged: the loss is nan"))
             continue
         found = evaluate(arch, measures["macs"])
         write_rungs(trial, [RungRecord("short", 1.5, found.accuracy, found.low, found.high, 1, arch.resolution)])

@@ -32,7 +32,7 @@ from nas.search.loop import Stopping
 from nas.search.patience import Patience
 from nas.search.record.folder import taken
 from nas.search.record.storage import check_storage
-from nas.search.record.study import open_study
+from nas.search.record.study import earlier_journal, open_study
 from nas.search.result.about import About, about_settings, data_facts
 from nas.search.run import Plan, run
 from nas.search.samplers.distinct import make_sampler
@@ -73,12 +73,13 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
         with taken(folder) as held:
             stack.callback(held.release)
             checked.problem.require_feasible()
+            journal = None if settings.storage else earlier_journal(folder)
             invocation.write_files()
             display = stack.enter_context(TerminalDisplay())
             images = decode_images(settings, checked.problem, folder)
             data = data_facts(settings, images.images)
             agreed = identity(settings, checked.problem, data)
-            study = open_study(folder, settings.storage, checked.problem.directions, agreed)
+            study = open_study(folder, settings.storage, checked.problem.directions, agreed, journal)
             executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
             stack.callback(executor.close)
         for line in opening_lines(checked.problem, data):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from nas.errors import RunError
 from nas.reading.json_text import DEEPEST, parse_json
@@ -32,7 +32,7 @@ def open_journal(path: Path) -> JournalStorage:
         _mend(path)
     except FileNotFoundError:
         pass
-    return JournalStorage(_WholeLines(str(path)))
+    return JournalStorage(_WholeLines(str(path), JournalFileOpenLock(str(path))))
 
 
 class _WholeLines(JournalFileBackend):

@@ -6,10 +6,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
+from annotated_types import Ge, Le, Len, Predicate
 from optuna.distributions import json_to_distribution
 from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import TrialState
-from pydantic import AfterValidator, Field
 
 from nas.errors import RunError
 from nas.reading.checks import Number, Whole, checked
@@ -34,38 +34,41 @@ _MAY_BE_NULL = ("datetime_start", "values")
 
 @lru_cache
 def _distribution(text: str) -> Any:
+    return json_to_distribution(text)
+
+
+def _is_distribution(text: str) -> bool:
     try:
-        return json_to_distribution(text)
-    except (KeyError, TypeError, AttributeError, RecursionError):  # besides ValueError
-        raise ValueError("this is no distribution") from None
+        _distribution(text)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+    return True
 
 
-def _of_distribution(text: str) -> str:
-    _distribution(text)
-    return text
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
-def _of_time(text: str) -> str:
-    datetime.fromisoformat(text)
-    return text
-
-
-_Id = Annotated[Whole, Field(ge=0)]
-_State = Annotated[Whole, Field(ge=0, le=4)]
-_One = Annotated[dict[str, Any], Field(min_length=1, max_length=1)]
-_Time = Annotated[str, AfterValidator(_of_time)]
-_Distribution = Annotated[str, AfterValidator(_of_distribution)]
+_Id = Annotated[Whole, Ge(0)]
+_State = Annotated[Whole, Ge(0), Le(4)]
+_One = Annotated[dict[str, Any], Len(1, 1)]
+_Time = Annotated[str, Predicate(_is_time)]
+_Distribution = Annotated[str, Predicate(_is_distribution)]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """A line of the journal; which keys it must have depends on `op_code`."""
 
-    op_code: Annotated[Whole, Field(ge=0, le=9)]
+    op_code: Annotated[Whole, Ge(0), Le(9)]
     worker_id: str
     study_id: _Id | None = None
     study_name: str | None = None
-    directions: Annotated[list[Literal[1, 2]], Field(min_length=1)] | None = None
+    directions: Annotated[list[Literal[1, 2]], Len(1)] | None = None
     trial_id: _Id | None = None
     user_attr: _One | None = None
     system_attr: _One | None = None
@@ -80,7 +83,7 @@ class Operation:
     intermediate_value: Number | None = None
     user_attrs: dict[str, Any] = field(default_factory=dict)
     system_attrs: dict[str, Any] = field(default_factory=dict)
-    params: Annotated[dict[str, Any], Field(max_length=0)] = field(default_factory=dict)
+    params: Annotated[dict[str, Any], Len(0, 0)] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

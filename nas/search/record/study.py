@@ -4,6 +4,7 @@ Trials are read and written by `trial`; what is no trial (long trainings, files)
 """
 
 import json
+import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
+from optuna.storages import JournalStorage
 from optuna.study import Study
 
 from nas.errors import RunError
@@ -22,7 +24,7 @@ from nas.resources import replace_file
 from nas.search.record.journal import open_journal
 from nas.search.record.storage import open_storage
 
-STUDY_NAME = "search"
+STUDY_NAME, JOURNAL = "search", "study.journal"
 
 
 def lock(folder: Path) -> FileLock:
@@ -41,18 +43,34 @@ def lock(folder: Path) -> FileLock:
     return held
 
 
-def open_study(folder: Path, url: str | None, directions: Sequence[Direction], identity: Mapping[str, Any]) -> Study:
+def earlier_journal(folder: Path) -> JournalStorage | None:
+    """The journal that an earlier process left in the folder, if any, for `open_study`: it is checked before any work.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    path = folder / JOURNAL
+    return open_journal(path) if os.path.lexists(path) else None
+
+
+def open_study(
+    folder: Path,
+    url: str | None,
+    directions: Sequence[Direction],
+    identity: Mapping[str, Any],
+    journal: JournalStorage | None = None,
+) -> Study:
     """The study of a run folder, new or resumed; the folder must be locked by this process.
 
-    `identity` is what makes results comparable, by setting: a study begun with another is refused.
+    `identity` is what makes results comparable, by setting: a study begun with another is refused. The `journal` may
+    be open already.
 
     Raises:
         RunError: the journal is damaged, or the study was begun under other settings; the first that differs is named.
         ConfigError: the storage URL cannot be opened.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    path = folder / "study.journal"
-    storage = open_journal(path) if url is None else open_storage(url)
+    storage = open_storage(url) if url is not None else journal or open_journal(folder / JOURNAL)
     name = STUDY_NAME if url is None else _name(folder)
     place = str(folder) if url is None else f"{folder} (study {name} of storage={hide(url)})"
     study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
