@@ -1,6 +1,6 @@
 """Labelled images as arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,15 +98,15 @@ def unjudged(counts: Mapping[str, Mapping[str, int]]) -> str | None:
     return f"{'; '.join(found)}; add images" if found else None
 
 
-def channel_statistics(pixels: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Exact mean and standard deviation per channel, on the scale 0..1, the latter at least one grey level."""
-    counts = np.zeros((pixels.shape[1], 256))
-    for start in range(0, len(pixels), 256):  # a histogram of bytes is exact, and needs no float copy
-        block = pixels[start : start + 256]
-        for channel in range(pixels.shape[1]):
-            counts[channel] += np.bincount(block[:, channel].ravel(), minlength=256)
+def channel_statistics(images: Iterable[NDArray[np.uint8]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Exact mean and standard deviation of images, C x R x R, per channel: on the scale 0..1, the latter at least one
+    grey level.
+    """
+    counts: NDArray[np.int64] | int = 0
+    for image in images:  # a histogram of bytes is exact, and needs no float copy
+        counts = counts + np.stack([np.bincount(channel.ravel(), minlength=256) for channel in image])
     levels = np.arange(256) / 255
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    shares = counts / np.sum(counts, axis=1, keepdims=True)
     mean = shares @ levels
     std = np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(axis=1))
     return tuple(mean.tolist()), tuple(np.maximum(std, 1 / 255).tolist())

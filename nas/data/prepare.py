@@ -16,7 +16,7 @@ from nas.data.formats import readable
 from nas.data.images import SPLITS, Images, channel_statistics
 from nas.data.left_out import by_reason
 from nas.data.parts import split_catalogue
-from nas.data.saved import About, open_saved, replacing, write_about, write_split
+from nas.data.saved import About, open_saved, replacing, write_about, write_split, written
 from nas.data.settings import RESOLUTIONS, DataSettings, check_int
 from nas.data.sources import SOURCES
 from nas.data.splits import Indices
@@ -117,7 +117,7 @@ def _make(
             f"{len(unread)} of {len(places)} images cannot be read, the first is {cut(unread[0].name, 200)}"
         )
     _check_labels(labels, about.classes, catalogue.name, settings)
-    mean, std = channel_statistics(np.load(folder / "train_pixels.npy", mmap_mode="r"))
+    mean, std = channel_statistics(written(folder, "train"))
     left_out = (*catalogue.left_out, *by_reason((each.reason, each.name) for each in unread))
     write_about(folder, About(fingerprint, about.classes, about.channels, about.native_resolution, mean, std, left_out))
 

@@ -6,6 +6,7 @@ the `Images`: pickling a memory map copies its pixels.
 """
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -102,6 +103,15 @@ def write_split(
     found = np.array(labels, dtype=np.int64)
     np.save(folder / f"{split}_labels.npy", found)
     return found
+
+
+def written(folder: Path, split: str) -> Iterator[NDArray[np.uint8]]:
+    """The images that `write_split` has written, one by one: a map of the file would stay in memory."""
+    with (folder / f"{split}_pixels.npy").open("rb") as file:
+        np.lib.format.read_magic(file)
+        (count, *shape), _, _ = np.lib.format.read_array_header_1_0(file)
+        for _ in range(count):
+            yield np.frombuffer(file.read(math.prod(shape)), np.uint8).reshape(shape)
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:

@@ -22,9 +22,9 @@ class DataSettings:
     channels: int | None = None
     """1 (grey) or 3 (RGB); none means what the source has."""
     val_fraction: float = 0.15
-    """Share of the images carved for validation where the source has no validation split."""
+    """Share of the images, in total, carved for validation where the source has no validation split."""
     test_fraction: float = 0.15
-    """Share of the images carved for the test where the source has no test split."""
+    """Share of the images, in total, carved for the test where the source has no test split."""
     limit: int | None = None
     """At most this many images of the train split, before val and test are carved from them; a val or test
     split of its own is cut to `limit` times its fraction. Stratified; only what is chosen is decoded."""
