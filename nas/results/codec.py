@@ -85,6 +85,15 @@ def _inside(value: str) -> str:
 
 Finite = Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_bounded)]
 Count = Annotated[int, Strict(), Field(ge=0), AfterValidator(_bounded)]
+Population = Annotated[
+    int,
+    Strict(),
+    BeforeValidator(lambda value: int(value) if isinstance(value, float) and value.is_integer() else value),
+    Field(ge=0),
+    PlainSerializer(lambda value: value if value <= LARGEST else float(value)),
+    WithJsonSchema({"type": "integer", "minimum": 0}),
+]
+"""A count without a bound, of which JSON has 16 digits where it is astronomic."""
 Share = Annotated[float, Strict(), Field(ge=0, le=1)]
 Flag = Annotated[bool, Strict()]
 MeasureName = Annotated[str, AfterValidator(_measure)]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from nas.errors import RunError
 from nas.measures import LIMITS
 from nas.reading.words import short
-from nas.results.codec import Count, Finite, Flag, Flat, Keys, MeasureName, from_json, to_json
+from nas.results.codec import Count, Finite, Flag, Flat, Keys, MeasureName, Population, from_json, to_json
 from nas.results.costs import NETWORK_COSTS
 from nas.results.hardware import Hardware
 from nas.results.member import Baseline, Member
@@ -32,13 +32,13 @@ COSTS_BESIDE = Flat("costs", NETWORK_COSTS.names)
 class NetworkCount:
     """How many networks of the search space fit the budget."""
 
-    inside: Count
+    inside: Population
     """the best estimate"""
-    low: Count
+    low: Population
     """certainly at least"""
-    high: Count
+    high: Population
     """certainly at most"""
-    of: Count
+    of: Population
     """networks in the whole space"""
 
 

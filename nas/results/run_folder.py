@@ -54,7 +54,7 @@ def _readable(value: Any) -> Any:
     if isinstance(value, str):
         return readable(value)
     if isinstance(value, dict):
-        return {readable(key): _readable(each) for key, each in value.items()}
+        return {key: _readable(each) for key, each in value.items()}
     return [_readable(each) for each in value] if isinstance(value, list) else value
 
 

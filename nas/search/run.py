@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.samplers import BaseSampler
 
-from nas.errors import RunFailed
+from nas.errors import RunError, RunFailed
 from nas.problem import Problem
 from nas.results.front import Front
 from nas.results.run_folder import write_front
@@ -50,8 +50,12 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
 
     Raises:
         RunFailed: no network is left to make a front of; front.json stays as it was.
+        RunError: the folder cannot be written.
     """
-    (context.folder / "models").mkdir(exist_ok=True)
+    try:
+        (context.folder / "models").mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make the folder {context.folder / 'models'}: {error.strerror}; move it away") from None
     networks = baseline_networks(context.problem, plan.baselines.widths)
     try:
         _search(context, trainings, sampler, stopping, list(networks.values()) if plan.warm_start else [])

@@ -12,7 +12,7 @@ import pytest
 from nas.errors import RunError
 from nas.measures import COSTS, MEASURES
 from nas.results.costs import NETWORK_COSTS, TRIAL_COSTS
-from nas.results.front import SCHEMA, Front
+from nas.results.front import SCHEMA, Front, NetworkCount
 from nas.results.run_folder import read_front, write_front, write_text
 from nas.results.trials import COLUMNS, TrialRow, read_trials, write_trials
 from tests.helpers.run_sample import (
@@ -48,6 +48,25 @@ def test_a_front_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", FRONTS)
 def test_a_front_meets_the_schema(name: str, tmp_path: Path) -> None:
     assert check_run(write_run(tmp_path / "run", FRONTS[name](), sample_trials(stopped=4))) == FRONTS[name]()
+
+
+def test_a_space_of_astronomic_size_comes_back(tmp_path: Path) -> None:
+    front = sample_front()
+    large = replace(front, budget=replace(front.budget, networks=NetworkCount(10**60, 10**40, 10**61, 10**70 + 1)))
+    networks = check_run(write_run(tmp_path / "run", large, sample_trials())).budget.networks
+    assert networks.inside == pytest.approx(10**60)
+    assert networks.of == pytest.approx(10**70)
+
+
+def test_names_of_files_that_are_not_utf8_are_kept_apart(tmp_path: Path) -> None:
+    front = sample_front()
+    latin = ("caf\udce9", "caf\udce8")
+    data = replace(front.data, classes=latin, path="d\udcff/x")
+    failed = replace(sample_trials()[0], state="failed", error="no\0 \udce9\nfile")
+    folder = write_run(tmp_path / "run", replace(front, data=data), [failed])
+    (folder / "front.json").read_text(encoding="utf-8").encode("ascii")
+    assert read_front(folder).data.classes == (r"caf\xe9", r"caf\xe8")
+    assert read_trials(folder)[0].error == r"no  \xe9 file"
 
 
 def test_trials_come_back_as_they_were(run_folder: Path) -> None:
