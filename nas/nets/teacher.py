@@ -1,14 +1,19 @@
 """An ONNX file as a teacher: images in, logits out."""
 
+import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+import onnx
 import onnxruntime
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nas.errors import ConfigError
+from nas.reading.words import cut, short
 
 
 class OnnxTeacher:
@@ -64,6 +69,42 @@ class OnnxTeacher:
             images = F.interpolate(images, self._size, mode="bilinear", align_corners=False, antialias=True)
         (logits,) = self._session.run(None, {self._input: images.contiguous().numpy()})
         return torch.from_numpy(logits)
+
+
+def teacher_digest(path: Path) -> str:
+    """12 hexadecimal digits of what a teacher is: its file, and every file of weights beside it that it names.
+
+    Raises:
+        ConfigError: a file cannot be read, or one of weights does not lie in the teacher's folder.
+    """
+    found = hashlib.blake2b(digest_size=6)
+    try:
+        content = path.read_bytes()
+        found.update(content)
+        for location in sorted(_external_files(onnx.load_from_string(content))):
+            file = (path.parent / location).resolve()
+            if not file.is_relative_to(path.parent.resolve()) or not file.is_file():
+                which = f"{short(location)}, which is no file in its folder"
+                raise ConfigError(f"the teacher {cut(str(path), 200)!r} has weights in {which}")
+            found.update(f"\0{location}\0{file.stat().st_size}\0".encode(errors="surrogateescape"))
+            with file.open("rb") as weights:
+                while part := weights.read(1 << 20):
+                    found.update(part)
+    except ConfigError:
+        raise
+    except Exception as error:  # the file system's, and whatever protobuf raises
+        raise ConfigError(f"cannot open the teacher {cut(str(path), 200)!r}: {cut(str(error), 200)}") from None
+    return found.hexdigest()
+
+
+def _external_files(message: Any) -> set[str]:
+    """The files in which tensors anywhere in `message` keep their values."""
+    if isinstance(message, onnx.TensorProto):
+        return {entry.value for entry in message.external_data if entry.key == "location"}
+    if hasattr(message, "ListFields"):
+        return {name for _, value in message.ListFields() for name in _external_files(value)}
+    inner = message if isinstance(message, Sequence) and not isinstance(message, str | bytes) else ()
+    return {name for each in inner for name in _external_files(each)}
 
 
 @lru_cache(maxsize=2)

@@ -1,10 +1,10 @@
 """What must agree for two processes to work on one study."""
 
-import hashlib
 from dataclasses import replace
 from typing import Any
 
 from nas.identity import agreeing, digest
+from nas.nets.teacher import teacher_digest
 from nas.problem import Problem
 from nas.results.front import DataFacts
 from nas.search.settings import IDENTITY_VERSION, SearchSettings
@@ -13,7 +13,6 @@ from nas.search.settings import IDENTITY_VERSION, SearchSettings
 def identity(settings: SearchSettings, problem: Problem, data: DataFacts) -> dict[str, Any]:
     """What makes results comparable, by setting; files count by what they hold, wherever they lie."""
     teacher = settings.training.teacher
-    content = hashlib.blake2b(teacher.read_bytes() if teacher else b"", digest_size=6).hexdigest()
     return {
         "version": IDENTITY_VERSION,
         **agreeing(settings.canonical()),
@@ -21,5 +20,5 @@ def identity(settings: SearchSettings, problem: Problem, data: DataFacts) -> dic
         "budget": str(problem.budget),
         "search_space": f"{problem.space.name} ({digest(problem.space, IDENTITY_VERSION)})",
         "data": f"{data.source} ({digest(replace(data, path=None, left_out=()), IDENTITY_VERSION)})",
-        **({"training.distillation.teacher": content} if teacher else {}),
+        **({"training.distillation.teacher": teacher_digest(teacher)} if teacher else {}),
     }

@@ -18,7 +18,7 @@ from nas.data.views import ImageView
 from nas.errors import ConfigError
 from nas.exports.onnx_fp32 import export_onnx
 from nas.nets.build import build
-from nas.nets.teacher import OnnxTeacher
+from nas.nets.teacher import OnnxTeacher, teacher_digest
 from nas.training.distillation import divergence
 from nas.training.fit import fit
 from nas.training.metrics import judge
@@ -135,3 +135,49 @@ def test_a_file_that_cannot_teach_is_refused_in_one_line(tmp_path: Path) -> None
         OnnxTeacher(saved(tmp_path / "flat.onnx", ["n", 4], ["n", 4]))
     with pytest.raises(ConfigError, match="must have one input, float"):
         OnnxTeacher(saved(tmp_path / "bytes.onnx", ["n", 4], ["n", 4], TensorProto.UINT8))
+
+
+def with_weights_beside(taught: Path, folder: Path) -> Path:
+    """The teacher in `folder`, its weights in the file `weights.bin` beside it."""
+    folder.mkdir()
+    model = onnx.load(taught)
+    onnx.save(model, folder / "teacher.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+    return folder / "teacher.onnx"
+
+
+def test_a_teacher_is_its_file_and_the_weights_beside_it(taught: tuple[nn.Module, Path], tmp_path: Path) -> None:
+    first, second = (with_weights_beside(taught[1], tmp_path / name) for name in ("a", "b"))
+    assert teacher_digest(first) == teacher_digest(second) != teacher_digest(taught[1])
+    weights = bytearray((tmp_path / "b" / "weights.bin").read_bytes())
+    weights[0] ^= 1
+    (tmp_path / "b" / "weights.bin").write_bytes(weights)
+    assert second.read_bytes() == first.read_bytes()
+    assert teacher_digest(first) != teacher_digest(second)
+
+
+def test_a_teacher_whose_weights_lie_elsewhere_is_refused(taught: tuple[nn.Module, Path], tmp_path: Path) -> None:
+    path = with_weights_beside(taught[1], tmp_path / "a")
+    (tmp_path / "a" / "weights.bin").rename(tmp_path / "weights.bin")
+    elsewhere = r"^the teacher .* has weights in 'weights\.bin', which is no file in its folder$"
+    with pytest.raises(ConfigError, match=elsewhere):
+        teacher_digest(path)
+    (tmp_path / "a" / "weights.bin").symlink_to(tmp_path / "weights.bin")
+    with pytest.raises(ConfigError, match=elsewhere):
+        teacher_digest(path)
+    for location in ("../weights.bin", str(tmp_path / "weights.bin"), "/etc/passwd", ".", "weights.bin\0"):
+        model = onnx.load(path, load_external_data=False)
+        for tensor in model.graph.initializer:
+            for entry in tensor.external_data:
+                entry.value = location if entry.key == "location" else entry.value
+        (tmp_path / "a" / "other.onnx").write_bytes(model.SerializeToString())
+        with pytest.raises(ConfigError, match="teacher"):
+            teacher_digest(tmp_path / "a" / "other.onnx")
+        with pytest.raises(ConfigError, match="cannot open the teacher"):
+            OnnxTeacher(tmp_path / "a" / "other.onnx")
+
+
+def test_what_is_no_teacher_has_no_digest(tmp_path: Path) -> None:
+    (tmp_path / "text.onnx").write_text("no network")
+    for name in ("text.onnx", "none.onnx"):
+        with pytest.raises(ConfigError, match=f"cannot open the teacher .*{name}"):
+            teacher_digest(tmp_path / name)
