@@ -1,5 +1,6 @@
 """Where evaluations run: what holds for every executor, and how processes of this machine come and go."""
 
+import errno
 import multiprocessing
 import operator
 import os
@@ -19,12 +20,14 @@ import yaml
 from omegaconf import DictConfig
 
 from nas.commandline import parse
+from nas.errors import RunError
 from nas.resources import data_dir
 from nas.search.executors import EXECUTORS
 from nas.search.executors.base import Executor, TookTooLong, WorkerDied
 from nas.search.executors.inline import InlineExecutor
 from nas.search.executors.local import LocalExecutor
 from tests.helpers.docs import field_texts
+from tests.helpers.refusal import refusal
 
 INLINE = "inline"
 """The one without workers, which no setting chooses."""
@@ -166,3 +169,11 @@ def test_local_closes_over_a_stopped_worker_that_has_nothing_to_do() -> None:
     os.kill(outcome(executor.submit(os.getpid)), signal.SIGSTOP)
     executor.close()
     assert not multiprocessing.active_children()
+
+
+def test_local_says_in_one_line_that_the_system_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("nas.search.executors.local.ProcessPoolExecutor", full)
+    assert "/dev/shm" in refusal(RunError, started, "local", 2)
