@@ -177,7 +177,7 @@ def test_pipes_sockets_and_dangling_links_are_named_and_never_opened(tmp_path: P
 def test_a_class_without_images_says_what_it_has(tmp_path: Path) -> None:
     root = two_classes(tmp_path)
     (root / "emu").mkdir()
-    for name in ("a.heic", "b.pdf", "c.pdf"):
+    for name in ("a.svg", "b.pdf", "c.pdf"):
         (root / "emu" / name).write_text("")
     with pytest.raises(DataError, match=r"class 'emu' has no image file .*3 files left out: .*2 \.pdf") as caught:
         list_images(root)
