@@ -186,6 +186,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "cannot identify image file"
     text = cut(str(error), 120)
+    if text and isinstance(error, OSError | ValueError | SyntaxError):  # Pillow's own, in whole sentences
+        return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -220,7 +220,10 @@ def _is(kind: Callable[[], bool]) -> bool:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    status = folder.stat()
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise DataError(f"cannot list {_shown(folder)}: {error.strerror}") from error
     return status.st_dev, status.st_ino
 
 

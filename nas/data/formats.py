@@ -80,7 +80,7 @@ def _begins_like_one(path: Path) -> bool:
         warnings.simplefilter("ignore")
         try:
             _open(path, signed=True).close()
-        except Image.DecompressionBombError:
+        except (Image.DecompressionBombError, PermissionError):  # decoding says what is wrong with it
             return True
         except Exception:  # Pillow's plugins raise any type on bytes that are not theirs
             return False

@@ -177,7 +177,7 @@ def test_pipes_sockets_and_dangling_links_are_named_and_never_opened(tmp_path: P
 def test_a_class_without_images_says_what_it_has(tmp_path: Path) -> None:
     root = two_classes(tmp_path)
     (root / "emu").mkdir()
-    for name in ("a.heic", "b.pdf", "c.pdf"):
+    for name in ("a.svg", "b.pdf", "c.pdf"):
         (root / "emu" / name).write_text("")
     with pytest.raises(DataError, match=r"class 'emu' has no image file .*3 files left out: .*2 \.pdf") as caught:
         list_images(root)
@@ -267,6 +267,31 @@ def test_what_the_machine_cannot_read_ends_the_run(
         prepare(from_folder(two_classes(tmp_path / "data")), 0, 8, tmp_path / "saved")
     assert_one_line(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_folder_or_file_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = two_classes(tmp_path / "data")
+    write_classes(root / "cat", {"closed": 2})
+    (root / "dog" / "picture").write_bytes(png(9, 9))
+    stat, opened = Path.stat, Image.open
+
+    def no_stat(path: Path, **options: bool) -> os.stat_result:
+        if path.name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat(path, **options)
+
+    def no_open(path: Path, **options: object) -> Image.Image:
+        if path.name == "picture":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "stat", no_stat)
+    with pytest.raises(DataError, match=r"cannot list '.*closed': Permission denied"):
+        prepare(from_folder(root), 0, 8, tmp_path / "saved")
+    monkeypatch.setattr(Path, "stat", stat)
+    monkeypatch.setattr(Image, "open", no_open)
+    with pytest.raises(DataError, match=r"cannot read the image 'dog/picture': Permission denied"):
+        prepare(from_folder(root), 0, 8, tmp_path / "saved")
 
 
 # --- large images ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ like those of every other source, not by `datasets`.
 
 import io
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,9 @@ def _splits(settings: SourceSettings) -> dict[str, Any]:
         import datasets
     except ImportError as error:
         raise DataError("data=hf needs the library datasets: pip install 'sepconv-nas[hf]'") from error
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what it logs of an error is in the error too
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
     name, folder = str(settings.path), folder_of(settings)
     try:
         if os.path.isfile(folder / "dataset_dict.json") or os.path.isfile(folder / "state.json"):

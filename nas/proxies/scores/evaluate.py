@@ -97,7 +97,8 @@ class TrainingFree:
             self.pictures.images, batch_size=self.images, resolution=resolution, seed=self.seed, device=device
         )
         if len(data.images.train) < LEAST_IMAGES:
-            raise DataError(f"scores need at least {LEAST_IMAGES} training images, got {len(data.images.train)}")
+            found = f"got {len(data.images.train)}; add images, or raise data.limit where it is set"
+            raise DataError(f"scores need at least {LEAST_IMAGES} training images, {found}")
         images, labels = next(iter(data.train_dataloader()))
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(self.seed)
