@@ -12,6 +12,7 @@ from rich.console import Console
 
 from nas.commandline import Invocation, command
 from nas.problem import Problem, reference_point
+from nas.reading.plain import one_line
 from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
 from nas.report.opening import opening_lines
@@ -122,7 +123,7 @@ def _report(front: Front, folder: Path, tracker: Guarded, display: TerminalDispl
     display.stop()
     console = Console()
     print_front(console, front)
-    console.print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
+    console.print(one_line(f"report: {folder / 'report.html'}"), soft_wrap=True, highlight=False)
 
 
 class _Tracked:
@@ -153,7 +154,7 @@ def compare(folders: list[Path]) -> None:
     digest = hashlib.blake2b("\n".join(sorted(f.name for f in folders)).encode(), digest_size=3).hexdigest()
     path = folders[0].parent / f"comparison-{digest}.html"
     write_comparison(folders, path)
-    Console().print(f"comparison: {path}", soft_wrap=True, highlight=False)
+    Console().print(one_line(f"comparison: {path}"), soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,33 @@ def test_int8_is_set_beside_fp32() -> None:
     )
     front = sample_front()
     assert front_section.int8(replace(front, confirmed=front.confirmed[2:3])) is None
+    first = front.confirmed[0]
+    fp32, int8 = first.files
+    timing = int8.host_latency_ms
+    assert timing
+    unknown = replace(first, files=(fp32, replace(int8, bytes=None)))
+    assert front_section.int8(replace(front, confirmed=(unknown,))) is None
+    at_once = replace(first, files=(fp32, replace(int8, host_latency_ms=replace(timing, median=0.0))))
+    said = front_section.int8(replace(front, confirmed=(at_once,)))
+    assert said
+    assert said.endswith("4.0 times smaller.")
+
+
+def test_a_run_that_learned_nothing_has_no_front() -> None:
+    front = replace(sample_front(), learned=False, warnings=("no network learned: …",))
+    assert headline(front) == (
+        "No network learned: of 8 confirmed networks within 300M on Google Pixel 4 (1large, 1 thread, fp32, TFLite "
+        "2.10), none is above always answering the commonest class by more than luck explains."
+    )
+    assert "no network learned: …" in notices(front)
+    assert ("6", "networks confirmed, of which none learned") in tiles(front)
+    assert front_section.make(front, []).title == "The confirmed networks"
+    assert front_section.make(sample_front(), []).title == "The front"
+
+
+def test_every_warning_of_a_run_is_a_notice() -> None:
+    front = replace(sample_front(), warnings=("one", "two"))
+    assert {"one", "two"} <= set(notices(front))
 
 
 def test_rejections_are_counted_by_kind() -> None:

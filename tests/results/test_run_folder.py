@@ -94,7 +94,7 @@ def test_what_rungs_gave_comes_back_too(tmp_path: Path) -> None:
         ({"macs": "7.5"}, r"3: macs: input should be a valid integer.*, got 7.5"),
         ({"macs": "1_0"}, r"3: macs: input should be a valid integer, got '1_0'"),
         ({"macs": "9" * 5000}, r"3: macs: input should be a valid integer, got '999"),
-        ({"number": ""}, r"3: number: field required"),
+        ({"number": ""}, r"3: number: is missing"),
         ({"number": "-1"}, r"3: number: input should be greater than or equal to 0, got -1"),
         ({"accuracy": "nan"}, r"3: accuracy: input should be a valid number, got 'nan'"),
         ({"seconds": "1e300"}, r"3: seconds: must be at most 1e\+30 in size, got 1e\+300"),
@@ -154,7 +154,7 @@ def test_what_is_no_front_is_said_in_one_line(tmp_path: Path) -> None:
         ('{"schema": 0}', f"has schema 0, of an older version; this one reads {SCHEMA}"),
         ('{"schema": 9}', f"has schema 9, of a newer or another version; this one reads {SCHEMA}"),
         ('{"schema": "x"}', "has schema 'x', of a newer or another version"),
-        ('{"schema": 1}', "front.json: hardware: field required"),
+        ('{"schema": 1}', "front.json: hardware: is missing"),
     ):
         (tmp_path / "front.json").write_text(content)
         with pytest.raises(RunError) as caught:
@@ -167,7 +167,7 @@ def test_what_is_no_front_is_said_in_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        (lambda front: front["counts"].pop("failed"), "counts.failed: field required"),
+        (lambda front: front["counts"].pop("failed"), "counts.failed: is missing"),
         (lambda front: front["front"][1].update(macs="many"), "front.1.macs: input should be a valid integer"),
         (lambda front: front["front"][0]["accuracy"].update(value=1.5), "front.0.accuracy.value: input should be less"),
         (lambda front: front["front"][0]["architecture"].update(blocks=[]), "front.0.architecture: "),

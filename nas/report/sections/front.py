@@ -59,12 +59,12 @@ def comparability(front: Front) -> str | None:
 def int8(front: Front) -> str | None:
     """What int8 costs in accuracy and saves in bytes and milliseconds, over the confirmed networks."""
     changes = [100 * (each.value - each.fp32) for member in front.confirmed if (each := _int8_accuracy(member))]
-    if not changes:
-        return None
     sizes = [(_bytes(member, "fp32"), _bytes(member, "int8")) for member in front.confirmed]
     smaller = [fp32 / quick for fp32, quick in sizes if fp32 and quick]
+    if not (changes and smaller):
+        return None
     timings = [(host_timing(member), host_timing(member, "int8")) for member in front.confirmed]
-    faster = [fp32.median / quick.median for fp32, quick in timings if fp32 and quick]
+    faster = [fp32.median / quick.median for fp32, quick in timings if fp32 and quick and quick.median > 0]
     text = (
         f"int8 changes the accuracy on the test images by {_mean(changes):+.1f} points in the mean of "
         f"{plural(len(changes), 'network')} ({min(changes):+.1f} to {max(changes):+.1f}), each against its fp32 file. "
