@@ -90,7 +90,9 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
         asked = _config(settings, about, checked.problem)
         tracker = Guarded(lambda: checked.tracker.start(folder, asked), display.warning)
         origin = reference_point(checked.problem, chance=1 / checked.problem.space.classes)
-        this = Run(checked.problem, study, executor, folder, _Tracked(display, tracker), origin, settings.trial_time_limit)
+        this = Run(
+            checked.problem, study, executor, folder, _Tracked(display, tracker), origin, settings.trial_time_limit
+        )
         front = _search(settings, checked, this, images, about)
         executor.close()
         _report(front, folder, tracker, display)
