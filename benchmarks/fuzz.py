@@ -24,7 +24,7 @@ INSIDE = "--inside"
 
 with atheris.instrument_imports(include=["nas"]) if INSIDE in sys.argv else nullcontext():
     from benchmarks.fuzz_targets import TARGETS
-from nas.errors import NasError
+    from nas.errors import NasError
 
 LONGEST = 490
 """Characters of a message; the command puts `error: ` before it."""
