@@ -13,6 +13,7 @@ from nas.latency.batch import costs, predicted_costs
 from nas.latency.predictions import PREDICTORS, predict
 from nas.latency.profile import HardwareProfile
 from nas.measures import MEASURES, PREDICTED, Direction
+from nas.reading.words import short
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
@@ -50,11 +51,11 @@ class Problem:
 
     def __post_init__(self) -> None:
         if unknown := [name for name in self.objectives if name not in MEASURES]:
-            raise ConfigError(f"unknown objective {unknown[0]!r}; known: {names(MEASURES)}")
+            raise ConfigError(f"unknown objective {short(unknown[0])}; known: {names(MEASURES)}")
         if "accuracy" not in self.objectives:
-            raise ConfigError(f"accuracy must be one of the objectives, got {list(self.objectives)}")
+            raise ConfigError(f"accuracy must be one of the objectives, got {short(list(self.objectives))}")
         if len(set(self.objectives)) < len(self.objectives):
-            raise ConfigError(f"an objective is listed twice in {list(self.objectives)}")
+            raise ConfigError(f"an objective is listed twice in {short(list(self.objectives))}")
         wanted = {MEASURES[name].field for name in self.objectives} | set(self.budget.limits)
         for field in [field for field in PREDICTED if field in wanted]:
             if PREDICTORS[field](self.profile) is None:

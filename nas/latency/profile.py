@@ -21,7 +21,7 @@ from annotated_types import Interval, Len
 
 from nas.errors import ProfileError
 from nas.latency.profile_tables import ROLES, read_kernels, read_latencies, read_layer_times, read_networks
-from nas.reading.checks import CLOSED, Whole, Words, checked
+from nas.reading.checks import CLOSED, Name, Whole, Words, checked
 from nas.reading.files import read_text
 from nas.reading.words import cut, short
 from nas.reading.yaml_text import parse_yaml
@@ -44,7 +44,7 @@ class ConfigurationYaml:
     precision: Literal["fp32", "fp16", "int8"]
     note: Words | None = None
     recorded: dict[str, Any] | None = None
-    like: Words | None = None
+    like: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class ProfileYaml:
     source: Words
     license: Words
     default: str
-    configurations: Annotated[dict[Words, ConfigurationYaml], Len(1, 100)]
+    configurations: Annotated[dict[Name, ConfigurationYaml], Len(1, 100)]
     notes: Annotated[list[Words], Len(0, 100)] | None = None
 
 
@@ -255,9 +255,8 @@ def _measurements(folder: Path, configuration: str) -> dict[str, tuple[Measureme
             split = kernels.get(name, ((), 0.0))
             chosen[row.get("role", "fit")].append(Measurement(name, networks[name], ms, spread_ms, *split))
     if len(chosen["fit"]) < 4:
-        raise ProfileError(
-            f"{folder / 'latency.csv'}: {configuration} has {len(chosen['fit'])} networks; a fit needs 4 or more"
-        )
+        has = f"{cut(configuration)} has {len(chosen['fit'])} networks"
+        raise ProfileError(f"{cut(str(folder / 'latency.csv'), 200)}: {has}; a fit needs 4 or more")
     return {role: tuple(found) for role, found in chosen.items()}
 
 

@@ -29,6 +29,8 @@ LAYERS = ("configuration", *_SHAPE, "mean_ms", "spread_ms", "kernel_us")
 
 LEAST_MS, MOST_MS = 1e-6, 1e7
 """Of an inference: a nanosecond, and some three hours."""
+LONGEST_NAME = 200
+"""Characters of a network's name."""
 MOST_NETWORKS = 5000
 """Of a profile."""
 
@@ -47,6 +49,8 @@ def read_networks(file: Path) -> dict[str, Architecture]:
     seen: dict[Architecture, str] = {}
     for where, row in read_table(file, ("name", "notation")):
         name = row["name"]
+        if not 0 < len(name) <= LONGEST_NAME:
+            raise ProfileError(f"{where}: a name has 1 to {LONGEST_NAME} characters, got {short(name)}")
         if name in found:
             raise ProfileError(f"{where}: network {short(name)} is given twice")
         try:

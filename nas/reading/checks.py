@@ -27,6 +27,9 @@ def _not_empty(text: str) -> str:
 Words = Annotated[str, Field(max_length=2000), AfterValidator(_not_empty)]
 """A text of a line or some, and not an empty one."""
 
+Name = Annotated[str, Field(max_length=500), AfterValidator(_not_empty)]
+"""A name or label, and not an empty one."""
+
 CLOSED = ConfigDict(extra="forbid")
 """`__pydantic_config__` of a dataclass that refuses unknown keys."""
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from nas.errors import ConfigError
+from nas.reading.words import short
 from nas.resources import names
 from nas.spaces.activations import ACTIVATIONS, is_clamp
 from nas.spaces.architecture import Architecture
@@ -77,7 +78,7 @@ class _Writer:
 
     def __init__(self, precision: str, seed: int) -> None:
         if precision not in PRECISIONS:
-            raise ConfigError(f"a graph's precision must be one of {names(PRECISIONS)}, got {precision!r}")
+            raise ConfigError(f"a graph's precision must be one of {names(PRECISIONS)}, got {short(precision)}")
         self._int8 = precision == "int8"
         self._rng = np.random.default_rng(seed)
         self._nodes: list[onnx.NodeProto] = []

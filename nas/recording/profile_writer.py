@@ -41,8 +41,8 @@ def write_profile(folder: Path, recordings: Mapping[str, Recording]) -> None:
         _write_profile(folder, recordings)
     for recording in small:
         raise ProfileError(
-            f"{recording.name} has {recording.count('fit')} networks to fit and {recording.unsettled} models that did "
-            f"not settle; {_FIT} are needed: measure longer, or with less else running"
+            f"{cut(recording.name)} has {recording.count('fit')} networks to fit and {recording.unsettled} models that "
+            f"did not settle; {_FIT} are needed: measure longer, or with less else running"
         )
 
 

@@ -76,15 +76,15 @@ def plan_remeasure(
     recorded = recorded_facts(folder, profile.configuration)
     if profile.source != SOURCE or not recorded:
         raise ProfileError(
-            f"{profile.label} was not recorded by nas.record but is known from elsewhere ({profile.device}): "
+            f"{profile.label} was not recorded by nas.record but is known from elsewhere ({cut(profile.device)}): "
             "remeasure needs a profile recorded on this host"
         )
     where = f"{cut(str(folder / 'profile.yaml'), 200)}: configurations.{profile.configuration}.recorded"
     checked(Recorded, recorded, where, ProfileError)
     if (profile.soc, recorded["logical_cores"]) != (here["cpu"], here["logical_cores"]):
         raise ProfileError(
-            f"{profile.label} was recorded on {profile.device}; this host is {here['cpu']}, {here['logical_cores']} "
-            "cores: remeasure on the host of the recording"
+            f"{profile.label} was recorded on {cut(profile.device)}; this host is {here['cpu']}, "
+            f"{here['logical_cores']} cores: remeasure on the host of the recording"
         )
     space = load_space(search_space or recorded["search_space"])
     burst_s = burst_seconds(max(float(recorded["minutes"]), 0.01))

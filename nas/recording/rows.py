@@ -11,7 +11,7 @@ from annotated_types import Ge, Interval, Len
 
 from nas.errors import ProfileError
 from nas.latency.profile_tables import LEAST_MS, MOST_MS
-from nas.reading.checks import Number, Whole, Words, checked
+from nas.reading.checks import Name, Number, Whole, Words, checked
 from nas.reading.files import read_text
 from nas.reading.json_text import parse_json
 from nas.reading.words import cut, short
@@ -35,7 +35,7 @@ Seconds = Annotated[Number, Interval(ge=0, le=1e9)]
 class ModelEntry:
     """A model of a plan: a network by its notation, or a layer by its cells in layers.csv."""
 
-    id: Words
+    id: Name
     role: Literal["fit", "validate"]
     kind: Literal["network", "layer"]
     notation: str | None = None
@@ -67,7 +67,7 @@ class PlanRow:
 
     type: Literal["plan"]
     schema: Literal[SCHEMA]  # type: ignore[valid-type]
-    search_space: Words
+    search_space: Name
     seed: Count
     burst_s: Annotated[Seconds, Ge(1e-9)]
 
@@ -77,7 +77,7 @@ class BeginRow:
     """A configuration's measuring begins: how models are run, and the machine with its state."""
 
     type: Literal["begin"]
-    configuration: Words
+    configuration: Name
     cores: Cores
     threads: Threads
     precision: Precision
@@ -101,7 +101,7 @@ class EndRow:
     """A configuration's measuring ends."""
 
     type: Literal["end"]
-    configuration: Words
+    configuration: Name
     load: Load
 
 
@@ -110,8 +110,8 @@ class BurstRow:
     """One burst of a model: the quartiles of its runs' milliseconds, and how many runs were kept."""
 
     type: Literal["burst"]
-    configuration: Words
-    id: Words
+    configuration: Name
+    id: Name
     ms: Annotated[list[Milliseconds], Len(4, 4)]
     kept: Count
     seconds: Seconds = 0.0
@@ -122,8 +122,8 @@ class ProfileRow:
     """A model is done: what it is, and the milliseconds of each of its kernels."""
 
     type: Literal["profile"]
-    configuration: Words
-    id: Words
+    configuration: Name
+    id: Name
     model: ModelEntry
     kernels: Annotated[list[tuple[str, str, Annotated[Number, Interval(ge=0, le=MOST_MS)]]], Len(0, 100_000)]
     seconds: Seconds = 0.0
@@ -136,7 +136,7 @@ ROWS = {"plan": PlanRow, "begin": BeginRow, "end": EndRow, "burst": BurstRow, "p
 class Way:
     """One configuration of a plan."""
 
-    name: Words
+    name: Name
     threads: Threads
     precision: Precision
     cores: Cores | None
@@ -148,7 +148,7 @@ class Way:
 class Plan:
     """plan.json."""
 
-    search_space: Words
+    search_space: Name
     seed: Count
     minutes: Seconds
     burst_s: Annotated[Seconds, Ge(1e-9)]
@@ -161,7 +161,7 @@ class Recorded:
     """What profile.yaml says of a configuration that nas.record measured, as far as it is read again."""
 
     date: Words
-    search_space: Words
+    search_space: Name
     minutes: Seconds
     optimization: Optimization
     spinning: bool

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from nas.errors import BudgetError
 from nas.measures import LIMITS
-from nas.reading.words import short
+from nas.reading.words import cut, short
 from nas.resources import names
 
 _EXAMPLES = f"{', '.join(measure.example for measure in LIMITS.values())}, or a list such as [300M,25ms]"
@@ -51,7 +51,9 @@ class Budget:
         for item in [text] if isinstance(text, str | int | float) else text:
             field, value = _parse(item if isinstance(item, str) else short(item))
             if field in limits:
-                raise BudgetError(f"the budget limits {field} twice, at {show(field, limits[field])} and {item}")
+                raise BudgetError(
+                    f"the budget limits {field} twice, at {show(field, limits[field])} and {cut(str(item))}"
+                )
             limits[field] = value
         return cls(**limits)
 

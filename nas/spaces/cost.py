@@ -10,6 +10,7 @@ shortcut's source), at batch 1, with no operation in place.
 from dataclasses import dataclass
 
 from nas.errors import ConfigError
+from nas.reading.words import short
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import layers
@@ -30,7 +31,7 @@ class Cost:
 def cost(arch: Architecture, precision: str = "fp32") -> Cost:
     """The cost of `arch` with weights and activations at `precision` (fp32, fp16 or int8)."""
     if precision not in BYTES:
-        raise ConfigError(f"unknown precision {precision!r}; known: {names(BYTES)}")
+        raise ConfigError(f"unknown precision {short(precision)}; known: {names(BYTES)}")
     width = BYTES[precision]
     walk = list(layers(arch))
     params = sum(layer.params for layer in walk)

@@ -15,33 +15,10 @@ from nas.latency.validation import leave_one_out
 from nas.recording.bundle import configuration
 from nas.recording.profile_writer import recorded_profile, write_profile
 from nas.recording.recordings import read_results
-from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.spaces.layers import layers
 from tests.helpers.paths import ROOT
-from tests.helpers.recordings import MACHINE, PLAN
-
-
-def made_up(path: Path, settings: dict[str, Any], count: int = 16, **machine: Any) -> Path:
-    """A results file as of a machine whose time is 1 ns per MAC, plus one model that never settled."""
-    about = {**settings, "cores": [0, 1], **MACHINE, **machine}
-    name = settings["name"]
-    rows: list[dict[str, Any]] = [
-        {"type": "plan", "schema": 1, "search_space": "tiny", "seed": 0, "burst_s": 0.1},
-        {"type": "begin", "configuration": name, **about},
-    ]
-    for number, entry in enumerate([entry for chunk in PLAN["chunks"] for entry in chunk][:count]):
-        model = Architecture.from_notation(entry["notation"]) if "notation" in entry else None
-        ms = cost(model).macs / 1e6 if model else 0.01
-        for n in range(20):
-            figure = ms * (1 + (n - 9.5) / (20 if number == 1 else 1000))
-            burst = {"ms": [figure] * 4, "runs": 9, "kept": 8, "probe_us": 50.0, "seconds": 0.5}
-            rows.append({"type": "burst", "configuration": name, "id": entry["id"], **burst})
-        nodes = [[f"{i:03d}.conv", "Conv", 0.01 * i] for i in range(len(list(layers(model))) if model else 1)]
-        split = {"kernels": [*nodes, ["ReorderOutput", "ReorderOutput", 0.5]], "seconds": 0.1}
-        rows.append({"type": "profile", "configuration": name, "id": entry["id"], "model": entry, **split})
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+from tests.helpers.recordings import made_up
 
 
 def test_results_become_a_profile(tmp_path: Path) -> None:

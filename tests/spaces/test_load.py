@@ -1,6 +1,8 @@
 """Search-space files: read, and every mistake named."""
 
 from collections.abc import Callable
+from itertools import product
+from math import prod
 from pathlib import Path
 
 import pytest
@@ -138,3 +140,16 @@ def test_a_key_overriding_a_merged_one_is_no_duplicate(load: Callable[[str], Sea
         "  - &b {<<: *a, kernel: 5}\n  - {<<: *b, out_channels: 16}\n"
     )
     assert space.architecture([]).notation == "32x3 sep3-8 sep5-8 sep5-16 fc1000"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_files_are_utf8_with_or_without_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "mine.yaml").write_bytes(f"# Größe\n{YAML}".encode(encoding))
+    assert load_space(tmp_path / "mine.yaml").resolution == (32,)
+
+
+def test_every_choice_of_strides_is_found_where_all_stages_choose(load: Callable[[str], SearchSpace]) -> None:
+    stages = "  - {op: sep, kernel: 3, out_channels: 8, stride: [2, 1]}\n" * 12
+    space = load(f"resolution: 64\ndownsample: 32\nstages:\n{stages}")
+    every = [pattern for pattern in product((2, 1), repeat=12) if prod(pattern) == 32]
+    assert space.strides == tuple(every)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, fields
 
 from nas.errors import ConfigError
+from nas.reading.words import short
 from nas.recording.devices import DEVICES, Kind
 from nas.recording.devices.base import Measure, Reach
 
@@ -21,7 +22,7 @@ class Target:
                 kinds = [kind for kind, device in DEVICES.items() if key in device.takes]
                 raise ConfigError(f"{key} goes with device={' or device='.join(kinds)}, not with device={self.kind}")
             if isinstance(value, str) and (not value or value.startswith("-")):
-                raise ConfigError(f"{key} must not be empty or begin with -, got {value!r}")
+                raise ConfigError(f"{key} must not be empty or begin with -, got {short(value)}")
         DEVICES[self.kind].check(self.reach)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.errors import BudgetError, ConfigError
+from nas.reading.words import short
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import Block
@@ -115,7 +116,7 @@ def measure_cost(field: str, costs: NamedCosts | None, precision: str) -> tuple[
         ConfigError: no such precision.
     """
     if precision not in BYTES:
-        raise ConfigError(f"unknown precision {precision!r}; known: {names(BYTES)}")
+        raise ConfigError(f"unknown precision {short(precision)}; known: {names(BYTES)}")
     width = BYTES[precision]
     known: dict[str, tuple[NetworkCost | PeakCost, float]] = {
         "macs": (MACS, 1),
