@@ -47,11 +47,11 @@ from nas.exports.onnx_fp32 import export_onnx
 from nas.nets.build import build
 
 SEARCH = [
-    *("search_space=tiny", "budget=[3M,1.1ms]", "workers=1", "trials=8", "data.limit=300", "warm_start=false"),
-    *("proxy.epochs=1", "proxy.resolution=16", "proxy.batch_size=16", "sampler.start=3", "score.population=8"),
+    *("search_space=tiny", "budget=[3M,1.1ms]", "workers=1", "trials=8", "data.limit=400", "warm_start=false"),
+    *("proxy.epochs=2", "proxy.resolution=16", "proxy.batch_size=16", "sampler.start=3", "score.population=8"),
     *("confirm.networks=1", "confirm.members=1", "confirm.seeds=1", "confirm.extra=1", "confirm.epochs=1"),
     *("confirm.resolution=32", "confirm.calibration=16", "baselines.widths=[0.25]", "device=none", "hydra.run.dir=run"),
-    "trial_time_limit=4",
+    "trial_time_limit=20",
 ]
 LOADED = (
     *("nas.search.__main__", "nas.training.module", "pytorch_lightning", "onnxruntime.quantization", "scipy.stats"),
@@ -364,7 +364,7 @@ def full(place: Path, reference: Unbroken, rng: random.Random, share: float) -> 
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "chaos", str(place)]
     mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
     chain = Chain("full disk")
-    chain.faults.append({"bytes": size, "limit": "file system" if mounted else "size of each file"})
+    chain.faults.append({"target": "file system" if mounted else "size of each file", "bytes": size})
     try:
         note_end(chain, Search(place, file_bytes=None if mounted else size))
         chain.faults[-1]["stage"] = stage(place / "run")
@@ -451,7 +451,7 @@ def summary(chains: list[Chain], reference: Unbroken) -> dict[str, Any]:
     faults = [(chain.kind, fault) for chain in chains for fault in chain.faults]
     return {
         "chains": dict(Counter(chain.kind for chain in chains)),
-        "faults": dict(Counter(f"{kind}, {fault.get('target', 'disk')}" for kind, fault in faults)),
+        "faults": dict(Counter(f"{kind}, {fault['target']}" for kind, fault in faults)),
         "stages": dict(Counter(fault["stage"] for _, fault in faults)),
         "lost": sum(chain.lost for chain in chains),
         "repeated": sum(chain.repeated for chain in chains),

@@ -1,6 +1,7 @@
 """The files of a confirmed network, one of each format, each with its accuracy on the test split."""
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,7 +77,7 @@ class Export:
                 path.unlink(missing_ok=True)
                 if exporter.required:
                     raise
-                why = Failed.of(error)
+                why = Failed.of(self._full_disk(written) or error)
                 again = again or why.may_pass
                 files.append(ModelFile(exporter.format, exporter.precision, path=None, bytes=None, error=why.error))
             else:
@@ -99,6 +100,17 @@ class Export:
         judged = {"value": float(found.mean()), "split": "test", "seed": seed, "resolution": data.resolution}
         exporter.describe(path, {"accuracy": judged})
         return float(found.mean()), len(found)
+
+    def _full_disk(self, written: Mapping[str, Path]) -> OSError | None:
+        """What writing raises where there is no room for what an exporter may need; not all libraries notice."""
+        needed = 4 * sum(path.stat().st_size for path in written.values())
+        try:
+            with tempfile.TemporaryFile(dir=self.folder) as probe:
+                probe.write(bytes(needed))
+                probe.flush()
+        except OSError as error:
+            return error
+        return None
 
     def _place(self, path: str) -> Path:
         """The file of a path that is relative to the run folder."""

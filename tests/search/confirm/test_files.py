@@ -1,6 +1,8 @@
 """Long trainings and what they say: on validation images alone until the end, and files that hold what was judged."""
 
+import io
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -188,6 +190,24 @@ def test_a_file_that_found_no_room_is_written_by_the_next_run(
         found = Export(training, models, calibration=16)(SMALL, 1, {})
     assert [file.path is not None for file in found.files] == [True, False]
     assert not Export(training, models, calibration=16).is_whole(found)
+
+
+def test_a_library_that_does_not_notice_a_full_disk(
+    training: LongTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def truncated(*arguments: object) -> None:
+        monkeypatch.setattr(tempfile, "TemporaryFile", full)
+        raise ValueError("Wire format was corrupt")
+
+    def full(dir: Path) -> io.BytesIO:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(onnx_int8, "quantize", truncated)
+    training, models = replace(training, recipe=Recipe(1, 16, 0.2)), tmp_path / "models"
+    models.mkdir()
+    found = Export(training, models, calibration=16)(SMALL, 1, {})
+    assert found.again
+    assert found.files[1].error == "OSError: [Errno 28] No space left on device"
 
 
 def test_int8_is_calibrated_on_training_images_as_they_are(
