@@ -130,10 +130,16 @@ def _shown(argument: str) -> str:
 
 def _name_folders(settings: type[Any]) -> None:
     """Let `${run_folder:}` be the default run folder of a configuration, though not of one that it is part of."""
+    busy: list[bool] = []
 
     def named(*, _root_: DictConfig) -> str:
-        OmegaConf.clear_resolver("run_folder")
-        return run_folder(_root_, settings)
+        if busy:
+            raise ConfigError("a setting that names the run folder cannot be named by it")
+        busy.append(True)
+        try:
+            return run_folder(_root_, settings)
+        finally:
+            busy.clear()
 
     OmegaConf.register_new_resolver("run_folder", named, replace=True)
 
