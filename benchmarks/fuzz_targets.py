@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from nas.commandline.composing import compose, read_arguments
 from nas.commandline.settings import parse
 from nas.latency.few_shot import read_rows
 from nas.latency.predictor import latency
-from nas.latency.profile import known_profiles, load_profile
+from nas.latency.profile import known_profiles, load_profile, read_profile_yaml
+from nas.latency.profile_tables import read_kernels, read_latencies, read_layer_times, read_networks
 from nas.predict import PredictSettings
 from nas.recording.bundle import configuration, plan, planned_model
 from nas.recording.recordings import read_results
@@ -130,21 +132,27 @@ def _profile(folder: Path, name: str) -> Path:
     return copy
 
 
-def _profile_file(folder: Path, name: str, file: str) -> Target:
-    """A file of a profile's folder; what is read is used for a prediction, one time in eight."""
-    copy = _profile(folder, name)
-    text = (copy / file).read_text(encoding="utf-8")
-    calls = [0]
+def profile_yaml(folder: Path) -> Target:
+    """profile.yaml, of one configuration."""
+    copy = _profile(folder, "pixel4")
+    whole = yaml.safe_load((copy / "profile.yaml").read_text(encoding="utf-8"))
+    name = whole["default"]
+    example = {**whole, "configurations": {name: whole["configurations"][name]}, "notes": ["a note"]}
+    return _file(copy / "profile.yaml", lambda: read_profile_yaml(copy / "profile.yaml"), [example], as_yaml)
 
-    def read() -> None:
-        found = load_profile(copy)
+
+def _table(folder: Path, file: str, read: Callable[[Path, Mapping[str, Architecture]], Iterable[object]]) -> Target:
+    """A table of a profile; one time in 64 the whole profile is loaded, and used for a prediction."""
+    copy = _profile(folder, "host_x86")
+    path, calls, networks = copy / file, [0], read_networks(copy / "networks.csv")
+
+    def call() -> None:
+        deque(read(path, networks), maxlen=0)
         calls[0] += 1
-        if calls[0] % 8 == 0:
-            latency(found.measurements[0].architecture, found)
+        if calls[0] % 64 == 0:
+            latency(EVERY_KIND, load_profile(copy))
 
-    if file.endswith(".yaml"):
-        return _file(copy / file, read, [yaml.safe_load(text)], as_yaml)
-    return _file(copy / file, read, [rows_of(text)], as_table)
+    return _file(path, call, [rows_of(path.read_text(encoding="utf-8"))], as_table)
 
 
 def import_table(folder: Path) -> Target:
@@ -248,11 +256,11 @@ TARGETS: Mapping[str, Callable[[Path], Target]] = {
     "architecture": architecture,
     "space": space,
     "budget": budget,
-    "profile_yaml": lambda folder: _profile_file(folder, "pixel4", "profile.yaml"),
-    "networks_csv": lambda folder: _profile_file(folder, "pixel4", "networks.csv"),
-    "latency_csv": lambda folder: _profile_file(folder, "host_x86", "latency.csv"),
-    "kernels_csv": lambda folder: _profile_file(folder, "host_x86", "kernels.csv"),
-    "layers_csv": lambda folder: _profile_file(folder, "host_x86", "layers.csv"),
+    "profile_yaml": profile_yaml,
+    "networks_csv": lambda folder: _table(folder, "networks.csv", lambda path, _: read_networks(path)),
+    "latency_csv": lambda folder: _table(folder, "latency.csv", read_latencies),
+    "kernels_csv": lambda folder: _table(folder, "kernels.csv", read_kernels),
+    "layers_csv": lambda folder: _table(folder, "layers.csv", lambda path, _: read_layer_times(path)),
     "import_table": import_table,
     "results": results,
     "plan": plan_file,
