@@ -4,6 +4,7 @@ import re
 from dataclasses import make_dataclass
 from pathlib import Path
 
+import onnx
 import pytest
 from hydra import compose, initialize_config_dir
 
@@ -142,8 +143,9 @@ def test_a_setting_added_with_a_default_and_a_renamed_class_orphan_no_run(here: 
 
 def test_a_teacher_counts_by_what_it_holds(here: Path) -> None:
     names = []
-    for path, content in (("a.onnx", b"one"), ("b.onnx", b"one"), ("c.onnx", b"two")):
-        (here / path).write_bytes(content)
+    for path, graph in (("a.onnx", "one"), ("b.onnx", "one"), ("c.onnx", "two")):
+        model = onnx.helper.make_model(onnx.helper.make_graph([], graph, [], []))
+        (here / path).write_bytes(model.SerializeToString())
         names.append(identity_of(settings_of(f"training.distillation.teacher={path}")))
     assert names[0] == names[1] != names[2]
 
