@@ -61,7 +61,9 @@ CONFIRMED = 8
 START = 16
 ABOUT = About(
     seed=0,
-    data=DataFacts("digits", None, ("0", "1"), 6, 2, 2, {"train": {"0": 3, "1": 3}}, 32, ()),
+    data=DataFacts(
+        "digits", None, ("0", "1"), 6, 2, 2, {split: {"0": 3, "1": 3} for split in ("train", "val", "test")}, 32
+    ),
     sampler="pareto",
     proxy={"name": "short", "how": "short"},
     rungs=("short",),
@@ -173,11 +175,9 @@ def opened(folder: Path) -> Run:
     return Run(wanted, study, InlineExecutor(), folder, Quiet(), reference_point(wanted, chance=0.1))
 
 
-def go_on(run: Run, networks: int) -> None:
+def go_on(run: Run, sampler: BaseSampler, networks: int) -> None:
     """Search until so many networks are begun."""
-    settings = ParetoSettings("pareto", start=START, pool=20_000)
-    ladder = Ladder((Rung("short", evaluate),))
-    search(run, ladder, make_sampler(run.problem, settings, 0), Stopping(networks))
+    search(run, Ladder((Rung("short", evaluate),)), sampler, Stopping(networks))
 
 
 def measured(step: Callable[[], object]) -> Used:
@@ -193,17 +193,18 @@ def _peak() -> float:
 
 def resume(folder: Path) -> Used:
     """Open the study and find that its search is over."""
-    problem()
-    return measured(lambda: go_on(opened(folder), 1))
+    return measured(lambda: go_on(opened(folder), Given({}, ()), 1))
 
 
 def propose(folder: Path) -> Used:
-    """A proposal, its evaluation aside: the mean of `FURTHER`."""
+    """A proposal, its evaluation and what is written: the mean of `FURTHER`, after one that fills tables."""
     run = opened(folder)
-    begun = len(records(run.study)) + 1
-    go_on(run, begun)  # fills tables, once for a process
-    used = measured(lambda: go_on(run, begun + FURTHER))
-    return Used(used.seconds / FURTHER, used.megabytes)
+    begun, before = len(records(run.study)), _peak()
+    settings = ParetoSettings("pareto", start=START, pool=20_000)
+    sampler = make_sampler(run.problem, settings, 0)
+    go_on(run, sampler, begun + 1)
+    used = measured(lambda: go_on(run, sampler, begun + 1 + FURTHER))
+    return Used(used.seconds / FURTHER, _peak() - before)
 
 
 def result(folder: Path) -> Used:

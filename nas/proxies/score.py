@@ -55,7 +55,7 @@ def rank_in_population(preparation: Preparation) -> RankedByScores:
     """The training-free scores against those of networks inside the budget.
 
     Raises:
-        ConfigError: fewer than `FEWEST` networks of the budget can be scored.
+        ConfigError: fewer than `FEWEST` networks of the budget can be scored, though it leaves as many.
     """
     rows = score_networks(preparation, draw_population(preparation))
     return RankedByScores(preparation.training_free, population_of(rows))
@@ -76,16 +76,16 @@ def score_networks(preparation: Preparation, networks: Sequence[Architecture]) -
 
 
 def population_of(rows: Sequence[Mapping[str, float] | Failed]) -> ScorePopulation:
-    """The population of those networks whose scores are all there.
+    """The population of those networks whose scores are all there; all there are, where those are few.
 
     Raises:
-        ConfigError: they are fewer than `FEWEST`.
+        ConfigError: they are fewer than `FEWEST`, since others cannot be scored.
     """
     whole = [row for row in rows if not isinstance(row, Failed)]
-    if len(whole) < FEWEST:
-        errors = {row.error for row in rows if isinstance(row, Failed)}
-        why = f"; the first error: {min(errors)}" if errors else "; raise the budget, or take another proxy"
+    if len(whole) < min(FEWEST, len(rows)):
+        first = min(row.error for row in rows if isinstance(row, Failed))
         raise ConfigError(
-            f"training-free scores rank among at least {FEWEST} networks inside the budget, got {len(whole)}{why}"
+            f"training-free scores rank among at least {min(FEWEST, len(rows))} networks inside the budget, "
+            f"got {len(whole)}; the first error: {first}"
         )
     return ScorePopulation.of({name: [row[name] for row in whole] for name in whole[0]})

@@ -41,6 +41,8 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _NAMES = {"mobilenet_v1": "MobileNetV1", "mobilenet_v2": "MobileNetV2"}
 _SIZE = (8.6, 5.8)
 _BAND = "90 % of such searches"
+MOST_SHAPES = 2000
+"""More networks of a kind are drawn as pixels in the SVG too: as shapes, 20,000 would make a page of 4 MB."""
 
 
 def front_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
@@ -77,8 +79,12 @@ def hypervolume_figure(front: Front) -> Figure:
     if front.hypervolume.random:
         _draw_random_search(axes, front.hypervolume.random)
     if history:
-        axes.step(range(1, len(history) + 1), history, where="post", color=BLUE, linewidth=2, label="this search")
-        axes.plot(len(history), history[-1], "o", color=BLUE, markersize=5)
+        last = len(history)
+        every = last <= MOST_SHAPES
+        rises = [n for n in range(1, last + 1) if every or n in (1, last) or history[n - 1] != history[n - 2]]
+        risen = [history[n - 1] for n in rises]
+        axes.step(rises, risen, where="post", color=BLUE, linewidth=2, label="this search")
+        axes.plot(last, history[-1], "o", color=BLUE, markersize=5)
     axes.set_xlabel("networks evaluated to the end")
     axes.set_ylabel("hypervolume")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -181,7 +187,8 @@ def _draw_trials(axes: Axes, trials: Sequence[TrialRow], measure: Measure) -> No
             text = f"{label} ({len(known)}), {', '.join(sorted(set(hows)))}"
             x = [measure.scale * cost for cost in costs]
             y = [MEASURES["accuracy"].scale * accuracy for accuracy in accuracies]
-            axes.scatter(x, y, s=22, marker=marker, color=SKY, alpha=0.75, linewidths=1, label=text, zorder=2)
+            dots = axes.scatter(x, y, s=22, marker=marker, color=SKY, alpha=0.75, linewidths=1, label=text, zorder=2)
+            dots.set_rasterized(len(known) > MOST_SHAPES)
 
 
 def _draw_baselines(axes: Axes, baselines: Sequence[Baseline], measure: Measure) -> None:

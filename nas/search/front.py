@@ -36,7 +36,16 @@ def hypervolume_history(
     points: Sequence[Sequence[float]], objectives: Sequence[str], reference: Mapping[str, float]
 ) -> list[float]:
     """The hypervolume after each of `points`, in their order."""
-    return [hypervolume(points[: n + 1], objectives, reference) for n in range(len(points))]
+    history: list[float] = []
+    front: list[int] = []
+    losses = losses_to_reference(points, objectives, reference)
+    for index, new in enumerate(losses):
+        if history and (losses[front] <= new).all(axis=1).any():  # it adds nothing
+            history.append(history[-1])
+            continue
+        front = [each for each in front if not (new <= losses[each]).all()] + [index]
+        history.append(hypervolume([points[each] for each in front], objectives, reference))
+    return history
 
 
 def choose_to_confirm(points: Sequence[Sequence[float]], directions: Sequence[str], n: int) -> list[int]:

@@ -18,6 +18,7 @@ from nas.search.parameters import decode, distributions, encode
 from nas.search.pareto.pool import Exhausted
 from nas.search.patience import Patience
 from nas.search.record.trial import (
+    ask,
     close,
     draw,
     fail,
@@ -82,7 +83,7 @@ def search(
                 ended = f"no network of {space.name} inside the budget is left to evaluate"
             elif not (ended := _enough(run, stopping)):
                 try:
-                    trial = study.ask(distributions(space))
+                    trial = ask(study, distributions(space))
                 except Exhausted:
                     close(study)
                 else:

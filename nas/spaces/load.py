@@ -35,7 +35,7 @@ _STAGE_KEYS = {*_BLOCK_FIELDS, "out_channels", "depth", "stride", "per_block", "
 _IDENTITY = {"op": "conv", "kernel": 1}
 _MOST_CHOICES = 100  # of one key
 _MOST_STAGES = 100
-_MOST_PATTERNS = 10_000  # of strides, which are one choice
+_MOST_PATTERNS = 1000  # of strides, which are one choice, with a column for each in what a sampler models
 _NARROWEST, _WIDEST = 0.001, 1000
 _SPACE_KEYS = {"resolution", "width", "downsample", "stem", "stages", "head", "in_channels", "classes"}
 

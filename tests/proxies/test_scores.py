@@ -17,6 +17,8 @@ from nas.data.images import Images
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import ConfigError, DataError
 from nas.nets.build import build
+from nas.proxies.base import Failed
+from nas.proxies.score import population_of
 from nas.proxies.scores import SCORES
 from nas.proxies.scores.entropy import entropy
 from nas.proxies.scores.evaluate import TrainingFree, Unscorable, combine
@@ -320,8 +322,18 @@ def test_a_larger_network_is_worth_more(every_score: TrainingFree) -> None:
     assert pickle.loads(pickle.dumps(found)) == found
 
 
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_all_networks_of_a_small_space_are_a_population(size: int) -> None:
+    found = population_of([{"a": float(value)} for value in range(size)])
+    worth = [found.worth({"a": float(value)}) for value in range(size)]
+    assert worth == sorted(worth)
+    assert sum(worth) / size == pytest.approx(0.5)
+    with pytest.raises(ConfigError, match=f"at least {size} networks .*, got {size - 1}; the first error: no"):
+        population_of([*({"a": float(value)} for value in range(size - 1)), Failed("no")])
+
+
 def test_wrong_populations_are_named() -> None:
-    with pytest.raises(ConfigError, match=r"at least 8 networks, all with every score, got \[8, 9\]"):
+    with pytest.raises(ConfigError, match=r"a population needs networks, all with every score, got \[8, 9\]"):
         ScorePopulation.of({"a": range(8), "b": range(9)})
     with pytest.raises(ConfigError, match="the population's a must be finite and rise"):
         ScorePopulation({"a": COLUMN[::-1]})

@@ -109,6 +109,20 @@ def test_hypervolume_figure() -> None:
     assert "accuracy 10 %, latency 44 ms" in axes.texts[0].get_text()
 
 
+def test_figures_of_20_000_trials_are_small_and_show_all() -> None:
+    rows = sample_trials(1)
+    many = [replace(rows[0], number=n, accuracy=0.5 + n / 50_000) for n in range(20_000)]
+    front = sample_front()
+    history = tuple(0.5 + 0.2 * (n // 100) / 200 for n in range(20_000))
+    front = replace(front, hypervolume=replace(front.hypervolume, history=history))
+    trials, progress = front_figure(front, many), hypervolume_figure(front)
+    assert len(axes_of(trials).collections[0].get_offsets()) == 20_000
+    assert len(svg(trials)) + len(svg(progress)) < 500_000
+    steps = axes_of(progress).lines[0]
+    assert (steps.get_xdata()[0], steps.get_xdata()[-1]) == (1, 20_000)
+    assert set(steps.get_ydata()) == set(history)
+
+
 def test_hypervolume_figure_with_the_band_of_random_search() -> None:
     alone, beside = hypervolume_figure(sample_front()), hypervolume_figure(climbed_front())
     assert labels(alone) == ["this search"]

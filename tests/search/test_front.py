@@ -92,6 +92,14 @@ def test_hypervolume_history_never_falls_and_ends_at_the_whole() -> None:
     assert history[-1] == hypervolume(points, ("accuracy", "latency"), REFERENCE) > history[0]
 
 
+def test_hypervolume_history_is_that_of_each_beginning() -> None:
+    rng = np.random.default_rng(1)
+    points = np.stack([rng.random(60), 3 * rng.random(60)], axis=1).tolist()  # some beyond the reference
+    objectives = ("accuracy", "latency")
+    expected = [hypervolume(points[: n + 1], objectives, REFERENCE) for n in range(60)]
+    assert hypervolume_history(points, objectives, REFERENCE) == pytest.approx(expected, abs=1e-12)
+
+
 @given(clouds(), st.integers(1, 10))
 def test_candidates_to_confirm_take_front_after_front(cloud: tuple[list[list[float]], list[str]], n: int) -> None:
     points, directions = cloud

@@ -142,6 +142,20 @@ def test_a_trial_without_parameters_is_drawn_under_its_number(tmp_path: Path) ->
     assert [row.number for row in found] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_the_one_network_of_a_space_is_evaluated_once(name: str, tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(
+        "resolution: 32\ndownsample: 2\nstages:\n  - {op: sep, kernel: 3, out_channels: 8, stride: 2}\n"
+    )
+    one = problem(space=load_space(tmp_path / "one.yaml"))
+    study, asked = in_memory(one), Counting()
+    assert [row.state for row in go(one, study, name, trials=5, evaluator=asked)] == ["complete"]
+    assert len(asked.asked) == 1
+    assert len(go(one, study, name, trials=9, evaluator=asked)) == 1
+    begun = in_memory(one)
+    assert len(go(one, begun, name, trials=5, start=[one.space.architecture([])])) == 1
+
+
 def test_nothing_is_left_running_when_the_space_is_exhausted(twelve: SearchSpace) -> None:
     study = in_memory(problem())
     go(problem(space=twelve), study, trials=100)

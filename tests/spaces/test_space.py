@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import prod
+from itertools import product
+from math import comb, prod
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from nas.latency.profile import load_profile
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
 from nas.spaces.block import Block
+from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
@@ -106,6 +108,31 @@ def test_stride_patterns_are_all_those_with_the_product(load: Callable[[str], Se
     space = load(f"resolution: 32\ndownsample: 4\nstages:\n{stages}")
     assert sorted(space.strides) == [(1, 1, 4), (1, 2, 2), (1, 4, 1), (2, 1, 2), (2, 2, 1), (4, 1, 1)]
     assert space.size == 6
+
+
+def striding(stages: int) -> str:
+    """A space whose stages all choose their strides."""
+    stage = "  - {op: sep, kernel: [3, 5], out_channels: 8, stride: [1, 2]}\n"
+    return f"resolution: 64\ndownsample: 32\nstages:\n{stage * stages}"
+
+
+@pytest.mark.parametrize("stages", [6, 9, 12])
+def test_many_stages_may_choose_strides(load: Callable[[str], SearchSpace], stages: int) -> None:
+    space = load(striding(stages))
+    patterns = [pattern for pattern in product((1, 2), repeat=stages) if prod(pattern) == 32]
+    assert list(space.strides) == patterns
+    assert space.count().high == comb(stages, 5) * 2**stages
+    row = space.sample(np.random.default_rng(0), 1, Budget())[0]
+    assert space.genotype(space.architecture(row)).tolist() == row.tolist()
+
+
+@pytest.mark.parametrize("stages", [13, 40])
+def test_more_patterns_of_strides_than_can_be_searched_are_counted_and_refused(
+    load: Callable[[str], SearchSpace], stages: int
+) -> None:
+    said = f"downsample: {comb(stages, 5):,} choices of strides multiply to 32, at most 1,000 may"
+    with pytest.raises(SpaceError, match=said):
+        load(striding(stages))
 
 
 @EVERY

@@ -16,21 +16,19 @@ from nas.errors import ConfigError
 from nas.resources import names
 
 FEWEST = 8
-"""A share of fewer networks says too little."""
+"""A share of fewer networks says too little, unless there are no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScorePopulation:
-    """The scores of a population by name, each in rising order; all of one length, at least `FEWEST`, and finite."""
+    """The scores of a population by name, each in rising order; all of one length, and finite."""
 
     scores: Mapping[str, tuple[float, ...]]
 
     def __post_init__(self) -> None:
         sizes = {len(column) for column in self.scores.values()}
-        if len(sizes) != 1 or min(sizes) < FEWEST:
-            raise ConfigError(
-                f"a population needs at least {FEWEST} networks, all with every score, got {sorted(sizes)}"
-            )
+        if len(sizes) != 1 or min(sizes) < 1:
+            raise ConfigError(f"a population needs networks, all with every score, got {sorted(sizes)}")
         for name, column in self.scores.items():
             if not np.isfinite(column).all() or (np.diff(column) < 0).any():
                 raise ConfigError(f"the population's {name} must be finite and rise, got {column}")

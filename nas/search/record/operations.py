@@ -32,14 +32,15 @@ _NEEDED: Mapping[int, tuple[str, ...]] = {
 _MAY_BE_NULL = ("datetime_start", "values")
 
 
-@lru_cache
-def _distribution(text: str) -> Any:
+@lru_cache(maxsize=4096)
+def distribution(text: str) -> Any:
+    """The distribution that Optuna writes as `text`; the same object for equal texts, of which a space has a few."""
     return json_to_distribution(text)
 
 
 def _is_distribution(text: str) -> bool:
     try:
-        _distribution(text)
+        distribution(text)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     return True
@@ -125,7 +126,8 @@ class Sequel:
         for key in _NEEDED[found.op_code]:
             if key not in line or (line[key] is None and key not in _MAY_BE_NULL):
                 raise RunError(f"{key} is missing in an operation {found.op_code}")
-        checked(_Notes, found.user_attr or found.user_attrs, "a note", RunError)
+        if notes := found.user_attr or found.user_attrs:
+            checked(_Notes, notes, "a note", RunError)
         if found.directions is not None:
             self._objectives.append(len(found.directions))
         if found.study_id is not None:
@@ -141,7 +143,7 @@ class Sequel:
     def _change(self, trial: _Trial, found: Operation) -> None:
         trial.notes |= (found.user_attr or {}).keys()
         if found.param_name is not None and found.distribution is not None:
-            if not _distribution(found.distribution)._contains(found.param_value_internal):
+            if not distribution(found.distribution)._contains(found.param_value_internal):
                 raise RunError(f"param_value_internal: {short(found.param_value_internal)} is outside the distribution")
             trial.parameters.add(found.param_name)
         if found.state == TrialState.COMPLETE:

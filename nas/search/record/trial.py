@@ -181,6 +181,17 @@ def fail(study: Study, trial: Trial, why: Failed) -> None:
         study.tell(trial, state=TrialState.FAIL)
 
 
+def ask(study: Study, space: Mapping[str, BaseDistribution]) -> Trial:
+    """A trial of what the study's sampler proposes.
+
+    Raises:
+        Exhausted: there is no network left to propose.
+    """
+    trial = study.ask(dict(space))
+    _ = trial.relative_params  # asks the sampler, which drawing parameters does, but a space of one network has none
+    return trial
+
+
 def draw(trial: Trial, space: Mapping[str, BaseDistribution]) -> None:
     """Draw the parameters that a trial of an earlier process lacks, as that would have.
 
@@ -206,7 +217,7 @@ def close(study: Study) -> None:
 
 def is_exhausted(study: Study) -> bool:
     """Whether a trial was closed since no network was left; none will be, as the space and the budget stay."""
-    return any(not read_trial(trial).measures for trial in study.get_trials(False, (TrialState.FAIL,)))
+    return any(trial.state == "failed" and not trial.measures for trial in trials(study))
 
 
 def note_proposal(study: Study, trial: FrozenTrial, drawn: Drawn, expected_gain: float | None = None) -> None:

@@ -52,7 +52,8 @@ class DistinctSampler(BaseSampler):
         Raises:
             Exhausted: there is no such network left, or none can be found.
         """
-        if trial.system_attrs.get("fixed_params", {}).keys() >= self._distributions.keys():
+        fixed = trial.system_attrs.get("fixed_params")
+        if fixed is not None and fixed.keys() >= self._distributions.keys():
             return {}
         others = [each for each in trials(study) if each.number != trial.number]
         seen = {other.key for other in others if other.key is not None}

@@ -25,14 +25,15 @@ class Place(NamedTuple):
     """How far some choices have come: before block `position` of a stage, and what they mean for the rest.
 
     `shared`: the stage's choices for all its blocks, as far as these have shown them.
-    `strides`: those of this stage and the later ones.
+    `stride`: that of this stage. `later`: which strides the later stages may have (`_Strides`).
     """
 
     stage: int
     position: int
     shared: frozenset[tuple[str, Value]]
     width: float
-    strides: tuple[int, ...]
+    stride: int
+    later: int
 
 
 class Trail(NamedTuple):
@@ -79,10 +80,12 @@ class Places:
         self._in_channels = space.in_channels
         self._moves: dict[tuple[Place, int], Moves] = {}
         self._alike = [_representatives(space.width, space.stages[number:]) for number in range(len(space.stages) + 1)]
+        self._strides = _Strides()
+        patterns = self._strides.add(space.strides)
         self.start: dict[Place, Trail] = {}
-        for width, strides in product(space.width, space.strides):
-            place, _ = self._place(Place(0, 0, frozenset(), width, strides))
-            self.start.setdefault(place, Trail((("width", width), ("strides", strides))))
+        for width in space.width:
+            for place, chosen in self._enter(0, width, patterns, (("width", width),)):
+                self.start.setdefault(place, Trail(chosen))
 
     def ended(self, place: Place) -> bool:
         """Whether a network may end there."""
@@ -120,15 +123,16 @@ class Places:
             trails, channels = after, block.out_channels
         for place, trail in self.closure(trails, channels).items():
             if self.ended(place):
-                return dict(_unwound(trail))
+                found = dict(_unwound(trail))
+                return {**found, "strides": tuple(found[_stride_of(stage)] for stage in self._stages)}
         return None
 
     def _next(self, place: Place, channels: int) -> Iterator[tuple[Block | None, Place, Chosen]]:
         stage = self._stages[place.stage]
         if place.position in stage.depth:
-            ahead = Place(place.stage + 1, 0, frozenset(), place.width, place.strides[1:])
-            yield None, *self._place(ahead, ((f"{stage.name}.depth", place.position),))
-        stride = place.strides[0] if place.position == 0 else 1
+            for reached in self._enter(place.stage + 1, place.width, place.later, (_depth_of(place, stage),)):
+                yield None, *reached
+        stride = place.stride if place.position == 0 else 1
         for choices in _choices(stage, place.position, dict(place.shared)):
             block = stage.block(choices, place.position, place.width, stride, channels)
             shown = list(_shown(stage, place.position, choices, block))
@@ -136,14 +140,61 @@ class Places:
             chosen = tuple((variable, choices[variable]) for variable in variables)
             kept = (pair for name, pair in zip(shown, chosen, strict=True) if name not in (*stage.per_block, "block"))
             ahead = place._replace(position=place.position + 1, shared=place.shared | frozenset(kept))
-            yield block, *self._place(ahead, chosen)
+            for reached in self._place(ahead, chosen):
+                yield block, *reached
 
-    def _place(self, place: Place, chosen: Chosen = ()) -> tuple[Place, Chosen]:
-        """`place` so written that places of equal futures are mostly equal, and what is chosen on the way to it."""
-        if not self.ended(place) and place.position == max(self._stages[place.stage].depth):
-            chosen = (*chosen, (f"{self._stages[place.stage].name}.depth", place.position))
-            place = Place(place.stage + 1, 0, frozenset(), place.width, place.strides[1:])
-        return place._replace(width=self._alike[place.stage][place.width]), chosen
+    def _place(self, place: Place, chosen: Chosen) -> Iterator[tuple[Place, Chosen]]:
+        """`place`, or those at the begin of the next stage where it is the end of one; and what is chosen by it."""
+        stage = self._stages[place.stage]
+        if place.position == max(stage.depth):
+            yield from self._enter(place.stage + 1, place.width, place.later, (*chosen, _depth_of(place, stage)))
+        else:
+            yield self._written(place), chosen
+
+    def _enter(self, stage: int, width: float, strides: int, chosen: Chosen) -> Iterator[tuple[Place, Chosen]]:
+        """The places before a stage, one for each stride it may have; after the last stage, the end."""
+        if stage == len(self._stages):
+            yield self._written(Place(stage, 0, frozenset(), width, 1, strides)), chosen
+            return
+        for stride, later in self._strides.next[strides].items():
+            place = Place(stage, 0, frozenset(), width, stride, later)
+            yield self._written(place), (*chosen, (_stride_of(self._stages[stage]), stride))
+
+    def _written(self, place: Place) -> Place:
+        """`place` so written that places of equal futures are mostly equal."""
+        return place._replace(width=self._alike[place.stage][place.width])
+
+
+class _Strides:
+    """Patterns of strides as an automaton: equal numbers for equal sets of patterns, however they were reached.
+
+    `next` gives for each number the strides that may come, and the number of what may follow each.
+    """
+
+    def __init__(self) -> None:
+        self.next: list[dict[int, int]] = []
+        self._numbers: dict[tuple[tuple[int, ...], ...], int] = {}
+
+    def add(self, patterns: tuple[tuple[int, ...], ...]) -> int:
+        """The number of a set of patterns of equal length."""
+        if patterns not in self._numbers:
+            rest: dict[int, list[tuple[int, ...]]] = {}
+            for first, *others in patterns if patterns[0] else ():
+                rest.setdefault(first, []).append(tuple(others))
+            following = {first: self.add(tuple(others)) for first, others in rest.items()}
+            self._numbers[patterns] = len(self.next)
+            self.next.append(following)
+        return self._numbers[patterns]
+
+
+def _depth_of(place: Place, stage: Stage) -> tuple[str, int]:
+    """The choice of a stage that ends at `place`."""
+    return f"{stage.name}.depth", place.position
+
+
+def _stride_of(stage: Stage) -> str:
+    """What a trail calls the stride of a stage."""
+    return f"{stage.name}.stride"
 
 
 def _choices(stage: Stage, position: int, chosen: dict[str, Value]) -> Iterator[dict[str, Any]]:
