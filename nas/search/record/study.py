@@ -20,11 +20,12 @@ from nas.errors import RunError
 from nas.measures import Direction
 from nas.passwords import hide
 from nas.reading.files import read_text
+from nas.reading.words import cut
 from nas.resources import replace_file
 from nas.search.record.journal import open_journal
 from nas.search.record.storage import open_storage
 
-STUDY_NAME, JOURNAL = "search", "study.journal"
+STUDY_NAME, JOURNAL, NAME = "search", "study.journal", "study.name"
 
 
 def lock(folder: Path) -> FileLock:
@@ -66,7 +67,8 @@ def open_study(
     be open already.
 
     Raises:
-        RunError: the journal is damaged, or the study was begun under other settings; the first that differs is named.
+        RunError: the journal is damaged, the study is that of another folder, or it was begun under other settings; the
+            first that differs is named.
         ConfigError: the storage URL cannot be opened.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -74,8 +76,10 @@ def open_study(
     name = STUDY_NAME if url is None else _name(folder)
     place = str(folder) if url is None else f"{folder} (study {name} of storage={hide(url)})"
     study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
+    if url is not None:
+        _own(study, folder, place)
     begun = study.user_attrs.get("settings")
-    if begun is None:
+    if not isinstance(begun, Mapping):
         if study.get_trials(deepcopy=False):
             raise RunError(f"{place} holds a search without its settings; choose another folder with hydra.run.dir=…")
         study.set_user_attr("settings", dict(identity))
@@ -96,7 +100,7 @@ def _name(folder: Path) -> str:
     Raises:
         RunError: the file that keeps it holds something else.
     """
-    path = folder / "study.name"
+    path = folder / NAME
     if not path.exists():
         readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name)[:60]
         replace_file(path, f"{readable}-{secrets.token_hex(8)}\n".encode())
@@ -104,6 +108,23 @@ def _name(folder: Path) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]*-[0-9a-f]{16}", name):
         raise RunError(f"{path} holds no name of a study; restore it, or delete it to begin another study")
     return name
+
+
+def _own(study: Study, folder: Path, place: str) -> None:
+    """Make the folder, which is locked, the only one of `study`; a moved one stays it, a copy does not become it.
+
+    Raises:
+        RunError: another folder on this machine is.
+    """
+    here, there = folder.resolve(), study.user_attrs.get("folder")
+    if isinstance(there, str) and there != str(here):
+        other = Path(there) / NAME
+        if other.is_file() and read_text(other, RunError).strip() == study.study_name:
+            raise RunError(
+                f"{place} is the study of {cut(there, 160)}; delete {NAME} in the former to begin another one"
+            )
+    if there != str(here):
+        study.set_user_attr("folder", str(here))
 
 
 def _short(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The study of a run folder: resumed, mended, locked, in any storage, and as rows."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,42 @@ def test_any_optuna_storage_holds_the_study(tmp_path: Path) -> None:
     assert name.startswith("my-run-")
     assert len(optuna.load_study(study_name=name, storage=url).trials) == 4
     assert not (folder / "study.journal").exists()
+
+
+def test_folders_of_one_name_have_studies_of_their_own(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    first, second = tmp_path / "a" / "run", tmp_path / "b" / "run"
+    for folder, seed in ((first, 0), (second, 1)):
+        folder.mkdir(parents=True)
+        study = open_study(folder, url, problem().directions, {"seed": seed})
+        assert study.trials == []
+        go(problem(), study, trials=1 + seed)
+    assert len(open_study(first, url, problem().directions, {"seed": 0}).trials) == 1
+    assert len(open_study(second, url, problem().directions, {"seed": 1}).trials) == 2
+    with pytest.raises(RunError, match=r"studies\.db\) holds a search with seed=1, not 0"):
+        open_study(second, url, problem().directions, {"seed": 0})
+
+
+def test_a_copy_of_a_folder_is_refused_its_study_and_a_moved_one_keeps_it(tmp_path: Path) -> None:
+    url, folder, other = f"sqlite:///{tmp_path / 'studies.db'}", tmp_path / "run", tmp_path / "other"
+    folder.mkdir()
+    go(problem(), open_study(folder, url, problem().directions, {}), trials=1)
+    shutil.copytree(folder, other)
+    with pytest.raises(RunError, match=r"is the study of .*run; delete study\.name"):
+        open_study(other, url, problem().directions, {})
+    shutil.rmtree(folder)  # as if it had been moved
+    assert len(open_study(other, url, problem().directions, {}).trials) == 1
+    (other / "study.name").unlink()
+    assert open_study(other, url, problem().directions, {}).trials == []
+
+
+@pytest.mark.parametrize(
+    "content", ["", "run", "run-0123456789abcdeg", "../x-0123456789abcdef", "a\nb-0123456789abcdef"]
+)
+def test_a_name_that_is_none(content: str, tmp_path: Path) -> None:
+    (tmp_path / "study.name").write_text(content)
+    with pytest.raises(RunError, match=r"study\.name holds no name of a study; restore it, or delete it"):
+        open_study(tmp_path, f"sqlite:///{tmp_path / 'studies.db'}", problem().directions, {})
 
 
 def test_a_storage_that_cannot_be_opened(tmp_path: Path) -> None:
