@@ -15,6 +15,8 @@ from nas.search.record.study import lock
 
 _OF_OTHERS = ("wandb",)
 """Sub-folders that a library writes, with links of its own."""
+_WRITTEN = ("images", "weights", "models")
+"""Sub-folders of files and folders that are written under a name with a dot before, and take their place when whole."""
 
 
 @contextmanager
@@ -31,6 +33,7 @@ def taken(folder: Path) -> Iterator[FileLock]:
     except RunError:
         _remove(made)
         raise
+    _sweep(folder)
     try:
         yield held
     except NasError:
@@ -42,6 +45,15 @@ def taken(folder: Path) -> Iterator[FileLock]:
     except BaseException:
         held.release()
         raise
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a process that was killed had not written to its end, beside which it would have been put."""
+    for place in (folder, *(folder / name for name in _WRITTEN)):
+        for part in place.glob(".*.part"):
+            part.unlink(missing_ok=True)
+        for unfinished in place.glob(".*-*/"):
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _make(folder: Path) -> list[Path]:

@@ -35,6 +35,19 @@ def test_other_ends_keep_it(error: type[BaseException], tmp_path: Path) -> None:
     take(tmp_path / "run")  # and leave it free
 
 
+def test_what_a_killed_process_had_not_written_to_its_end_is_gone(tmp_path: Path) -> None:
+    kept = ["front.json", ".hydra/config.yaml", "models/a.onnx", "images/32/images.json", "weights/a-1-b.pt"]
+    left = [".0123.part", "models/.a.onnx.0123.part", "models/.a.int8.onnx-x1/prepared.onnx", "images/.32-y/new/a.npy"]
+    for name in [*kept, *left]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    with taken(tmp_path) as held:
+        held.release()
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert files - {".lock"} == set(kept)
+    assert not list(tmp_path.rglob(".*-*"))
+
+
 def test_a_folder_that_was_there_stays(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     with pytest.raises(DataError):
