@@ -23,7 +23,7 @@ LINES: dict[bytes, str] = {
     b"5": "got 5",
     b'"text"': "got 'text'",
     b"[[]]": "got ",
-    b"{}": "op_code: .*required",
+    b"{}": "op_code: .*missing",
     b'{"op_code":11,"worker_id":"w"}': "op_code: .*11",
     b'{"op_code":-1,"worker_id":"w"}': "op_code: .*-1",
     b'{"op_code":true,"worker_id":"w"}': "op_code: .*True",
