@@ -9,7 +9,9 @@ import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.study import Study
 from optuna.trial import TrialState, create_trial
+from scipy.spatial.distance import pdist
 
+from nas.search.pareto.acquisition import sketch
 from nas.search.pareto.history import MOST, MOST_PENDING, History
 from nas.search.pareto.pool import Grid
 from nas.search.pareto.sampler import ParetoSampler
@@ -60,6 +62,19 @@ def test_of_a_front_that_does_not_fit_the_ends_and_an_even_choice_are_weighed() 
     assert len(best) == 50
     assert {0, 899} <= set(best.tolist())
     assert np.diff(np.sort(best)).max() <= 19
+
+
+@pytest.mark.parametrize("objectives", [2, 3, 4, 6, 7])
+def test_of_a_front_in_many_objectives_the_ends_and_a_spread_are_weighed(objectives: int) -> None:
+    rng = np.random.default_rng(0)
+    points = np.abs(rng.normal(size=(300, objectives)))
+    front = 1 - points / np.linalg.norm(points, axis=1)[:, None]
+    reference = np.full(objectives, 1.1)
+    few = sketch(front, reference)
+    assert len(few) == {2: 300, 3: 150, 4: 60, 6: 20, 7: 20}[objectives]
+    assert (few.min(axis=0) == front.min(axis=0)).all()
+    assert (sketch(front[:20], reference) == front[:20]).all()
+    assert objectives == 2 or pdist(few).min() > pdist(front[: len(few)]).min()
 
 
 def test_a_finished_trial_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

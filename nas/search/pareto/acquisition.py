@@ -18,6 +18,24 @@ Array = npt.NDArray[np.float64]
 CHUNK = 1024
 """Predictions that are weighed at a time: few enough to stay in the cache."""
 
+MOST = {3: 150, 4: 60, 5: 40, 6: 20}
+"""By the number of objectives, points of a front that are weighed at most: their boxes multiply with objectives."""
+
+
+def sketch(front: Array, reference: Array) -> Array:
+    """`front`, or of too many undominated points the best of each objective and always the one farthest from those."""
+    most = MOST.get(len(reference), len(front) if len(reference) < 3 else min(MOST.values()))
+    best = _undominated(front[(front < reference).all(axis=1)])
+    if len(best) <= most:
+        return front
+    scaled = (best - best.min(axis=0)) / np.maximum(np.ptp(best, axis=0), 1e-300)
+    chosen = list(dict.fromkeys(scaled.argmin(axis=0).tolist()))
+    distance = np.min([((scaled - scaled[each]) ** 2).sum(axis=1) for each in chosen], axis=0)
+    while len(chosen) < most:
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, ((scaled - scaled[chosen[-1]]) ** 2).sum(axis=1))
+    return best[chosen]
+
 
 def boxes(front: Array, reference: Array) -> tuple[Array, Array]:
     """Disjoint boxes (lower, upper), each (boxes, objectives), whose union no point of `front` dominates.

@@ -23,7 +23,7 @@ from scipy.special import ndtr
 from threadpoolctl import threadpool_limits
 
 from nas.errors import ConfigError
-from nas.search.pareto.acquisition import boxes, expected_gain
+from nas.search.pareto.acquisition import boxes, expected_gain, sketch
 from nas.search.pareto.history import History, Partial, signs_of
 from nas.search.pareto.initial import ends, place_evenly, worst
 from nas.search.pareto.pool import Exhausted, Grid, Indices, Rows
@@ -218,7 +218,7 @@ class ParetoSampler(BaseSampler):
             reference[objective] = reference[objective] if value is None else value * signs[objective]
         feasible = history.violations <= 0
         front = mean[:n][(history.finished & feasible) | history.pending]
-        gains = expected_gain(mean[n:], deviation[n:], *boxes(front, reference))
+        gains = expected_gain(mean[n:], deviation[n:], *boxes(sketch(front, reference), reference))
         if not feasible[done].all():
             violation, doubt = (
                 fit(inputs[done], history.violations[done]).believing(inputs[pending]).predict(inputs[n:])
