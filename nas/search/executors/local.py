@@ -10,6 +10,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tqdm import tqdm
+
 from nas.errors import RunError
 from nas.search.executors.base import Executor, TookTooLong, WorkerDied
 
@@ -142,6 +144,7 @@ def _start_worker(number: int) -> None:
     """One thread and one GPU at most, deaf to Ctrl-C (the parent decides), and gone when the parent is."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    tqdm.set_lock(threading.RLock())  # its own lock is a semaphore, which a killed worker would leave behind
     from nas.nets.device import use_one_gpu
     from nas.training.fit import use_one_thread
 
