@@ -160,7 +160,7 @@ def test_a_recording_without_its_space_is_named(here: Path) -> None:
     data = yaml.safe_load(file.read_text())
     del data["configurations"]["1t_fp32"]["recorded"]["search_space"]
     file.write_text(yaml.safe_dump(data))
-    with pytest.raises(ProfileError, match=r"profile\.yaml: configurations\.1t_fp32\.recorded: search_space: is missing$"):
+    with pytest.raises(ProfileError, match=r"configurations\.1t_fp32\.recorded: search_space: is missing$"):
         plan_remeasure(load_profile(here / "box"), here / "box", 4, 0, None)
 
 
