@@ -25,7 +25,7 @@ from nas.reading.words import cut, short
 from nas.reading.yaml_text import parse_yaml
 from nas.resources import data_dir, find, names
 from nas.spaces.architecture import most_macs
-from nas.spaces.block import LARGEST, MOST_MACS, OPS, RULES, Block, applies, require_few_blocks
+from nas.spaces.block import LARGEST, MOST_MACS, OPS, RULES, Block, applies
 from nas.spaces.choices import Choices
 from nas.spaces.space import SearchSpace
 from nas.spaces.stage import Stage
@@ -36,6 +36,8 @@ _IDENTITY = {"op": "conv", "kernel": 1}
 _MOST_CHOICES = 100  # of one key
 _MOST_STAGES = 100
 _MOST_PATTERNS = 1000  # of strides, which are one choice, with a column for each in what a sampler models
+_MOST_BLOCKS = 200  # of a network
+_MOST_PAIRS = 200_000
 _NARROWEST, _WIDEST = 0.001, 1000
 _SPACE_KEYS = {"resolution", "width", "downsample", "stem", "stages", "head", "in_channels", "classes"}
 
@@ -90,7 +92,9 @@ def _space(name: str, data: Any) -> SearchSpace:
 
 def _require_countable(choices: Choices) -> None:
     """Refuse a space with networks that no `Architecture` may be: of most blocks, or of more MACs than are counted."""
-    require_few_blocks(sum(max(stage.depth) for stage in choices.stages))
+    if (deepest := sum(max(stage.depth) for stage in choices.stages)) > _MOST_BLOCKS:
+        raise SpaceError(f"the networks of a space have at most {_MOST_BLOCKS} blocks, got {deepest:,}")
+    _require_few_pairs(choices)
     macs, channels, resolution = 0, choices.in_channels, max(choices.resolution)
     for stage in choices.stages:
         largest = {key: max(values) for key, values in stage.fields.items() if RULES[key].slices}
@@ -102,6 +106,18 @@ def _require_countable(choices: Choices) -> None:
         channels = out_channels
     if macs > MOST_MACS:
         raise SpaceError(f"a network has at most {MOST_MACS:.1e} multiply-accumulates; the largest has some {macs:.1e}")
+
+
+def _require_few_pairs(choices: Choices) -> None:
+    """Refuse a space in which more blocks can follow each other than are counted in some seconds."""
+    pairs, before = 0, 1
+    for stage in choices.stages:
+        kinds = prod(len(values) for values in stage.fields.values()) * max(1, len(stage.blocks))
+        pairs += before * kinds * len(choices.width)
+        before = len(stage.fields["out_channels"])
+    if pairs > _MOST_PAIRS:
+        many = f"{pairs:,} pairs of blocks can follow each other, at most {_MOST_PAIRS:,} may"
+        raise SpaceError(f"stages: {many}; give fewer choices of widths, channels, expansions or kernels")
 
 
 def _largest(kind: Mapping[str, Any], largest: Mapping[str, Any]) -> Block:

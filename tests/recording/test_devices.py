@@ -10,7 +10,7 @@ import pytest
 
 from nas.errors import NasError
 from nas.recording.devices import stream_rows
-from nas.recording.devices.link import place, reconciled
+from nas.recording.devices.link import Link, place, reconciled, send
 from tests.helpers.calls import check_refused
 from tests.helpers.recordings import QUICK
 
@@ -24,8 +24,8 @@ from tests.helpers.recordings import QUICK
         (("host=pi",), "host goes with device=ssh, not with device=host"),
         (("device=bundle", "remote=x"), "remote goes with device=ssh or device=adb, not with device=bundle"),
         (("device=ssh", "host=pi", "port=0"), "port must be 1 to 65535, got 0"),
-        (("device=ssh", "host=pi", "identity=/no/key"), "identity: there is no file /no/key"),
-        (("device=adb", "perf_test=nix"), "perf_test: there is no file nix"),
+        (("device=ssh", "host=pi", "identity=/no/key"), "identity: there is no file '/no/key'"),
+        (("device=adb", "perf_test=nix"), "perf_test: there is no file 'nix'"),
         (("device=adb", "perf_test=nix", "python=p"), "python and perf_test do not go together"),
     ],
 )
@@ -57,3 +57,20 @@ def test_what_streams_rows_needs_nothing_and_is_python_39() -> None:
     found = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     found |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert {str(name).split(".")[0] for name in found} <= sys.stdlib_module_names
+
+
+def test_a_folder_there_may_hold_files_of_any_name(tmp_path: Path) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    for folder in (there, here):
+        folder.mkdir()
+    for name in ("a file", "two\nlines", " ", "-rf", "$x", os.fsdecode(b"latin-\xe9"), "total"):
+        (there / name).write_text("something")
+    for name in ("same.onnx", "new.onnx", "other size.onnx"):
+        (here / name).write_text("model")
+    (there / "same.onnx").write_text("MODEL")
+    (there / "other size.onnx").write_text("models")
+    lines: list[str] = []
+    files = {path.name: path for path in sorted(here.iterdir())}
+    send(Link("this machine", ("sh", "-c"), {}), str(there), files, {}, lines.append)
+    assert lines == ["sending 2 files, 0.0 MB"]
+    assert [(there / name).read_text() for name in files] == ["model", "model", "MODEL"]

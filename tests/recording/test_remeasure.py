@@ -124,9 +124,9 @@ def test_measured_now_as_json_and_another_runtime(
         ({"cpu": "Fast CPU"}, (), r"box:1t_fp32 was recorded on Fast CPU, .* cores, .*; this host is .*: remeasure on"),
         ({"logical_cores": 4096}, (), r"box:1t_fp32 was recorded on .*, 4096 cores, .*; this host is "),
         ({"search_space": "mine"}, (), r"unknown search space 'mine'; known: .* A path works too"),
-        ({}, ("remeasure=-1",), r"remeasure must be 0 or above, got -1"),
+        ({}, ("remeasure=-1",), r"remeasure must be from 0 to 1000, got -1"),
         ({}, ("remeasure=many",), r"remeasure: input should be a valid integer, .*'many'"),
-        ({}, ("seed=-1",), r"seed must be 0 or above, got -1"),
+        ({}, ("seed=-1",), r"seed must be from 0 to 1000000000, got -1"),
         (
             {},
             ("remeasure=0", "search_space=tiny"),
@@ -160,7 +160,7 @@ def test_a_recording_without_its_space_is_named(here: Path) -> None:
     data = yaml.safe_load(file.read_text())
     del data["configurations"]["1t_fp32"]["recorded"]["search_space"]
     file.write_text(yaml.safe_dump(data))
-    with pytest.raises(ProfileError, match=r"profile\.yaml:configurations\.1t_fp32\.recorded lacks 'search_space'$"):
+    with pytest.raises(ProfileError, match=r"configurations\.1t_fp32\.recorded: search_space: is missing$"):
         plan_remeasure(load_profile(here / "box"), here / "box", 4, 0, None)
 
 

@@ -153,3 +153,37 @@ def test_every_choice_of_strides_is_found_where_all_stages_choose(load: Callable
     space = load(f"resolution: 64\ndownsample: 32\nstages:\n{stages}")
     every = [pattern for pattern in product((2, 1), repeat=12) if prod(pattern) == 32]
     assert space.strides == tuple(every)
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        (["{op: sep, kernel: 3, out_channels: 8, depth: [1, 201]}"], "the networks of a space have at most 200 blocks"),
+        (
+            ["{op: sep, kernel: 3, out_channels: 8, depth: 100}"] * 3,
+            "the networks of a space have at most 200 blocks, got",
+        ),
+        (["{op: sep, kernel: 3, out_channels: 8}"] * 101, "stages: at most 100 are read, got 101"),
+        (
+            [f"{{op: sep, kernel: 3, out_channels: {list(range(1, 102))}}}"],
+            "stage1.out_channels: has 101 choices; at most",
+        ),
+        (
+            [f"{{op: mbconv, kernel: 3, expansion: {list(range(1, 51))}, out_channels: {list(range(1, 101))}}}"] * 2,
+            "stages: 505,000 pairs of blocks can follow each other, at most 200,000 may",
+        ),
+        (
+            ["{op: conv, kernel: 99999, out_channels: 1000000}"],
+            "a network has at most 9.0e+15 multiply-accumulates; the",
+        ),
+        (
+            ["{op: conv, kernel: 3, out_channels: 1000001}"],
+            "stage1.out_channels: must be at most 1,000,000, got 1000001",
+        ),
+    ],
+)
+def test_spaces_are_bounded(
+    load: Callable[[str], SearchSpace], tmp_path: Path, stages: list[str], message: str
+) -> None:
+    text = "resolution: 224\ndownsample: 1\nstages:\n" + "".join(f"  - {stage}\n" for stage in stages)
+    assert refusal(SpaceError, load, text).startswith(f"{tmp_path}/mine.yaml: {message}")

@@ -17,7 +17,9 @@ def measure_here(folder: Path, report: Report) -> None:
     """
     line = [sys.executable, str(folder / "runner.py"), str(folder), "--parent", str(os.getpid())]
     last = ""
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
+    ) as process:
         assert process.stdout is not None
         try:
             for text in process.stdout:
