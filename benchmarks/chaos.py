@@ -51,7 +51,7 @@ SEARCH = [
     *("proxy.epochs=2", "proxy.resolution=16", "proxy.batch_size=16", "sampler.start=3", "score.population=8"),
     *("confirm.networks=1", "confirm.members=1", "confirm.seeds=1", "confirm.extra=1", "confirm.epochs=1"),
     *("confirm.resolution=32", "confirm.calibration=16", "baselines.widths=[0.25]", "device=none", "hydra.run.dir=run"),
-    "trial_time_limit=20",
+    "trial_time_limit=10",
 ]
 LOADED = (
     *("nas.search.__main__", "nas.training.module", "pytorch_lightning", "onnxruntime.quantization", "scipy.stats"),
@@ -64,7 +64,7 @@ STAGES = ("begin", "population", "search", "confirm", "test", "export", "timing"
 """By the last thing that the record tells of."""
 MOST_STARTS = 20
 """A chain that has not ended after so many is one that never does."""
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 """A process that takes longer hangs."""
 
 
