@@ -62,6 +62,8 @@ TIMES = ("seconds", "host_latency_ms")
 """Keys of what differs from run to run."""
 STAGES = ("begin", "population", "search", "confirm", "test", "export", "timing", "report")
 """By the last thing that the record tells of."""
+WEIGHTS = (1, 1, 4, 2, 2, 1, 1, 1)
+"""How often each is chosen for a kill."""
 MOST_STARTS = 20
 """A chain that has not ended after so many is one that never does."""
 PATIENCE_S = 300.0
@@ -234,9 +236,9 @@ class Unbroken:
     lasts: dict[str, float]
     """Seconds of each stage."""
 
-    def wait(self, search: "Search", run: Path, rng: random.Random) -> bool:
-        """Wait for a random instant of a random stage, or of the one that is reached; whether it ended before."""
-        wanted = STAGES.index(rng.choice(STAGES))
+    def wait(self, search: "Search", run: Path, rng: random.Random, wanted: int | None = None) -> bool:
+        """Wait for a random instant of a stage, or of the one that is reached; whether it ended before."""
+        wanted = rng.randrange(len(STAGES)) if wanted is None else wanted
         while STAGES.index(stage(run)) < wanted:
             if search.ended(0.02):
                 return True
@@ -290,12 +292,12 @@ def finish(chain: Chain, place: Path, reference: Unbroken) -> None:
 def killed(place: Path, reference: Unbroken, rng: random.Random) -> Chain:
     """Kill the search some times."""
     chain = Chain("kill")
-    left = rng.randint(2, 8)
+    left = sorted(rng.choices(range(len(STAGES)), WEIGHTS, k=rng.randint(2, 8)))
     while left and chain.codes[-1:] != [0]:
         before = operations(place / "run")
         search = Search(place)
-        while left and not reference.wait(search, place / "run", rng):
-            left -= 1
+        while left and not reference.wait(search, place / "run", rng, left[0]):
+            left.pop(0)
             if strike(chain, search, place, rng.choice(["driver", "worker", "both"])):
                 break
         note_end(chain, search)
