@@ -18,8 +18,8 @@ def parse_json(text: str, where: str, error: type[NasError]) -> Any:
     """The value that `text` is.
 
     Raises:
-        error: it is not JSON, gives a key twice, is nested deeper than `DEEPEST`, is too large, or has a number that cannot be held;
-            the message begins with `where`.
+        error: it is not JSON, gives a key twice, is nested deeper than `DEEPEST`, has more than `MOST_VALUES`, or a
+            number that cannot be held; the message begins with `where`.
     """
     if sum(map(text.count, ",[{")) > MOST_VALUES:
         raise error(f"{where}: holds more than {MOST_VALUES:,} values")
