@@ -7,7 +7,7 @@ from pathlib import Path
 from nas.errors import NasError
 from nas.reading.words import cut
 
-MOST_BYTES = 16_000_000
+MOST_BYTES = 8_000_000
 """Of a file, where its reader states nothing else."""
 
 

@@ -10,15 +10,19 @@ from nas.reading.words import short
 
 DEEPEST = 64
 """Levels of lists and objects inside each other."""
+MOST_VALUES = 3_000_000
+"""Commas and brackets of a text: some 300 MB of values."""
 
 
 def parse_json(text: str, where: str, error: type[NasError]) -> Any:
     """The value that `text` is.
 
     Raises:
-        error: it is not JSON, gives a key twice, is nested deeper than `DEEPEST`, or has a number that cannot be held;
-            the message begins with `where`.
+        error: it is not JSON, gives a key twice, is nested deeper than `DEEPEST`, has more than `MOST_VALUES`, or a
+            number that cannot be held; the message begins with `where`.
     """
+    if sum(map(text.count, ",[{")) > MOST_VALUES:
+        raise error(f"{where}: holds more than {MOST_VALUES:,} values")
     try:
         value = json.loads(
             text, object_pairs_hook=_mapping, parse_int=whole, parse_float=decimal, parse_constant=_refused

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nas.errors import NasError
-from nas.reading.files import MOST_BYTES, read_text
+from nas.reading.files import read_text
 from nas.reading.words import cut, listed, short
+
+MOST_BYTES = 32_000_000
+"""Of a table, where its reader states nothing else."""
 
 
 def read_rows(

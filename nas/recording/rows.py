@@ -18,7 +18,7 @@ from nas.reading.words import cut, short
 from nas.recording.runner.figures import Row
 from nas.recording.runner.results import SCHEMA
 
-MOST_BYTES = 64_000_000
+MOST_BYTES = 32_000_000
 """Of results.jsonl: some days of measuring."""
 
 Count = Annotated[Whole, Interval(ge=0, le=2**62)]

@@ -43,6 +43,7 @@ BASELINES: dict[str, Callable[[float], Iterator[Block]]] = {
     "mobilenet_v1": _mobilenet_v1,
     "mobilenet_v2": _mobilenet_v2,
 }
+_MOST_BYTES = 1_000_000  # of a JSON file
 _NAME = re.compile(
     r"(?P<family>[a-z0-9_]+?)(?:_w(?P<width>[0-9]{1,3}(?:\.[0-9]{1,9})?))?(?:_r(?P<resolution>[0-9]{1,7}))?"
 )
@@ -82,7 +83,7 @@ def load_architecture(name_or_path: str | Path) -> Architecture:
     if path.suffix != ".json" and (not os.path.exists(path) or os.path.isdir(path)):
         return baseline(text)
     where = cut(text, 200)
-    data = parse_json(read_text(path, ArchitectureError), where, ArchitectureError)
+    data = parse_json(read_text(path, ArchitectureError, _MOST_BYTES), where, ArchitectureError)
     try:
         return Architecture.from_json(data)
     except ArchitectureError as error:

@@ -33,6 +33,7 @@ from nas.spaces.stage import Stage
 _BLOCK_FIELDS = tuple(name for name in RULES if name not in ("stride", "out_channels"))
 _STAGE_KEYS = {*_BLOCK_FIELDS, "out_channels", "depth", "stride", "per_block", "blocks", "scaled"}
 _IDENTITY = {"op": "conv", "kernel": 1}
+_MOST_BYTES = 1_000_000  # of a file
 _MOST_CHOICES = 100  # of one key
 _MOST_STAGES = 100
 _MOST_PATTERNS = 1000  # of strides, which are one choice, with a column for each in what a sampler models
@@ -55,7 +56,7 @@ def load_space(name_or_path: str | Path) -> SearchSpace:
     """
     path = find("search space", str(name_or_path), known_spaces(), SpaceError)
     where = cut(str(path), 200)
-    data = parse_yaml(read_text(path, SpaceError), where, SpaceError)
+    data = parse_yaml(read_text(path, SpaceError, _MOST_BYTES), where, SpaceError)
     try:
         return _space(path.stem, data)
     except (SpaceError, ArchitectureError) as error:

@@ -100,6 +100,7 @@ def test_json_is_read() -> None:
         ("[" * 65 + "]" * 65, "nested deeper than 64 levels"),
         ("[" * 100_000, "nested deeper than 64 levels"),
         ('{"a":' * 100_000, "nested deeper than 64 levels"),
+        ("[" + "[]," * 1_600_000 + "1]", "holds more than 3,000,000 values"),
     ],
 )
 def test_json_that_cannot_be_what_it_says_is_refused(text: str, problem: str) -> None:

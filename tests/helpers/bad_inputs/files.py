@@ -112,8 +112,9 @@ JSON_FILES = [
     json_file(pipe, r"net.json: is a pipe or device; give a file"),
     json_file(link_to("/dev/zero"), r"net.json: is a pipe or device; give a file"),
     json_file(Path.mkdir, r"net.json: is a folder; give a file"),
-    json_file(zeros(10**8), r"net.json: is larger than 16,000,000 bytes"),
-    json_file("x" * 5_000_000, r"net.json: not JSON: Expecting value"),
+    json_file(zeros(10**8), r"net.json: is larger than 1,000,000 bytes"),
+    json_file("x" * 5_000_000, r"net.json: is larger than 1,000,000 bytes"),
+    json_file("x" * 999_999, r"net.json: not JSON: Expecting value"),
     json_file("5", r"architecture must be a JSON object, got 5"),
 ]
 
@@ -176,7 +177,7 @@ SPACES = [
     space("a: " + "[" * 3000, r"mine.yaml: not YAML: line 1: nested deeper than 20 levels"),
     space("- " * 3000, r"mine.yaml: not YAML: line 1: nested deeper than 20 levels"),
     space("a: !!python/object/apply:os.system [echo]\n", r"mine.yaml: not YAML: line 1: the tag .* is not read"),
-    space(zeros(10**8), r"mine.yaml: is larger than 16,000,000 bytes"),
+    space(zeros(10**8), r"mine.yaml: is larger than 1,000,000 bytes"),
     space("a: 1\n" * 100_000, r"mine.yaml: has 500,000 characters; at most 200,000 are read"),
     space("\n".join(f"key{n}: {n}" for n in range(9000)), r"mine.yaml: unknown key 'key0'; known: "),
     space("x" * 150_000, r"mine.yaml: must be a mapping of keys to values, got 'xxx.*…"),
@@ -336,7 +337,7 @@ TABLES = [
     table(b"arch,ms\nM\xf6bile,3\n", r": not UTF-8 text \(byte 10 is 0xf6\)"),
     table(pipe, r": is a pipe or device; give a file"),
     table(Path.mkdir, r": is a folder; give a file"),
-    table(zeros(10**8), r": is larger than 16,000,000 bytes"),
+    table(zeros(10**8), r": is larger than 32,000,000 bytes"),
 ]
 
 
