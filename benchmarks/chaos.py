@@ -81,6 +81,8 @@ class Chain:
     lost: int = 0
     repeated: int = 0
     unequal: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+    """Jobs that the unbroken run had no need of, such as the training of another network where one failed twice."""
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -283,9 +285,11 @@ def finish(chain: Chain, place: Path, reference: Unbroken) -> None:
         chain.wrong.append(f"it has not ended after {MOST_STARTS} starts")
         return
     found = recorded(run)
-    chain.unequal = sorted(
-        name for name in {*found, *reference.record} if found.get(name) != reference.record.get(name)
+    chain.extra = sorted(
+        name for name in found.keys() - reference.record.keys() if name.startswith(("trained", "tested"))
     )
+    differing = {name for name in {*found, *reference.record} if found.get(name) != reference.record.get(name)}
+    chain.unequal = sorted(differing - {*chain.extra})
     chain.repeated = repeated(run)
 
 
@@ -458,6 +462,7 @@ def summary(chains: list[Chain], reference: Unbroken) -> dict[str, Any]:
         "lost": sum(chain.lost for chain in chains),
         "repeated": sum(chain.repeated for chain in chains),
         "unequal": sum(bool(chain.unequal) for chain in chains),
+        "extra": sum(bool(chain.extra) for chain in chains),
         "wrong": sum(bool(chain.wrong) for chain in chains),
         "unbroken_s": round(reference.seconds, 1),
     }
