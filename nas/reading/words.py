@@ -33,8 +33,8 @@ def short(value: Any, at_most: int = 60) -> str:
 
 
 def cut(text: str, at_most: int = 60) -> str:
-    """`text` of one line, cut to `at_most` characters."""
-    line = " ".join(text[: 4 * at_most].split())
+    """`text` of one line, cut to `at_most` characters, that any encoding of Unicode can write."""
+    line = " ".join(text[: 4 * at_most].encode(errors="backslashreplace").decode().split())
     return line if len(line) <= at_most and len(text) <= 4 * at_most else f"{line[: at_most - 1]}…"
 
 

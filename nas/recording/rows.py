@@ -89,9 +89,9 @@ class BeginRow:
     runtime_version: Words
     date: Words
     logical_cores: Threads
-    governor: str | None
+    governor: Name | None
     os: Words
-    python: str | None
+    python: Name | None
     celsius: Number | None
     load: Load
 

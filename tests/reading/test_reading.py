@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nas.errors import ConfigError
-from nas.reading.checks import CLOSED, Number, Whole, checked
+from nas.reading.checks import CLOSED, Number, Whole, Words, checked
 from nas.reading.files import read_text
 from nas.reading.json_text import DEEPEST, parse_json
 from nas.reading.tables import read_header, read_rows
@@ -285,6 +285,12 @@ def test_values_are_checked() -> None:
         (Row, {**GOOD, "count": True}, "count: input should be a valid integer, got True"),
         (Row, {**GOOD, "ms": float("nan")}, "ms: input should be a finite number, got nan"),
         (Row, {**GOOD, "names": [1]}, "names.0: input should be a valid string, got 1"),
+        (
+            Words,
+            "\ud800",
+            "input should be a valid string, unable to parse raw data as a unicode string, got '\\ud800'",
+        ),
+        (Words, " ", "must be a text that is not empty, got ' '"),
         (Row, {**GOOD, "x" * 200: 1}, f"{'x' * 119}…: is no known key"),
         (list[Row], [GOOD, {**GOOD, "ms": "y" * 10**6}], f"1.ms: input should be a valid number, got '{'y' * 58}…"),
     ],
@@ -335,4 +341,5 @@ def test_lists_are_cut_short() -> None:
     assert listed([]) == ""
     assert listed(["b", "a"]) == "b, a"
     assert listed(map(str, range(20_000)), at_most=20) == "0, 1, 2, 3, 4, 5 and 19994 more"
+    assert listed(["\ud800a\nb"]) == "\\ud800a b"
     assert listed(["x" * 500, "y"], at_most=20) == f"{'x' * 59}… and 1 more"

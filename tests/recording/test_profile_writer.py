@@ -116,7 +116,7 @@ def _layer(rows: list[dict[str, Any]]) -> int:
         (lambda rows: rows[2].update(ms=[1, "2", 3, 4]), "r.jsonl:3: ms.1: input should be a valid number, got '2'"),
         (
             lambda rows: rows[2].update(ms=[0, 0, 0, 0]),
-            "r.jsonl:3: ms.0: input should be greater than or equal to 1e",
+            "r.jsonl:3: ms.0: input should be greater than or equal to 0.00",
         ),
         (lambda rows: rows[2].update(kept=None), "r.jsonl:3: kept: input should be a valid integer, got None"),
         (lambda rows: rows[2].update(seconds="long"), "r.jsonl:3: seconds: input should be a valid number, got 'long'"),

@@ -171,6 +171,10 @@ def test_what_is_no_front_is_said_in_one_line(tmp_path: Path) -> None:
         (lambda front: front["front"][1].update(macs="many"), "front.1.macs: input should be a valid integer"),
         (lambda front: front["front"][0]["accuracy"].update(value=1.5), "front.0.accuracy.value: input should be less"),
         (lambda front: front["front"][0]["architecture"].update(blocks=[]), "front.0.architecture: "),
+        (
+            lambda front: front["front"][0]["architecture"].update({"\ud800": 1}),
+            "front.0.architecture: architecture has",
+        ),
         (lambda front: front["budget"].update(macs="a lot"), "budget.macs: input should be a valid number"),
         (lambda front: front["proxy_fidelity"].update(kendall_tau=1e31), "proxy_fidelity.kendall_tau: must be at most"),
         (lambda front: front.update(seed=True), "seed: input should be a valid integer, got True"),
