@@ -55,7 +55,8 @@ class Server:
     def settings(self, remote: Path, /, **changed: str) -> list[str]:
         """The same as settings of nas.record."""
         settings = {key: value for key, value in asdict(self.reach(remote)).items() if value is not None}
-        return [f"{key}='{value}'" for key, value in {"device": "ssh", **settings, **changed}.items()]
+        given = {"device": "ssh", **settings, **changed}
+        return [f"{key}={value}" if key == "port" else f"{key}='{value}'" for key, value in given.items()]
 
 
 ADB = """\

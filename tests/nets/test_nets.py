@@ -18,7 +18,7 @@ from nas.errors import NasError
 from nas.exports import onnx_fp32 as export
 from nas.nets import build
 from nas.nets.blocks import MODULES, Depthwise, Residual, SqueezeExcitation, block_module
-from nas.resources import replace_file
+from nas.resources import replace_file, replacing
 from nas.spaces.activations import ACTIVATIONS
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
@@ -262,21 +262,18 @@ def test_a_file_is_replaced_whole(tmp_path_factory: pytest.TempPathFactory, old:
 
 
 @pytest.mark.parametrize("existed", [True, False])
-def test_an_interrupted_write_leaves_no_half_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existed: bool
-) -> None:
+def test_an_interrupted_write_leaves_no_half_file(tmp_path: Path, existed: bool) -> None:
     file = tmp_path / "net.onnx"
     if existed:
         file.write_bytes(b"old")
 
-    def half(path: Path, content: bytes) -> int:
-        with path.open("wb") as stream:
-            stream.write(content[: len(content) // 2])
-        raise KeyboardInterrupt
+    def half() -> None:
+        with replacing(file) as stream:
+            stream.write(b"new con")
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(KeyboardInterrupt):
-        replace_file(file, b"new content")
+        half()
     assert file.read_bytes() == b"old" if existed else not file.exists()
     assert list(tmp_path.glob("*.onnx")) == [file] * existed  # what is left behind has another ending
 

@@ -31,7 +31,7 @@ from tests.helpers.recordings import QUICK, check_measured_once, rows_of
         (("hardware=x", "seed=-1"), "seed must be 0 or above, got -1"),
         (("hardware=x", "device=phone"), "device: input should be 'host', 'ssh', 'adb' or 'bundle', got 'phone'"),
         (("hardware=x", "search_space=nix"), "unknown search space 'nix'; known: "),
-        (("hardware=x", "import=nix.jsonl"), "cannot read the results nix.jsonl: No such file or directory"),
+        (("hardware=x", "import=nix.jsonl"), "nix.jsonl: cannot be read: No such file or directory"),
         (("hardware=x", "import=[1]"), "import: input should be a valid string"),
         (("hardware=x", "speed=1"), "unknown setting 'speed'; known: cores, device, "),
         (("hardware=/proc/x", *QUICK), "cannot make the profile folder /proc/x"),

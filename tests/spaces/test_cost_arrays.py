@@ -315,7 +315,7 @@ def test_what_was_never_measured_is_refused_as_for_one_network(case: str, tmp_pa
 def test_counts_beyond_exact_arithmetic_are_refused() -> None:
     stage = Stage("stage1", {"op": ("conv",), "kernel": (99_999,), "out_channels": (1_000_000, 8)})
     space = SearchSpace(Choices("huge", (32,), (1.0,), ((1,),), (stage,)))
-    assert "at most 9.01e+15 is exact" in refusal(SpaceError, nas.costs, space, [[0]])
+    assert "at most 9.0e+15 multiply-accumulates" in refusal(ArchitectureError, nas.costs, space, [[0]])
 
 
 # --- counts of the graph --------------------------------------------------------------------------
