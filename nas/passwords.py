@@ -15,7 +15,7 @@ HIDDEN = "***"
 _VARIABLE = "env:"
 _LOGIN = re.compile(r"(\[[^\]]*\])?[^/?\[]*?:(?!\d+(?:[,/]|$))")
 """name:password where host:port should be, as the host was forgotten or the password holds an @."""
-_OPTION = re.compile(r"(\w*(?:passw|pwd|secret|token|api_?key)\w*\s*=\s*)[^\s&;]+", re.IGNORECASE)
+_OPTION = re.compile(r"((?:passw|pwd|secret|token|api_?key)\w{0,20}\s{0,5}=\s{0,5})[^\s&;]+", re.IGNORECASE)
 
 
 def hide(text: str) -> str:
@@ -26,7 +26,8 @@ def hide(text: str) -> str:
 def _without_login(text: str) -> str:
     before, separator, rest = text.partition("://")
     if not separator:  # what is left of a URL that was cut up
-        return f"{HIDDEN}@{text.rpartition('@')[2]}" if re.search(r":.*@", text) else text
+        login, _, host = text.rpartition("@")
+        return f"{HIDDEN}@{host}" if ":" in login else text
     _, at, host = rest.rpartition("@")
     if _LOGIN.match(host) or (at and "?" in rest):
         return f"{before}://{HIDDEN}"
