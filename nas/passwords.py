@@ -13,22 +13,28 @@ from nas.errors import ConfigError
 
 HIDDEN = "***"
 _VARIABLE = "env:"
+_LOGIN = re.compile(r"(\[[^\]]*\])?[^/?\[]*?:(?!\d+(?:[,/]|$))")
+"""name:password where host:port should be, as the host was forgotten or the password holds an @."""
+_OPTION = re.compile(r"((?:passw|pwd|secret|token|api_?key)\w{0,20}\s{0,5}=\s{0,5})[^\s&;]+", re.IGNORECASE)
 
 
 def hide(text: str) -> str:
     """`text`, of one setting, with `***` in a URL for whoever logs in, for its options, and for what may be either."""
+    return _OPTION.sub(rf"\1{HIDDEN}", _without_login(text))
+
+
+def _without_login(text: str) -> str:
     before, separator, rest = text.partition("://")
     if not separator:  # what is left of a URL that was cut up
-        return f"{HIDDEN}@{text.rpartition('@')[2]}" if re.search(r":.*@", text) else text
-    if "@" in rest:
-        after = "" if "?" in rest else f"@{rest.rpartition('@')[2]}"
-    elif re.match(r"[^/?]*:(?!\d)", rest):  # name:password, whose host was forgotten
-        after = ""
-    elif "?" in rest:
-        return f"{before}://{rest.partition('?')[0]}?{HIDDEN}"
-    else:
-        return text
-    return f"{before}://{HIDDEN}{after}"
+        login, _, host = text.rpartition("@")
+        return f"{HIDDEN}@{host}" if ":" in login else text
+    _, at, host = rest.rpartition("@")
+    if _LOGIN.match(host) or (at and "?" in rest):
+        return f"{before}://{HIDDEN}"
+    if at:
+        return f"{before}://{HIDDEN}@{host}"
+    address, question, _ = rest.partition("?")
+    return f"{before}://{address}?{HIDDEN}" if question else text
 
 
 def hide_within(value: Any) -> Any:
@@ -42,12 +48,15 @@ def hide_within(value: Any) -> Any:
 
 def hide_parts(message: str, url: str) -> str:
     """`message` with `***` for whatever `hide` hides of `url`, as far as a library repeats it."""
-    if hide(url) == url:
+    shown, rest = hide(url), url.partition("://")[2]
+    if rest and shown == url:
         return message
-    rest = url.partition("://")[2] or url
-    login, _, options = rest.rpartition("@")[0] or rest, *rest.partition("?")[1:]
+    rest = rest or url
+    before, _, host = rest.rpartition("@")
+    login = before if before and shown.endswith(f"@{host}") else rest
+    options = rest.partition("?")[2]
     whole = {login, login.partition(":")[2], *(option.partition("=")[2] for option in options.split("&"))}
-    pieces = {piece for part in whole for piece in re.split(r"[:/@?&=]", part) if len(piece) > 2}
+    pieces = {piece for part in whole for piece in re.split(r"[:/@?&=;\s]", part) if len(piece) > 2}
     secret = {each for part in whole | pieces for each in (part, unquote(part))} - {""}
     for part in sorted(secret, key=len, reverse=True):
         message = message.replace(part, HIDDEN)

@@ -1,5 +1,6 @@
 """A command called: its settings, its folder, and the exit code at its end."""
 
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -62,6 +63,7 @@ def command(
         if is_question(given):
             answer(name, settings, arguments)
             return 0
+        _require_working_folder()
         configs = compose(name, settings, given)
         wanted = [parse(config, settings) for config in configs]
         called = [_invocation(config, settings, line, several=given.multirun) for config in configs]
@@ -76,6 +78,13 @@ def command(
         return max(codes)
 
     sys.exit(ending(act, on_interrupt=f"interrupted; what is finished is kept. To go on:\n  {line}"))
+
+
+def _require_working_folder() -> None:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise ConfigError("the working folder has been removed; go to one that exists") from None
 
 
 def _invocation(config: DictConfig, settings: type[Any], line: str, *, several: bool) -> Invocation:

@@ -17,7 +17,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from nas.commandline.messages import first_line, in_one_line
-from nas.commandline.settings import parse
+from nas.commandline.settings import NO_TEXT, parse
 from nas.errors import ConfigError, NasError
 from nas.passwords import hide
 from nas.reading.words import cut, listed, short
@@ -43,6 +43,8 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     for argument in arguments:
         if len(argument) > LONGEST:
             raise ConfigError(f"the argument {_shown(argument)} has {len(argument):,} characters, over {LONGEST:,}")
+        if re.search("[\ud800-\udfff]", argument):
+            raise ConfigError(f"the argument {_shown(argument)} {NO_TEXT}")
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign]
     given = parser.parse_args(list(arguments))

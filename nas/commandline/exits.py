@@ -27,6 +27,9 @@ def ending(action: Callable[[], int], on_interrupt: str = "") -> int:
 
     While it runs, Ctrl-C raises KeyboardInterrupt, unless whoever started the process made it deaf to that.
     """
+    _open_closed_streams()
+    if os.environ.get("COLUMNS", "").strip("0") == "":
+        os.environ.pop("COLUMNS", None)  # a terminal of no columns, on which nothing would be shown
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a letter that the locale lacks is no reason to end
@@ -44,6 +47,17 @@ def ending(action: Callable[[], int], on_interrupt: str = "") -> int:
         return 141
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def _open_closed_streams() -> None:
+    """Let what was closed before the start lead nowhere: else the next file opened would be the error output."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number free, which is this one
+    if sys.stderr is None:  # to which `print` would write as to the output
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (for as long as the process lives)
 
 
 def _ended(action: Callable[[], int]) -> int:

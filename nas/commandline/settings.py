@@ -22,6 +22,9 @@ Settings = TypeVar("Settings")
 LARGEST = 2**53
 """Of a whole number: beyond it a fraction cannot tell neighbours apart."""
 
+NO_TEXT = "holds bytes that are no text here; rename such a file, or set LC_ALL to a locale of UTF-8"
+"""Of what the operating system gave, where the locale's encoding cannot read it."""
+
 _KINDS = ("function", "constrained", "literal[", "list[", "tuple[")  # pydantic's words in a place, between the keys
 
 
@@ -59,6 +62,8 @@ def _validated(where: str, values: Any, settings: type[Settings]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
     parts = [str(part) for part in first["loc"]]
+    if first["type"] == "json_invalid":  # the one thing that `json.dumps` writes and no reader takes
+        raise ConfigError(f"a setting {NO_TEXT}")
     place = cut(where + ".".join(_key(part) for part in parts if not part.startswith(_KINDS)), 120)
     if first["type"] == "missing":
         raise ConfigError(f"{place} is not set; give {place}=…")

@@ -20,7 +20,7 @@ def open_onnx(model: bytes | Path) -> Run:
     """The ONNX model in ONNX Runtime, on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    content = model if isinstance(model, bytes) else str(model)
+    content = model if isinstance(model, bytes) else model.read_bytes()  # it opens no path that is not UTF-8
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     return lambda images: np.asarray(session.run(None, {"images": images})[0])
 

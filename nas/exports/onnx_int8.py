@@ -8,6 +8,7 @@ A ReLU or ReLU6 becomes the range of what it gives, and no node.
 
 import io
 import logging
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -22,6 +23,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from nas.errors import NasError
 from nas.exports.base import Exporter, TrainedNetwork
 from nas.exports.onnx_file import describe_onnx, open_onnx, time_onnx
+from nas.reading.plain import readable
 from nas.resources import replace_file
 
 BATCH = 32
@@ -47,9 +49,11 @@ def quantize(source: Path, target: Path, images: NDArray[np.float32]) -> None:
     Raises:
         NasError: the quantiser left no operation in int8.
     """
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder, _quietly():
-        prepared, written = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
-        quant_pre_process(str(source), str(prepared))
+    beside = None if readable(str(target)) != str(target) else target.parent  # it opens no path that is not UTF-8
+    with tempfile.TemporaryDirectory(dir=beside, prefix=f".{target.name}-") as folder, _quietly():
+        copied, prepared, written = (Path(folder) / f"{name}.onnx" for name in ("fp32", "prepared", "int8"))
+        shutil.copyfile(source, copied)
+        quant_pre_process(str(copied), str(prepared))
         quantize_static(
             str(prepared),
             str(written),

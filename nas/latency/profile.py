@@ -174,6 +174,8 @@ def profile_folder(name_or_path: str | Path) -> tuple[Path, str]:
     known = known_profiles()
     name, _, configuration = text.rpartition(":") if ":" in text and not os.path.isdir(text) else (text, "", "")
     folder = known[name] if name in known else Path(os.path.expanduser(name))
+    if name != text and not configuration:
+        raise ProfileError(f"{short(text)} names no configuration after its colon; leave the colon out for the default")
     if name not in known and not os.path.isdir(folder):  # unlike Path.is_dir, false for a name that is too long
         raise ProfileError(
             f"unknown hardware {short(name)}; known: {names(known)}. A path to a profile folder works too"

@@ -1,5 +1,7 @@
 """int8 files: real QDQ nodes, any batch and size, close to the fp32 they were made from."""
 
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import onnx
 import pytest
 
 from nas.errors import NasError
-from nas.exports.onnx_file import describe_onnx, open_onnx
+from nas.exports.onnx_file import describe_onnx, open_onnx, time_onnx
 from nas.exports.onnx_fp32 import export_onnx
 from nas.exports.onnx_int8 import BATCH, quantize
 from tests.helpers.networks import ARCH, noise, trained_like
@@ -30,6 +32,20 @@ def test_int8_is_close_to_fp32_at_any_batch_and_size(tmp_path: Path, activation:
     assert {entry.key: entry.value for entry in model.metadata_props} == {
         entry.key: entry.value for entry in onnx.load(full).metadata_props
     }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_files_in_a_folder_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    full, small = folder / "net.onnx", folder / "net.int8.onnx"
+    export_onnx(trained_like(ARCH), ARCH, full, {"key": ARCH.key}, trained_at=32)
+    quantize(full, small, noise(BATCH))
+    assert {path.name for path in folder.iterdir()} == {"net.onnx", "net.int8.onnx"}
+    for path in (full, small):
+        describe_onnx(path, {"more": "1"})
+        assert open_onnx(path)(noise(2)).shape == (2, ARCH.classes)
+        assert time_onnx(path, 32).repeats > 0
 
 
 @pytest.fixture(scope="module")

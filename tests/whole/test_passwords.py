@@ -36,6 +36,12 @@ QUICK = [
         (f"storage='mysql://me:{MARKER}@host/db'", "storage='mysql://***@host/db'"),
         (f"storage=mysql://me:{MARKER}@host/db,mysql://me:{MARKER}@other/db", "storage=mysql://***@other/db"),
         (f"me:{MARKER}@host/db", "***@host/db"),
+        (f"mysql://me:a@b:{MARKER}", "mysql://***"),
+        (f"mysql://me:12:{MARKER}/db", "mysql://***"),
+        (f"mysql://host/db;password={MARKER}", "mysql://host/db;password=***"),
+        (f"host=h PWD = {MARKER}", "host=h PWD = ***"),
+        ("postgresql://one:5432,two:5433/db", "postgresql://one:5432,two:5433/db"),
+        ("redis://[::1]:6379/0", "redis://[::1]:6379/0"),
         ("sqlite:///searches.db", "sqlite:///searches.db"),
         ("redis://localhost:6379/0", "redis://localhost:6379/0"),
         ("env:NAS_STORAGE", "env:NAS_STORAGE"),
@@ -52,10 +58,11 @@ URLS = [
     *(f"mysql://me:{MARKER}@localhost:1/db", f"nothing://me:{MARKER}@host", f"mysql://me:{MARKER}"),
     *(f"postgresql://me:{MARKER}@localhost:1/db", f"sqlite:////nowhere/x.db?password={MARKER}", f"me:{MARKER}@host"),
     *(f"sqlite:///x.db?{MARKER}={MARKER}", f"mysql://me:{MARKER}%40@h/d"),
+    *(f"mysql://me:a@b:{MARKER}", f"Server=h;PWD={MARKER}"),
 ]
 
 
-@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("url", [*URLS, f"me:{MARKER}", f"mysql:me:{MARKER}"])
 def test_a_storage_that_cannot_be_opened_is_told_without(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

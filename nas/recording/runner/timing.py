@@ -43,7 +43,9 @@ def open_session(
         options.enable_profiling = True
         options.profile_file_prefix = profiles
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        with open(path, "rb") as file:  # the runtime itself opens no path that is not UTF-8
+            content = file.read()
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own have nothing nearer in common
         raise ValueError(" ".join(str(error).split())) from None
 

@@ -1,13 +1,16 @@
 """The storage of a study that is no journal: any that Optuna has, by its URL, whose password nobody is told."""
 
+import re
 from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage
 
 from nas.errors import ConfigError
-from nas.passwords import hide, hide_parts, resolve
+from nas.passwords import HIDDEN, hide, hide_parts, resolve
 from nas.reading.words import cut
+
+_IN_MEMORY = re.compile(r"sqlite(\+\w+)?:/*(\?.*)?|sqlite.*(:memory:|mode=memory).*", re.DOTALL)
 
 
 def open_storage(storage: str) -> BaseStorage:
@@ -17,14 +20,22 @@ def open_storage(storage: str) -> BaseStorage:
         ConfigError: it cannot be opened.
     """
     url = resolve(storage)
+    if _IN_MEMORY.fullmatch(url):
+        raise ConfigError(f"storage={cut(_shown(storage))} is lost when the search ends; use sqlite:///searches.db")
     try:
         return optuna.storages.get_storage(url)
     except Exception as error:  # whatever the driver of the URL raises
         why = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ConfigError(
-            f"cannot open storage={cut(hide(storage))}: {cut(hide_parts(why, url), 200)}; "
+            f"cannot open storage={cut(_shown(storage))}: {cut(hide_parts(why, url), 200)}; "
             "use a URL like sqlite:///searches.db, or env:NAME for that of an environment variable"
         ) from None
+
+
+def _shown(storage: str) -> str:
+    """A storage that may be no URL, as which `hide` would know what its password is."""
+    name, colon, _ = storage.partition(":")
+    return hide(storage) if name == "env" or "://" in storage or not colon else f"{hide(name)}:{HIDDEN}"
 
 
 def check_storage(storage: str) -> None:
