@@ -14,13 +14,14 @@ import yaml
 from omegaconf import OmegaConf
 
 from benchmarks.fuzz_inputs import as_json, as_lines, as_table, as_words, as_yaml, rows_of, text_of
-from nas.commandline.composing import compose, read_arguments
+from nas.commandline.composing import compose, read_arguments, read_overrides
 from nas.commandline.settings import parse
 from nas.latency.few_shot import read_rows
 from nas.latency.predictor import latency
 from nas.latency.profile import known_profiles, load_profile, read_profile_yaml
 from nas.latency.profile_tables import read_kernels, read_latencies, read_layer_times, read_networks
 from nas.predict import PredictSettings
+from nas.record import RecordSettings
 from nas.recording.bundle import configuration, plan, planned_model
 from nas.recording.recordings import read_results
 from nas.recording.rows import read_plan
@@ -209,16 +210,15 @@ def trials(folder: Path) -> Target:
     return _file(folder / "trials.csv", lambda: read_trials(folder), [rows], as_table)
 
 
-def settings(_: Path) -> Target:
-    """The settings of a search, as Hydra gives them."""
-    (config,) = compose("search", SearchSettings, read_arguments([]))
-    plain = OmegaConf.to_container(
-        OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), resolve=True
-    )
+def _settings(name: str, kind: type[Any]) -> Target:
+    """The settings of a command, as Hydra gives them."""
+    (config,) = compose(name, kind, read_arguments([]))
+    keys = [str(key) for key in config if key != "hydra"]
+    plain = OmegaConf.to_container(OmegaConf.masked_copy(config, keys))
 
     def call(data: bytes) -> None:
         value = json.loads(text_of(b"\0" + data, [plain], as_json))
-        parse(OmegaConf.create(value if isinstance(value, dict) else {}), SearchSettings)
+        parse(OmegaConf.create(value if isinstance(value, dict) else {}), kind)
 
     return Target(call)
 
@@ -226,8 +226,8 @@ def settings(_: Path) -> Target:
 def overrides(_: Path) -> Target:
     """Words of the command line."""
     return _text(
-        lambda text: compose("predict", PredictSettings, read_arguments(["--", *text.split(" ")])),
-        *("arch=mobilenet_v1 hardware=pixel4", "format=json arch='{a: 1}'", "arch=[1,2] +x=${a}"),
+        lambda text: read_overrides(text.split(" "), PredictSettings),
+        *("arch=mobilenet_v1 hardware=pixel4", "format=json arch='{a: 1}'", "arch=[1,2] +x=${a}", "~a a.b@c=null"),
     )
 
 
@@ -267,8 +267,9 @@ TARGETS: Mapping[str, Callable[[Path], Target]] = {
     "validation": validation,
     "front": front,
     "trials": trials,
-    "settings": settings,
     "overrides": overrides,
     "journal": journal,
+    "settings": lambda _: _settings("record", RecordSettings),
+    "search_settings": lambda _: _settings("search", SearchSettings),
 }
 """By name, what makes each target in a folder of its own."""

@@ -87,9 +87,7 @@ def compose(name: str, settings: type[Any], given: argparse.Namespace) -> list[D
         if not os.path.isdir(given.config_dir):
             raise ConfigError(f"--config-dir: there is no folder {short(given.config_dir)}")
         words.append(f"hydra.searchpath=['file://{os.path.abspath(given.config_dir)}']")
-    overrides = _told(settings, lambda: OverridesParser.create().parse_overrides(words))
-    for override in overrides:
-        _check(override)
+    overrides = read_overrides(words, settings)
     runs = _told(settings, lambda: BasicSweeper.split_arguments(overrides, None)[0]) if given.multirun else [words]
     if not runs:
         raise ConfigError("there is nothing to run: a list of values is empty")
@@ -100,6 +98,18 @@ def compose(name: str, settings: type[Any], given: argparse.Namespace) -> list[D
             OmegaConf.update(config, "hydra.job.num", number, force_add=True)
             found.append(config)
     return found
+
+
+def read_overrides(words: Sequence[str], settings: type[Any]) -> list[Override]:
+    """What each word `key=value` of the command line sets.
+
+    Raises:
+        ConfigError: it cannot be read, has no effect, or is a number that Hydra reads as another.
+    """
+    overrides = _told(settings, lambda: OverridesParser.create().parse_overrides(list(words)))
+    for override in overrides:
+        _check(override)
+    return overrides
 
 
 def _told(settings: type[Any], ask: Callable[[], T]) -> T:

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from nas.commandline.messages import first_line, known_keys
 from nas.errors import ConfigError
 from nas.passwords import hide_within
+from nas.reading.checks import adapter
 from nas.reading.words import cut, short
 from nas.resources import names
 
@@ -58,7 +59,8 @@ def parse(config: DictConfig, settings: type[Settings]) -> Settings:
 
 def _validated(where: str, values: Any, settings: type[Settings]) -> Settings:
     try:
-        return TypeAdapter(settings).validate_json(json.dumps(values), strict=True)
+        found: Settings = adapter(typing.cast(Any, settings)).validate_json(json.dumps(values), strict=True)
+        return found
     except ValidationError as error:
         first = error.errors()[0]
     parts = [str(part) for part in first["loc"]]

@@ -50,7 +50,7 @@ def checked(kind: type[T], value: Any, where: str, error: type[NasError], hidden
         error: a key is missing, unknown, or of a wrong type; the message is `where: key: what is wrong`.
     """
     try:
-        found: T = _adapter(cast(Any, kind)).validate_python(value)
+        found: T = adapter(cast(Any, kind)).validate_python(value)
         return found
     except ValidationError as wrong:
         first = wrong.errors(include_url=False)[0]
@@ -66,5 +66,6 @@ def _words(message: str) -> str:
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """Pydantic's reader of a `kind`, made once."""
     return TypeAdapter(kind)

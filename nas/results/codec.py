@@ -4,7 +4,6 @@ Reading checks every type and range, and drops keys that a later version may hav
 """
 
 from collections.abc import Collection, Mapping
-from functools import cache
 from pathlib import PurePosixPath
 from typing import Annotated, Any, TypeVar, cast
 
@@ -24,7 +23,7 @@ from pydantic import (
 
 from nas.errors import ArchitectureError, RunError
 from nas.measures import MEASURES, Interval
-from nas.reading.checks import checked
+from nas.reading.checks import adapter, checked
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 
@@ -151,7 +150,7 @@ class Flat:
 
 def to_json(value: Any) -> dict[str, Any]:
     """A value of this room as plain JSON values."""
-    found: dict[str, Any] = _adapter(cast(Any, type(value))).dump_python(value, mode="json", by_alias=True)
+    found: dict[str, Any] = adapter(cast(Any, type(value))).dump_python(value, mode="json", by_alias=True)
     return found
 
 
@@ -166,10 +165,5 @@ def from_json(kind: type[T], value: Any, where: str) -> T:
 
 def schema_of(kind: type) -> dict[str, Any]:
     """The JSON Schemas of what `to_json` gives for a `kind` and the types in it, by the name of the type."""
-    adapter = TypeAdapter(list[kind], config=ConfigDict(use_attribute_docstrings=True))  # type: ignore[valid-type]
-    return dict(adapter.json_schema(mode="serialization")["$defs"])
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    documented = TypeAdapter(list[kind], config=ConfigDict(use_attribute_docstrings=True))  # type: ignore[valid-type]
+    return dict(documented.json_schema(mode="serialization")["$defs"])
