@@ -32,7 +32,7 @@ from nas.search.identity import identity
 from nas.search.loop import Stopping
 from nas.search.patience import Patience
 from nas.search.record.folder import taken
-from nas.search.record.storage import check_storage
+from nas.search.record.storage import check_storage, working
 from nas.search.record.study import earlier_journal, open_study
 from nas.search.result.about import About, about_settings, data_facts
 from nas.search.run import Plan, run
@@ -70,7 +70,7 @@ def _checked(settings: SearchSettings) -> _Checked:
 def main(settings: SearchSettings, invocation: Invocation) -> None:
     """One search, begun or resumed, in the folder of `invocation`."""
     checked, folder = _checked(settings), invocation.folder
-    with ExitStack() as stack:
+    with working(settings.storage), ExitStack() as stack:
         with taken(folder) as held:
             stack.callback(held.release)
             checked.problem.require_feasible()

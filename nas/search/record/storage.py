@@ -1,12 +1,15 @@
 """The storage of a study that is no journal: any that Optuna has, by its URL, whose password nobody is told."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 
-from nas.errors import ConfigError
+from nas.errors import ConfigError, RunFailed
 from nas.passwords import HIDDEN, hide, hide_parts, resolve
 from nas.reading.words import cut
 
@@ -25,11 +28,34 @@ def open_storage(storage: str) -> BaseStorage:
     try:
         return optuna.storages.get_storage(url)
     except Exception as error:  # whatever the driver of the URL raises
-        why = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ConfigError(
-            f"cannot open storage={cut(_shown(storage))}: {cut(hide_parts(why, url), 200)}; "
+            f"cannot open storage={cut(_shown(storage))}: {_why(error, url)}; "
             "use a URL like sqlite:///searches.db, or env:NAME for that of an environment variable"
         ) from None
+
+
+@contextmanager
+def working(storage: str | None) -> Iterator[None]:
+    """Say in one line that the database of a study failed meanwhile: it went away, is full, or was damaged.
+
+    Raises:
+        RunFailed: in place of what Optuna raises then.
+    """
+    try:
+        yield
+    except StorageInternalError as error:
+        why = _why(error, resolve(storage or ""))
+        raise RunFailed(
+            f"storage={cut(_shown(storage or ''))} failed: {why}; "
+            "what it holds is kept, and the same command goes on from there"
+        ) from None
+
+
+def _why(error: BaseException, url: str) -> str:
+    """The first line of what a driver said, without the password."""
+    error = error.__cause__ or error
+    why = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return cut(hide_parts(why, url), 200)
 
 
 def _shown(storage: str) -> str:

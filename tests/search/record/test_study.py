@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from nas.errors import ConfigError, RunError
+from nas.errors import ConfigError, RunError, RunFailed
 from nas.results.trials import COLUMNS, read_trials, write_trials
 from nas.search.parameters import distributions
+from nas.search.record.storage import working
 from nas.search.record.study import lock, open_study
 from nas.search.record.trial import rows
 from nas.spaces.budget import Budget
@@ -141,6 +143,24 @@ def test_a_storage_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot open storage=nothing://there") as caught:
         open_study(tmp_path, "nothing://there", ["maximize"], {})
     assert "\n" not in str(caught.value)
+
+
+def test_a_database_that_fails_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "studies.db"
+    monkeypatch.setenv("STUDIES", f"sqlite:///{file}?password=hunter2")
+    study = open_study(tmp_path, f"sqlite:///{file}", problem().directions, {})
+    go(problem(), study, trials=1)
+    whole = file.read_bytes()
+    with sqlite3.connect(file) as database:
+        database.execute("ALTER TABLE trials RENAME TO gone")
+    with pytest.raises(
+        RunFailed, match=r"storage=env:STUDIES failed: .*no such table.*; what it holds is kept"
+    ) as told:
+        with working("env:STUDIES"):
+            go(problem(), study, trials=2)
+    assert "\n" not in str(told.value) and "hunter2" not in str(told.value)
+    file.write_bytes(whole)
+    assert len(go(problem(), open_study(tmp_path, f"sqlite:///{file}", problem().directions, {}), trials=2)) == 2
 
 
 def test_the_journal_is_plain_optuna(tmp_path: Path) -> None:
