@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from nas.errors import ConfigError
+from nas.reading.words import cut
 
 HIDDEN = "***"
 _VARIABLE = "env:"
@@ -73,5 +74,6 @@ def resolve(url: str) -> str:
         return url
     name = url.removeprefix(_VARIABLE)
     if not os.environ.get(name):
-        raise ConfigError(f"storage={url}: there is no environment variable {name!r}; export {name}=URL first")
+        name = cut(name)
+        raise ConfigError(f"storage=env:{name}: there is no environment variable {name!r}; export {name}=URL first")
     return os.environ[name]

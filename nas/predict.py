@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from nas.commandline import Invocation, command
+from nas.commandline import Invocation, command, warn
+from nas.latency.doubtful import doubtful_times
 from nas.latency.predictor import Latency, latency
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.spaces.baselines import load_architecture
@@ -26,6 +27,8 @@ class PredictSettings:
 def main(settings: PredictSettings, _: Invocation) -> None:
     """Print the prediction: one line to read, or one JSON object."""
     profile, arch = load_profile(settings.hardware), load_architecture(settings.arch)
+    for doubt in doubtful_times(profile):
+        warn(doubt)
     costs, predicted = cost(arch, profile.precision), latency(arch, profile)
     if settings.format == "json":
         print(_json(settings, costs, predicted))

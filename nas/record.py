@@ -9,9 +9,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from nas.commandline import Invocation, command
+from nas.commandline import Invocation, command, warn
 from nas.errors import ConfigError
+from nas.latency.doubtful import doubtful_times
 from nas.latency.few_shot import few_shot, read_rows, write_few_shot
+from nas.reading.words import cut, short
 from nas.recording.bundle import configuration, locked, plan, write_bundle
 from nas.recording.devices import DEVICES, Kind
 from nas.recording.devices.base import Reach
@@ -56,15 +58,15 @@ class RecordSettings(Reach):
         if self.seed < 0:
             raise ConfigError(f"seed must be 0 or above, got {self.seed}")
         if not _listed(self.threads) or min(_listed(self.threads)) < 1:
-            raise ConfigError(f"threads must be 1 or more, or a list of such numbers, got {self.threads}")
+            raise ConfigError(f"threads must be 1 or more, or a list of such numbers, got {short(self.threads)}")
         if self.precision == []:
             raise ConfigError("precision must be fp32, int8, or a list of them, got []")
         if self.cores is not None and (not self.cores or min(self.cores) < 0):
-            raise ConfigError(f"cores must be a list of cores' numbers, or null for all, got {self.cores}")
+            raise ConfigError(f"cores must be a list of cores' numbers, or null for all, got {short(self.cores)}")
         if self.few_shot:
             self._check_few_shot()
         elif self.like is not None:
-            given = "none" if self.import_ is None else f"import={self.import_}"
+            given = "none" if self.import_ is None else f"import={cut(self.import_)}"
             raise ConfigError(f"like goes with a table of measured networks, import=NAME.csv; got {given}")
         if self.import_ is None:
             self.target()
@@ -91,14 +93,16 @@ class RecordSettings(Reach):
     def _check_few_shot(self) -> None:
         for key in ("threads", "precision"):
             if isinstance(value := getattr(self, key), list):
-                raise ConfigError(f"{key}: a table of measured networks is of one configuration, got {value}")
+                raise ConfigError(f"{key}: a table of measured networks is of one configuration, got {short(value)}")
 
     def _check_host(self) -> None:
         here = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
         if self.cores is not None and not set(self.cores) <= set(here):
-            raise ConfigError(f"cores must be among those of this host, {list(here)}, got {self.cores}")
+            raise ConfigError(f"cores must be among those of this host, {list(here)}, got {short(self.cores)}")
         if max(_listed(self.threads)) > len(self.cores or here):
-            raise ConfigError(f"threads must be at most {len(self.cores or here)}, the cores here, got {self.threads}")
+            raise ConfigError(
+                f"threads must be at most {len(self.cores or here)}, the cores here, got {short(self.threads)}"
+            )
 
 
 def main(settings: RecordSettings, _: Invocation) -> None:
@@ -125,6 +129,8 @@ def _adapt(folder: Path, settings: RecordSettings) -> None:
     about = {} if settings.cores is None else {"cores": ", ".join(map(str, settings.cores))}
     profile = few_shot(folder.name, rows, settings.like, settings.precision, settings.threads, about)
     write_few_shot(folder, profile)
+    for doubt in doubtful_times(profile):
+        warn(doubt)
     print(adapted(folder, profile, chosen=settings.like is None))
     print(advice(folder))
 

@@ -4,8 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from nas.commandline import Invocation, command
+from nas.commandline import Invocation, command, warn
 from nas.errors import ConfigError
+from nas.latency.doubtful import doubtful_times
 from nas.latency.profile import HardwareProfile, Measurement, load_profile, profile_folder
 from nas.latency.validation import Validation, predictable, validate_kept_back, validate_left_out
 from nas.recording.remeasure import discard, plan_remeasure, remeasure
@@ -42,6 +43,8 @@ class ValidateSettings:
 def main(settings: ValidateSettings, _: Invocation) -> None:
     """Print the error tables, beside what counting alone would give, and store them in the profile's folder."""
     profile, folder = load_profile(settings.hardware), profile_folder(settings.hardware)[0]
+    for doubt in doubtful_times(profile):
+        warn(doubt)
     fresh, plan = None, None
     if settings.remeasure:
         plan = plan_remeasure(profile, folder, settings.remeasure, settings.seed, settings.search_space)

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.metadata import version
 from typing import Any, NoReturn, TypeVar
 
 import hydra
@@ -47,6 +48,9 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
             raise ConfigError(f"the argument {_shown(argument)} {NO_TEXT}")
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign]
+    if "--version" in arguments:  # ours, not that of Hydra
+        print(f"sepconv-nas {version('sepconv-nas')}")
+        raise SystemExit(0)
     given = parser.parse_args(list(arguments))
     for key in ("config_path", "config_name", "experimental_rerun"):
         if getattr(given, key) is not None:

@@ -119,6 +119,11 @@ def complain(message: str) -> int:
     return 2
 
 
+def warn(message: str) -> None:
+    """Say `message` as one line on stderr; the command goes on."""
+    print(f"warning: {one_line(cut(message, MOST))}", file=sys.stderr)
+
+
 def _of_the_machine(error: MemoryError | OSError) -> str:
     if isinstance(error, MemoryError):
         return "the memory does not suffice; what is finished is kept"

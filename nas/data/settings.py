@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from nas.data.sources import SOURCES
 from nas.errors import ConfigError
+from nas.reading.words import short
 from nas.resources import names
 
 RESOLUTIONS = (8, 1024)
@@ -65,17 +66,17 @@ class DataSettings:
             raise ConfigError(f"data={self.source} needs {source.path_help}")
         if source.path == "none" and self.path is not None:
             takers = names(name for name, each in SOURCES.items() if each.path != "none")
-            raise ConfigError(f"data.path is for {takers}, got {self.path!r} with data={self.source}")
+            raise ConfigError(f"data.path is for {takers}, got {short(self.path)} with data={self.source}")
         for key in sorted({key for each in SOURCES.values() for key in each.own} - {*source.own}):
             if (value := getattr(self, key)) is not None:
                 takers = names(name for name, each in SOURCES.items() if key in each.own)
-                raise ConfigError(f"data.{key} is for data={takers}, got {value!r} with data={self.source}")
+                raise ConfigError(f"data.{key} is for data={takers}, got {short(value)} with data={self.source}")
 
     def _check_fractions(self) -> None:
         for key in ("val_fraction", "test_fraction"):
             value = getattr(self, key)
             if not _is_number(value) or not 0 < value < 1:
-                raise ConfigError(f"data.{key} must be a number between 0 and 1, got {value!r}")
+                raise ConfigError(f"data.{key} must be a number between 0 and 1, got {short(value)}")
         if self.val_fraction + self.test_fraction >= 1:
             total = f"{self.val_fraction} + {self.test_fraction}"
             raise ConfigError(f"data.val_fraction and data.test_fraction must leave images to train on, got {total}")
@@ -106,4 +107,4 @@ def check_int(key: str, value: object, low: int, high: int) -> None:
         ConfigError: it is something else.
     """
     if type(value) is not int or not low <= value <= high:
-        raise ConfigError(f"{key} must be a whole number from {low} to {high}, got {value!r}")
+        raise ConfigError(f"{key} must be a whole number from {low} to {high}, got {short(value)}")

@@ -28,23 +28,25 @@ class OnnxTeacher:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise ConfigError(f"there is no teacher {str(path)!r}; give an ONNX file")
+            raise ConfigError(f"there is no teacher {short(str(path), 99)}; give an ONNX file")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # whatever ONNX Runtime raises
-            raise ConfigError(f"cannot open the teacher {str(path)!r}: {str(error).splitlines()[0]}") from None
+            raise ConfigError(f"cannot open the teacher {short(str(path), 99)}: {str(error).splitlines()[0]}") from None
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         fits = len(inputs) == len(outputs) == 1 and len(inputs[0].shape) == 4 and len(outputs[0].shape) == 2
         if not fits or inputs[0].type != "tensor(float)":
             raise ConfigError(
-                f"the teacher {str(path)!r} must have one input, float N x C x H x W, and one output, N x classes, "
-                f"got {[i.shape for i in inputs]} and {[o.shape for o in outputs]}"
+                f"the teacher {short(str(path), 99)} must have one input, float N x C x H x W, and one output, "
+                f"N x classes, got {[i.shape for i in inputs]} and {[o.shape for o in outputs]}"
             )
         count, self.channels, *size = (n if isinstance(n, int) else None for n in inputs[0].shape)
         if count is not None:
-            raise ConfigError(f"the teacher {str(path)!r} takes {count} images at a time; export it with a free batch")
+            raise ConfigError(
+                f"the teacher {short(str(path), 99)} takes {count} images at a time; export it with a free batch"
+            )
         self.path = path
         self.classes: int | None = outputs[0].shape[1] if isinstance(outputs[0].shape[1], int) else None
         self._size: list[int] | None = None if None in size else [n for n in size if n]
@@ -59,7 +61,7 @@ class OnnxTeacher:
         for what, mine, theirs in (("channels", self.channels, channels), ("classes", self.classes, classes)):
             if mine not in (None, theirs):
                 raise ConfigError(
-                    f"the teacher {str(self.path)!r} has {mine} {what}, the data {theirs}; use another one"
+                    f"the teacher {short(str(self.path), 99)} has {mine} {what}, the data {theirs}; use another one"
                 )
 
     def __call__(self, images: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +30,7 @@ def main() -> int:
 def _report() -> int:
     parser = _Parser(prog="python -m nas.report", description="Rebuild the report of a run folder.")
     parser.add_argument("run", type=Path, help="a run folder of nas.search")
+    parser.add_argument("--version", action="version", version=f"sepconv-nas {version('sepconv-nas')}")
     folder: Path = parser.parse_args().run
     front, trials = read_front(folder), read_trials(folder)
     page = write_report(folder)

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nas.errors import ArchitectureError, SpaceError
 from nas.reading.files import read_text
@@ -228,12 +228,20 @@ def _check_keys(where: str, data: Any, *, required: set[str], known: set[str]) -
         raise SpaceError(f"{prefix}lacks the key {names(missing)}")
 
 
+_KINDS: Final[Mapping[tuple[type, ...], str]] = {
+    (int,): "it takes whole numbers",
+    (int, float): "it takes numbers",
+    (str,): "it takes words",
+    (int, float, str, bool): "it takes numbers, words, true or false",
+}
+
+
 def _choices(where: str, value: Any, kinds: tuple[type, ...], *, empty: bool = False) -> tuple[Any, ...]:
     values = tuple(value) if isinstance(value, list) else (value,)
     if not values and not empty:
         raise SpaceError(f"{where}: needs at least one choice")
     if wrong := [v for v in values if not isinstance(v, kinds) or (isinstance(v, bool) and bool not in kinds)]:
-        raise SpaceError(f"{where}: cannot be {short(wrong[0])}")
+        raise SpaceError(f"{where}: cannot be {short(wrong[0])}; {_KINDS[kinds]}")
     if len(values) > _MOST_CHOICES:
         raise SpaceError(f"{where}: has {len(values):,} choices; at most {_MOST_CHOICES} are read")
     if len(set(values)) < len(values):

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from nas.errors import ConfigError
+from nas.reading.words import short
 from nas.resources import names
 from nas.training.precision import PRECISIONS
 from nas.training.schedules import SCHEDULES
@@ -72,7 +73,7 @@ class Recipe:
         known = {"schedule": SCHEDULES, "optimizer": OPTIMIZERS, "precision": PRECISIONS}
         for name, values in known.items():
             if getattr(self, name) not in values:
-                raise ConfigError(f"unknown {name} {getattr(self, name)!r}; known: {names(values)}")
+                raise ConfigError(f"unknown {name} {short(getattr(self, name))}; known: {names(values)}")
 
 
 def decay_groups(net: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import nas
+from nas import load_profile
 from nas.search.record.folder import taken
 from tests.helpers.calls import call, hear_ctrl_c
 from tests.whole.test_run_folder import folder_of
@@ -29,6 +31,29 @@ def test_ctrl_c_while_modules_load_is_quiet(command: str, module: str, tmp_path:
     assert (process.returncode, output) == (130, "")
     assert "Traceback" not in errors
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["search", "predict", "record", "validate", "report"])
+def test_the_version_is_that_of_this_package(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, command, "--version") == 0
+    assert capsys.readouterr().out == f"sepconv-nas {nas.__version__}\n"
+
+
+def test_doubtful_times_are_said_beside_a_prediction(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = load_profile("pixel4:1large_fp32").measurements
+    rows = "\n".join(f"{row.architecture.notation},{5 + place / 1000:.3f}" for place, row in enumerate(known[:6]))
+    (here / "rows.csv").write_text(f"arch,ms\n{rows}\n")
+    assert call(monkeypatch, "record", "hardware=odd", "import=rows.csv", "like=pixel4") == 0
+    assert "warning: the times of odd" in capsys.readouterr().err
+    assert call(monkeypatch, "predict", "hardware=hardware_profiles/odd", "arch=mobilenet_v2") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("mobilenet_v2 on")
+    assert said.err.startswith("warning: the times of odd")
+    assert said.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [("search", "--help"), ("predict", "arch=mobilenet_v2")])

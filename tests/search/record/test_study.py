@@ -153,12 +153,11 @@ def test_a_database_that_fails_meanwhile(tmp_path: Path, monkeypatch: pytest.Mon
     whole = file.read_bytes()
     with sqlite3.connect(file) as database:
         database.execute("ALTER TABLE trials RENAME TO gone")
-    with pytest.raises(
-        RunFailed, match=r"storage=env:STUDIES failed: .*no such table.*; what it holds is kept"
-    ) as told:
-        with working("env:STUDIES"):
-            go(problem(), study, trials=2)
-    assert "\n" not in str(told.value) and "hunter2" not in str(told.value)
+    failed = r"storage=env:STUDIES failed: .*no such table.*; what it holds is kept"
+    with pytest.raises(RunFailed, match=failed) as told, working("env:STUDIES"):
+        go(problem(), study, trials=2)
+    assert "\n" not in str(told.value)
+    assert "hunter2" not in str(told.value)
     file.write_bytes(whole)
     assert len(go(problem(), open_study(tmp_path, f"sqlite:///{file}", problem().directions, {}), trials=2)) == 2
 
