@@ -112,14 +112,14 @@ class _Search:
                 beside.append(folder)
                 continue
             if split in found:
-                names = f"{found[split].name!r} and {folder.name!r}"
+                names = f"{short(found[split].name)} and {short(folder.name)}"
                 raise DataError(f"{_shown(self.root)} has both {names}; keep one of them")
             found[split] = folder
         if not found:
             return {"train": self.root}
         if "train" not in found:
             name = next(iter(found.values())).name
-            raise DataError(f"{_shown(self.root)} has {name!r} but no train; expected {LAYOUT}")
+            raise DataError(f"{_shown(self.root)} has {short(name)} but no train; expected {LAYOUT}")
         for folder in beside:
             self._leave_folder(NO_SPLIT, folder)
         self._leave_unsorted(self._contents(self.root)[1])

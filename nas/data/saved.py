@@ -58,10 +58,10 @@ def replacing(folder: Path) -> Iterator[Path]:
         OSError: the folder cannot be written.
     """
     if folder.exists() and not folder.is_dir():
-        raise RunError(f"{str(folder)!r} is a file; images are saved in a folder of their own")
+        raise RunError(f"{short(str(folder), 99)} is a file; images are saved in a folder of their own")
     foreign = sorted({path.name for path in folder.iterdir()} - _FILES) if folder.is_dir() else []
     if foreign:
-        raise RunError(f"{str(folder)!r} holds {short(foreign[0])}; images are saved in a folder of their own")
+        raise RunError(f"{short(str(folder), 99)} holds {short(foreign[0])}; images are saved in a folder of their own")
     made = [parent for parent in folder.parents if not parent.exists()]
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -175,7 +175,7 @@ def open_saved(folder: Path, fingerprint: str | None = None) -> Images:
         )
     except (DataError, OSError, ValueError) as error:
         raise DataError(
-            f"no whole data set is saved in {short(str(folder), 200)} ({cut(str(error), 200)}); make it again"
+            f"no whole data set is saved in {short(str(folder), 99)} ({cut(str(error), 200)}); make it again"
         ) from error
 
 

@@ -50,7 +50,7 @@ class DataSettings:
     def __post_init__(self) -> None:
         self._check_source()
         if self.channels not in (None, 1, 3):
-            raise ConfigError(f"data.channels must be 1 (grey) or 3 (RGB), got {self.channels!r}")
+            raise ConfigError(f"data.channels must be 1 (grey) or 3 (RGB), got {short(self.channels)}")
         self._check_fractions()
         self._check_augmentation()
         if self.limit is not None:
@@ -60,7 +60,7 @@ class DataSettings:
 
     def _check_source(self) -> None:
         if self.source not in SOURCES:
-            raise ConfigError(f"unknown data source {self.source!r}; known: {names(SOURCES)}")
+            raise ConfigError(f"unknown data source {short(self.source)}; known: {names(SOURCES)}")
         source = SOURCES[self.source]
         if source.path == "required" and not self.path:
             raise ConfigError(f"data={self.source} needs {source.path_help}")
@@ -83,13 +83,13 @@ class DataSettings:
 
     def _check_augmentation(self) -> None:
         if not isinstance(self.flip, bool):
-            raise ConfigError(f"data.flip must be true or false, got {self.flip!r}")
+            raise ConfigError(f"data.flip must be true or false, got {short(self.flip)}")
         check_int("data.shift", self.shift, 0, RESOLUTIONS[1])
         if not _is_number(self.mixup) or not 0 <= self.mixup <= 10:
-            raise ConfigError(f"data.mixup must be a number from 0 (off) to 10, got {self.mixup!r}")
+            raise ConfigError(f"data.mixup must be a number from 0 (off) to 10, got {short(self.mixup)}")
         if self.randaugment is not None:
             if not isinstance(self.randaugment, tuple) or len(self.randaugment) != 2:
-                raise ConfigError(f"data.randaugment must be [n, m], such as [2, 9], got {self.randaugment!r}")
+                raise ConfigError(f"data.randaugment must be [n, m], such as [2, 9], got {short(self.randaugment)}")
             check_int("n of data.randaugment", self.randaugment[0], 1, 14)
             check_int("m of data.randaugment", self.randaugment[1], 1, 29)
             if importlib.util.find_spec("kornia") is None:

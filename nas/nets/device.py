@@ -5,6 +5,7 @@ import os
 import torch
 
 from nas.errors import ConfigError
+from nas.reading.words import short
 from nas.resources import names
 
 ACCELERATORS = ("auto", "cpu", "gpu")
@@ -17,7 +18,7 @@ def device_of(accelerator: str = "auto") -> torch.device:
         ConfigError: another name, or gpu where torch finds none.
     """
     if accelerator not in ACCELERATORS:
-        raise ConfigError(f"unknown accelerator {accelerator!r}; known: {names(ACCELERATORS)}")
+        raise ConfigError(f"unknown accelerator {short(accelerator)}; known: {names(ACCELERATORS)}")
     found = torch.cuda.is_available()
     if accelerator == "gpu" and not found:
         raise ConfigError("accelerator=gpu: torch finds no NVIDIA GPU here; use accelerator=auto or cpu")

@@ -37,7 +37,7 @@ def hf(settings: SourceSettings) -> Catalogue:
     try:
         values = {split: table[label][:] for split, table in splits.items()}
     except Exception as error:  # of any type: the files are read here, by pyarrow
-        raise DataError(f"data=hf cannot read {label!r} of {name!r}: {cut(str(error), 200)}") from error
+        raise DataError(f"data=hf cannot read {short(label)} of {short(name)}: {cut(str(error), 200)}") from error
     classes, labels = _classes(name, features[label], values)
 
     def open_images() -> ImageReader:
@@ -109,22 +109,22 @@ def _only(name: str, what: str, features: Mapping[str, Any], found: list[str], w
     columns = listed(f"{column} ({type(kind).__name__})" for column, kind in features.items())
     problem = f"no {what} column" if wanted is None and not found else f"several {what} columns"
     problem = problem if wanted is None else f"no {what} column {short(wanted)}"
-    raise DataError(f"{name!r} has {problem}; set data.{what}_column to one of: {columns}")
+    raise DataError(f"{short(name)} has {problem}; set data.{what}_column to one of: {columns}")
 
 
 def _classes(name: str, kind: Any, values: Mapping[str, list[Any]]) -> tuple[tuple[str, ...], dict[str, Indices]]:
     """Class names, and class indices by split; without names of their own, classes are the values of train."""
     known = range(len(kind.names)) if hasattr(kind, "names") else sorted(set(values["train"]) - {None})
     if len(known) < 2:
-        raise DataError(f"{name!r} has {len(known)} classes; at least two are needed")
+        raise DataError(f"{short(name)} has {len(known)} classes; at least two are needed")
     index = {value: i for i, value in enumerate(known)}
     labels = {}
     for split, column in values.items():
         if strange := set(column) - set(index) - {None, -1}:
-            raise DataError(f"{split} of {name!r} has the class {short(min(strange))}, which train lacks")
+            raise DataError(f"{split} of {short(name)} has the class {short(min(strange))}, which train lacks")
         labels[split] = np.array([index.get(value, -1) for value in column], dtype=np.int64)
     if (labels["train"] < 0).any():
-        raise DataError(f"{name!r} has images without a class in train; give them one or leave them out")
+        raise DataError(f"{short(name)} has images without a class in train; give them one or leave them out")
     titles = kind.names if hasattr(kind, "names") else map(str, known)
     return tuple(titles), {split: found for split, found in labels.items() if (found >= 0).all()}
 

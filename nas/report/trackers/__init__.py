@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 
 from nas.errors import ConfigError
+from nas.reading.words import cut, short
 from nas.report.trackers.base import TrackerSettings
 from nas.report.trackers.none import NothingSettings
 from nas.report.trackers.wandb import WandbSettings
@@ -22,9 +23,10 @@ def tracker_settings(options: Mapping[str, object]) -> TrackerSettings:
     given = dict(options)
     name = given.pop("name", None)
     if name not in TRACKERS:
-        raise ConfigError(f"unknown tracker {name!r}; known: {names(TRACKERS)}")
+        raise ConfigError(f"unknown tracker {short(name)}; known: {names(TRACKERS)}")
     kind = TRACKERS[str(name)]
     known = signature(kind).parameters
     if unknown := sorted(given.keys() - known.keys()):
-        raise ConfigError(f"unknown option tracker.{unknown[0]} of tracker={name}; known: {names(known) or 'none'}")
+        what = f"unknown option tracker.{cut(unknown[0])} of tracker={name}"
+        raise ConfigError(f"{what}; known: {names(known) or 'none'}")
     return kind(**given)

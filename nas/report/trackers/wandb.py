@@ -15,6 +15,7 @@ from typing import Any
 
 from nas.errors import ConfigError
 from nas.measures import COSTS, MEASURES
+from nas.reading.words import short
 from nas.report.figures import save_front_png
 from nas.report.networks import cost_measure, cost_of, host_timing, ordered
 from nas.resources import names, replace_file
@@ -45,7 +46,7 @@ class WandbSettings:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise ConfigError(f"unknown tracker.mode {self.mode!r}; known: {names(MODES)}")
+            raise ConfigError(f"unknown tracker.mode {short(self.mode)}; known: {names(MODES)}")
 
     def start(self, run_folder: Path, config: Mapping[str, object]) -> "WandbTracker":
         """A W&B run for the search.

@@ -9,6 +9,7 @@ import torch
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunError
 from nas.identity import digest
+from nas.reading.words import short
 from nas.resources import replacing
 from nas.spaces.space import SearchSpace
 
@@ -48,17 +49,17 @@ def read(path: Path, wanted: Facts) -> dict[str, Any]:
         content: dict[str, Any] = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
         schema, found = content["schema"], content["made_from"]
     except FileNotFoundError:
-        raise RunError(f"there are no shared weights in {str(path)!r}; train them first") from None
+        raise RunError(f"there are no shared weights in {short(str(path), 200)}; train them first") from None
     except Exception as error:  # torch.load raises what its parsers meet: RuntimeError, UnpicklingError, EOFError, ...
         raise _refused(path, f"no shared weights ({' '.join(str(error).split())[:80]})") from error
     if schema != _SCHEMA:
         raise _refused(path, f"shared weights of schema {schema}, not {_SCHEMA}")
     for key, value in wanted.items():
         if found.get(key) != value:
-            what = "another space" if key == "space" else f"{key} {found.get(key)!r}, not {value!r}"
+            what = "another space" if key == "space" else f"{key} {short(found.get(key))}, not {short(value)}"
             raise _refused(path, f"shared weights of {what}")
     return content
 
 
 def _refused(path: Path, what: str) -> RunError:
-    return RunError(f"{str(path)!r} holds {what}; take another path, or delete it")
+    return RunError(f"{short(str(path), 200)} holds {what}; take another path, or delete it")

@@ -12,6 +12,7 @@ from nas.data.batches import ImageData, resize
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunError
 from nas.nets.supernet import Supernet, recalibrate
+from nas.reading.words import short
 from nas.spaces.architecture import Architecture
 from nas.spaces.space import SearchSpace
 from nas.training.metrics import Metrics, judge
@@ -109,7 +110,7 @@ def _open_supernet(space: SearchSpace, pictures: ImageView, checkpoint: Path, sc
     """The supernet of a file, opened once in each process; processes of one machine share the memory."""
     content = read(checkpoint, facts(space, pictures, scale))
     if not content["finished"]:
-        raise RunError(f"the training of {str(checkpoint)!r} is not finished; go on with it first")
+        raise RunError(f"the training of {short(str(checkpoint), 200)} is not finished; go on with it first")
     with torch.device("meta"):
         net = Supernet(space)
     net.load_state_dict(content["weights"], assign=True)
