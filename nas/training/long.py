@@ -18,6 +18,7 @@ from nas.data.batches import Batch, ImageData
 from nas.data.views import ImageView, TrainingResolution
 from nas.identity import digest
 from nas.nets.build import build
+from nas.nets.conventions import PLAIN, Conventions
 from nas.resources import replace_file
 from nas.spaces.architecture import Architecture
 from nas.training.distillation import Teacher
@@ -55,6 +56,7 @@ class LongTraining:
     """Trains a network with a seed, from scratch or from what `start` gives; the weights go to `folder`.
 
     It learns from the `teacher` too, where there is one, which pickles and whose `identity` tells it from others.
+    Networks follow `conventions`, those of the weights that they start from.
     """
 
     pictures: ImageView
@@ -63,11 +65,12 @@ class LongTraining:
     folder: Path
     start: Start | None = None
     teacher: Teacher | None = None
+    conventions: Conventions = PLAIN
 
     @property
     def digest(self) -> str:
         """Changes with everything that changes the result of a training, wherever the run folder is."""
-        return digest((self.recipe, self.scale, self.start, self.teacher), version=1, size=4)
+        return digest((self.recipe, self.scale, self.start, self.teacher, self.conventions), version=1, size=4)
 
     def data(self, arch: Architecture, seed: int) -> ImageData:
         """The images as `arch` is trained and judged on them."""
@@ -81,7 +84,7 @@ class LongTraining:
         """
         data = self.data(arch, seed)
         initial = self.start(arch) if self.start else None
-        fitted = fit(arch, data, self.recipe, seed, initial=initial, teacher=self.teacher)
+        fitted = fit(arch, data, self.recipe, seed, initial=initial, teacher=self.teacher, conventions=self.conventions)
         found = correct(predictor(fitted.net), data.val_dataloader())
         content = io.BytesIO()
         torch.save({name: tensor.cpu() for name, tensor in fitted.net.state_dict().items()}, content)
@@ -95,7 +98,7 @@ class LongTraining:
         path = self._weights(arch, seed)
         if not path.is_file():
             self(arch, seed)
-        net = build(arch)
+        net = build(arch, self.conventions)
         net.load_state_dict(torch.load(path, weights_only=True))
         return net.eval().to(self.pictures.device)
 
