@@ -11,14 +11,16 @@ from nas.search.confirm.network import Confirmed
 from nas.search.context import Run
 from nas.search.evaluations import Trainings
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import BASELINES, baseline
+from nas.spaces.baselines import baseline
+
+FAMILIES = ("mobilenet_v1", "mobilenet_v2")
 
 
 def baseline_networks(problem: Problem, widths: tuple[float, ...]) -> dict[str, Architecture]:
     """MobileNet v1 and v2 at each width that is inside the budget, by name."""
     size, space = max(problem.space.resolution), problem.space
     networks: dict[str, Architecture] = {}
-    for family in BASELINES:
+    for family in FAMILIES:
         for width in widths:
             name = f"{family}_w{width:g}_r{size}"
             arch = baseline(name, space.in_channels, space.classes)
