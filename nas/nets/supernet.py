@@ -26,7 +26,7 @@ from nas.nets.blocks import block_module
 from nas.nets.build import build
 from nas.nets.conventions import PLAIN, Conventions
 from nas.spaces.architecture import Architecture
-from nas.spaces.block import RULES, Block
+from nas.spaces.block import RULES, Block, weight_kind
 from nas.spaces.space import SearchSpace
 from nas.spaces.stage import Stage
 
@@ -111,7 +111,7 @@ class Supernet(nn.Module):
         """Every block of `arch` with the key of its largest and the channels that reach it."""
         channels = self.space.in_channels
         for place, block in zip(_places(self.space, arch), arch.blocks, strict=True):
-            yield f"{place}-{_kind(block)}", block, channels
+            yield f"{place}-{weight_kind(block)}", block, channels
             channels = block.out_channels
 
     def _slices(self, key: str, module: nn.Module) -> dict[str, Tensor]:
@@ -168,7 +168,7 @@ def _largest(blocks: Iterable[Block]) -> dict[str, Block]:
     """The largest block of every kind: the largest of each size among its blocks."""
     kinds: dict[str, list[Block]] = {}
     for block in blocks:
-        kinds.setdefault(_kind(block), []).append(block)
+        kinds.setdefault(weight_kind(block), []).append(block)
     return {kind: _covering(members) for kind, members in kinds.items()}
 
 
@@ -181,12 +181,6 @@ def _covering(members: Sequence[Block]) -> Block:
         elif rules.apart:
             values[name] = getattr(members[0], name)
     return Block(**values)
-
-
-def _kind(block: Block) -> str:
-    """The name that blocks share whose weights are shared at one place."""
-    kept = [rules.apart(getattr(block, name)) for name, rules in RULES.items() if rules.apart and block.op in rules.ops]
-    return "".join(kept)
 
 
 @lru_cache(maxsize=4096)

@@ -5,8 +5,8 @@ https://arxiv.org/abs/1801.04381, table 2; Tan and Le 2019, https://arxiv.org/ab
 https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite changes it: no squeeze and excitation,
 ReLU6, and stem, head and the depths of the first and the last stage stay as they are in all sizes.
 
-The width multiplier scales every block's channels, rounded to a multiple of 8; MobileNetV2's last convolution only grows
-with it, never shrinks, and stem and head of the EfficientNet-Lite are fixed.
+The width multiplier scales every block's channels, rounded to a multiple of 8; MobileNetV2's last convolution only
+grows with it, never shrinks, and stem and head of the EfficientNet-Lite are fixed.
 """
 
 import os

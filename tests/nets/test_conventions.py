@@ -32,7 +32,7 @@ def trained(conventions: Conventions, arch: Architecture = ARCH) -> nn.Module:
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.01, 0.1)
-    nn.init.normal_(net[-1].weight, 0, 1e-4)  # rounding shall not show
+    nn.init.normal_(net.get_parameter(f"{len(net) - 1}.weight"), 0, 1e-4)  # rounding shall not show
     return net.eval()
 
 

@@ -1,0 +1,40 @@
+"""Weights to start from, a file each kind of source."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from nas.errors import ConfigError
+from nas.nets.pretrained import efficientnet_lite, file, hub
+from nas.nets.pretrained.base import Pretrained
+from nas.reading.words import short
+
+NONE = "none"
+
+NAMED: Mapping[str, Callable[[str], Pretrained]] = dict.fromkeys(efficientnet_lite.NETWORKS, efficientnet_lite.load)
+"""Networks whose weights a package brings."""
+
+FAMILIES: tuple[tuple[str, ...], ...] = (efficientnet_lite.NETWORKS,)
+"""Networks that are compared with each other's searches, each with weights of its own."""
+
+
+@lru_cache(maxsize=4)
+def load(init: str) -> Pretrained:
+    """The weights that `init` names: a network of `NAMED`, hub:NAME, or a file; read once in each process.
+
+    Raises:
+        ConfigError: there are none of that name, or they cannot be used.
+    """
+    if init in NAMED:
+        return NAMED[init](init)
+    if init.startswith(hub.PREFIX):
+        return hub.load(init)
+    if not Path(init).suffix and not Path(init).expanduser().exists():
+        known = ", ".join((NONE, *NAMED))
+        raise ConfigError(f"unknown init {short(init)}; known: {known}, hub:NAME, or a file .pth, .pt, .safetensors")
+    return file.load(init)
+
+
+def family(init: str) -> tuple[str, ...]:
+    """`init` and the networks it is one of a kind with."""
+    return next((names for names in FAMILIES if init in names), (init,))
