@@ -16,6 +16,7 @@ from nas.errors import ConfigError
 from nas.nets.build import build
 from nas.nets.importance import ordered, roles
 from nas.nets.pretrained.base import Pretrained
+from nas.reading.words import listed
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import RULES, Block, weight_kind
 from nas.spaces.space import SearchSpace
@@ -99,6 +100,13 @@ def covers(space: SearchSpace, pretrained: Pretrained) -> tuple[Reached, ...]:
             reached = tuple(v for v in values if _reaches(stage, name, v, blocks[number, 0], depth, max(space.width)))
             found.append(Reached(f"{stage.name}.{name}", reached, tuple(v for v in values if v not in reached)))
     return tuple(found)
+
+
+def covered(space: SearchSpace, pretrained: Pretrained) -> str:
+    """What was taken, and what of the space the weights do not reach, in a line for the user; raises as `covers`."""
+    beyond = [str(each) for each in covers(space, pretrained) if each.beyond]
+    part = f"all of {space.name} but {listed(beyond)}, of which the rest is new" if beyond else f"all of {space.name}"
+    return f"init: {pretrained.told}; they reach {part}"
 
 
 def _reaches(stage: Stage, name: str, value: Any, block: Block, depth: int, width: float) -> bool:

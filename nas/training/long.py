@@ -26,9 +26,17 @@ from nas.training.fit import fit
 from nas.training.recipe import Recipe
 
 Start = Callable[[Architecture], Mapping[str, Tensor]]
-"""The state dict of `build(arch)` that its training starts from; pickles, and its `identity` tells it from others."""
+"""The state dict of `build(arch)` that its training starts from, where torch is seeded for what it draws; pickles, and
+its `identity` tells it from others."""
 
 Classes = NDArray[np.int64]
+
+
+def begin(start: Start | None, arch: Architecture, seed: int) -> Mapping[str, Tensor] | None:
+    """What a training with `seed` starts from; torch's own random state stays as it was."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        return start(arch) if start else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ class LongTraining:
             Diverged: the loss stopped being finite.
         """
         data = self.data(arch, seed)
-        initial = self.start(arch) if self.start else None
+        initial = begin(self.start, arch, seed)
         fitted = fit(arch, data, self.recipe, seed, initial=initial, teacher=self.teacher, conventions=self.conventions)
         found = correct(predictor(fitted.net), data.val_dataloader())
         content = io.BytesIO()

@@ -35,6 +35,13 @@ def load(init: str) -> Pretrained:
     return file.load(init)
 
 
+def absolute(init: str) -> str:
+    """`init` as `load` takes it in any folder."""
+    if init == NONE or init in NAMED or init.startswith(hub.PREFIX):
+        return init
+    return str(Path(init).expanduser().resolve())
+
+
 def family(init: str) -> tuple[str, ...]:
     """`init` and the networks it is one of a kind with."""
     return next((names for names in FAMILIES if init in names), (init,))

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from torch import Tensor
 
@@ -41,6 +42,14 @@ class Pretrained:
             found.update(name.encode())
             found.update(tensor.contiguous().numpy().tobytes())
         return found.hexdigest()
+
+    def statistics(self, channels: int) -> tuple[Channels, Channels] | None:
+        """What images of so many channels are normalised by: grey ones by the means over the colours."""
+        if self.mean is None or self.std is None:
+            return None
+        if channels == len(self.mean):
+            return self.mean, self.std
+        return (fmean(self.mean),) * channels, (fmean(self.std),) * channels
 
     @property
     def told(self) -> str:
