@@ -56,8 +56,8 @@ class ImageData:
 
     The same `seed` gives the same batches, epoch by epoch, from every call of `train_dataloader`.
     `statistics`, mean and deviation of each channel on the scale 0..1, normalise the images; by default those of the
-    train split as stored. `mixup` is its alpha, `randaugment` its number of operations and their magnitude. Batches come
-    on `device`, by default a GPU where there is one.
+    train split as stored. `mixup` is its alpha, `randaugment` its number of operations and their magnitude. Batches
+    come on `device`, by default a GPU where there is one.
 
     Raises:
         ConfigError: batches of fewer than two images (batch norm), another value out of range, or no kornia.

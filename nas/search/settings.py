@@ -10,7 +10,7 @@ from nas.data.settings import DataSettings
 from nas.errors import ConfigError
 from nas.identity import Free, agreeing, digest
 from nas.latency.profile import canonical_hardware
-from nas.nets.pretrained import NONE, absolute
+from nas.nets.pretrained import NONE, is_file
 from nas.proxies import AnyProxy
 from nas.proxies.scores.evaluate import ScoreSettings
 from nas.proxies.short import LongSettings
@@ -176,6 +176,6 @@ class SearchSettings:
             search_space=canonical(self.search_space, known_spaces()),
             rungs=None if self.rungs == (self.proxy.name,) else self.rungs,
             training=training,
-            init=canonical(self.init) if absolute(self.init) != self.init else self.init,
+            init=canonical(self.init) if is_file(self.init) else self.init,
             data=self.data if path is None else replace(self.data, path=canonical(path)),
         )

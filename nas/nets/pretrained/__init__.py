@@ -1,12 +1,13 @@
 """Weights to start from, a file each kind of source."""
 
+import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from pathlib import Path
 
 from nas.errors import ConfigError
 from nas.nets.pretrained import efficientnet_lite, file, hub
 from nas.nets.pretrained.base import Pretrained
+from nas.nets.pretrained.reading import SUFFIXES
 from nas.reading.words import short
 
 NONE = "none"
@@ -29,17 +30,21 @@ def load(init: str) -> Pretrained:
         return NAMED[init](init)
     if init.startswith(hub.PREFIX):
         return hub.load(init)
-    if not Path(init).suffix and not Path(init).expanduser().exists():
+    if not init.endswith(SUFFIXES) and not os.path.exists(os.path.expanduser(init)):
         known = ", ".join((NONE, *NAMED))
         raise ConfigError(f"unknown init {short(init)}; known: {known}, hub:NAME, or a file .pth, .pt, .safetensors")
     return file.load(init)
 
 
+def is_file(init: str) -> bool:
+    """Whether `init` names a file, and not what is known by name."""
+    return not (init == NONE or init in NAMED or init.startswith(hub.PREFIX))
+
+
 def absolute(init: str) -> str:
-    """`init` as `load` takes it in any folder."""
-    if init == NONE or init in NAMED or init.startswith(hub.PREFIX):
-        return init
-    return str(Path(init).expanduser().resolve())
+    """`init` as `load` takes it in any folder; a file that is not there is as it is."""
+    path = os.path.expanduser(init)
+    return os.path.abspath(path) if is_file(init) and os.path.exists(path) else init
 
 
 def family(init: str) -> tuple[str, ...]:

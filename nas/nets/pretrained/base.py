@@ -8,6 +8,7 @@ from statistics import fmean
 from torch import Tensor
 
 from nas.nets.conventions import Conventions
+from nas.reading.words import cut
 from nas.spaces.architecture import Architecture
 
 Channels = tuple[float, ...]
@@ -18,7 +19,7 @@ class Pretrained:
     """Weights of `arch`, by the names of `build(arch, conventions)`, from `source` under `licence`, None if unknown.
 
     `mean` and `std` of each channel, on the scale 0..1, are what images were normalised by; None: by their own. `head`:
-    the classifier is theirs, and not drawn anew. `taken` counts the tensors read, `left` names those that were not.
+    the classifier is theirs, else it is zero. `taken` counts the tensors, all of which were taken.
     """
 
     name: str
@@ -31,7 +32,6 @@ class Pretrained:
     source: str
     licence: str | None
     taken: int
-    left: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -56,5 +56,4 @@ class Pretrained:
         """What was taken, in one sentence."""
         licence = f"licence {self.licence}" if self.licence else "licence unknown"
         classes = f"{self.arch.classes:,} classes" if self.head else "no classifier"
-        left = f"; left: {', '.join(self.left[:5])}{', …' if len(self.left) > 5 else ''}" if self.left else ""
-        return f"{self.name}: {self.taken} tensors of {self.source}, {classes}, {licence}{left}"
+        return f"{self.name}: all {self.taken} tensors of {cut(self.source, 200)}, {classes}, {licence}"

@@ -32,20 +32,20 @@ def load(name: str) -> Pretrained:
     Raises:
         ConfigError: it cannot be read, or is not surely one of the networks known.
     """
-    path = Path(name).expanduser().resolve()
+    path = Path(name).expanduser()
     beside = path.with_name(CONFIG)
-    return from_file(path, name, read_config(beside) if beside.is_file() else {})
+    return from_file(path, path.stem, str(path), read_config(beside) if beside.is_file() else {})
 
 
-def from_file(path: Path, name: str, config: Mapping[str, Any], licence: str | None = None) -> Pretrained:
-    """The weights in `path`, called `name`, of which timm says `config`."""
+def from_file(path: Path, name: str, source: str, config: Mapping[str, Any], licence: str | None = None) -> Pretrained:
+    """The weights in `path`, called `name`, of which timm says `config`; raises as `load` does."""
     read = read_tensors(path)
     try:
         arch, conventions, mean, std = _ours(read) or _published(read.tensors, config)
         state, head = mapped(read.tensors, arch)
     except (ConfigError, ArchitectureError) as error:
-        raise ConfigError(f"init={cut(name, 200)}: {error}") from None
-    return Pretrained(name, arch, state, conventions, mean, std, head, cut(name, 200), licence, len(read.tensors))
+        raise ConfigError(f"init={cut(source, 200)}: {error}") from None
+    return Pretrained(name, arch, state, conventions, mean, std, head, source, licence, len(read.tensors))
 
 
 def read_config(path: Path) -> Mapping[str, Any]:

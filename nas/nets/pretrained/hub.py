@@ -33,4 +33,4 @@ def load(name: str) -> Pretrained:
     except Exception as error:  # whatever the library and its network raise
         raise ConfigError(f"init={cut(name)}: {repository} cannot be fetched: {cut(str(error), 160)}") from None
     licence = str(card.license) if card and getattr(card, "license", None) else None
-    return from_file(weights, name, read_config(config), licence)
+    return from_file(weights, name, f"https://huggingface.co/{repository}", read_config(config), licence)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from nas.errors import ProfileError
 from nas.nets.pretrained import NONE, family, load
@@ -37,12 +36,13 @@ def pretrained_networks(problem: Problem, init: str, resolutions: tuple[int, ...
     sizes = sorted(set(space.resolution))
     networks: dict[str, Architecture] = {}
     for name in family(init) if resolutions != () else ():
-        arch = replace(load(name).arch, in_channels=space.in_channels, classes=space.classes)
+        weights = load(name)
+        arch = replace(weights.arch, in_channels=space.in_channels, classes=space.classes)
         for size in sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]} if resolutions is None else resolutions):
             sized = replace(arch, resolution=size)
             with suppress(ProfileError):
                 if problem.excess(sized) <= 1:
-                    networks[f"{Path(name).stem if Path(name).is_absolute() else name}_r{size}"] = sized
+                    networks[f"{weights.name}_r{size}"] = sized
     return networks
 
 
