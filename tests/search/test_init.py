@@ -14,6 +14,7 @@ from nas.nets.pretrained import load
 from nas.nets.slices import initial
 from nas.nets.start import FromWeights
 from nas.problem import Problem
+from nas.proxies.base import Evaluation
 from nas.search.checks import checked_problem
 from nas.search.confirm.baselines import networks_to_compare
 from nas.search.evaluations import Trainings, decode_images, make_trainings
@@ -62,7 +63,9 @@ def test_trainings_and_baselines_start_from_the_weights(weights: Path, tmp_path:
     torch.manual_seed(3)
     found = long.start(arch)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    assert 0 <= trainings.ladder.rungs[0].evaluator(arch).accuracy <= 1
+    evaluation = trainings.ladder.rungs[0].evaluator(arch)
+    assert isinstance(evaluation, Evaluation)
+    assert 0 <= evaluation.accuracy <= 1
 
     trained_here = long(arch, 1)
     net = long.net(arch, 1)
