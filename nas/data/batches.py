@@ -24,6 +24,9 @@ from nas.reading.plain import readable
 
 Batch = tuple[Tensor, Tensor]
 
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and deviation of each channel."""
+
 
 class ImageBatches(Dataset[Batch]):
     """Batches of a split by lists of indices, on `device`.
@@ -52,9 +55,9 @@ class ImageData:
     """The loaders of a data set at one training resolution.
 
     The same `seed` gives the same batches, epoch by epoch, from every call of `train_dataloader`.
-    `mean` and `std` are those of the train split as stored, per channel, on the scale 0..1. `mixup` is its
-    alpha, `randaugment` its number of operations and their magnitude. Batches come on `device`, by default a GPU
-    where there is one.
+    `statistics`, mean and deviation of each channel on the scale 0..1, normalise the images; by default those of the
+    train split as stored. `mixup` is its alpha, `randaugment` its number of operations and their magnitude. Batches
+    come on `device`, by default a GPU where there is one.
 
     Raises:
         ConfigError: batches of fewer than two images (batch norm), another value out of range, or no kornia.
@@ -71,6 +74,7 @@ class ImageData:
         shift: int = 0,
         mixup: float = 0.0,
         randaugment: tuple[int, int] | None = None,
+        statistics: Statistics | None = None,
         device: torch.device | str | None = None,
     ) -> None:
         if batch_size < 2:
@@ -88,8 +92,7 @@ class ImageData:
         self.mixup = mixup
         self.device = device_of() if device is None else torch.device(device)
         self._randaugment = augmentations.randaugment(*randaugment) if randaugment else None
-        self.mean = images.mean
-        self.std = images.std
+        self.mean, self.std = statistics or (images.mean, images.std)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled and augmented. A last batch of one image is dropped: batch norm cannot learn from it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from nas.data.batches import ImageData
+from nas.data.batches import ImageData, Statistics
 from nas.data.images import Images, stratified
 from nas.data.saved import open_saved
 from nas.nets.device import device_of
@@ -32,8 +32,8 @@ class TrainingResolution:
 class ImageView:
     """Where the decoded images are, and how a training sees them: all, or at most `limit` training images, stratified.
 
-    All that sees them computes on the device that `accelerator` names. `flip`, `shift`, `mixup` and `randaugment` are
-    those of `ImageData`.
+    All that sees them computes on the device that `accelerator` names. `flip`, `shift`, `mixup`, `randaugment` and
+    `statistics` are those of `ImageData`.
     """
 
     folder: Path
@@ -43,6 +43,7 @@ class ImageView:
     randaugment: tuple[int, int] | None = None
     limit: int | None = None
     accelerator: str = "auto"
+    statistics: Statistics | None = None
 
     @property
     def device(self) -> torch.device:
@@ -65,6 +66,7 @@ class ImageView:
             shift=self.shift,
             mixup=self.mixup,
             randaugment=self.randaugment,
+            statistics=self.statistics,
             device=self.device,
         )
 

@@ -8,15 +8,18 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
+from nas.nets.conventions import PLAIN, Conventions, follow
 from nas.spaces.block import Block
 from nas.spaces.layers import has_shortcut, squeeze_channels
 
 MODULES = {"relu6": nn.ReLU6, "relu": nn.ReLU, "hswish": nn.Hardswish, "elu": nn.ELU, "none": nn.Identity}
 
 
-def block_module(block: Block, in_channels: int) -> nn.Module:
+def block_module(block: Block, in_channels: int, conventions: Conventions = PLAIN) -> nn.Module:
     """`block` after `in_channels` channels."""
-    return _BLOCKS[block.op](block, in_channels)
+    module = _BLOCKS[block.op](block, in_channels)
+    follow(module, conventions)
+    return module
 
 
 def _conv(block: Block, in_channels: int) -> nn.Module:

@@ -3,19 +3,21 @@
 from torch import nn
 
 from nas.nets.blocks import block_module
+from nas.nets.conventions import PLAIN, Conventions
 from nas.spaces.architecture import Architecture
 
 
-def build(arch: Architecture) -> nn.Sequential:
+def build(arch: Architecture, conventions: Conventions = PLAIN) -> nn.Sequential:
     """The network: (N, in_channels, H, W) to logits (N, classes), for any H and W.
 
     Convolutions start from He's normal initialisation over fan-out, batch norm from one and zero, the
-    classifier from N(0, 0.01) (MobileNet v2's); seed torch for repeatable weights.
+    classifier from N(0, 0.01) (MobileNet v2's); seed torch for repeatable weights, which are the same under all
+    `conventions`.
     """
     modules: list[nn.Module] = []
     channels = arch.in_channels
     for block in arch.blocks:
-        modules.append(block_module(block, channels))
+        modules.append(block_module(block, channels, conventions))
         channels = block.out_channels
     modules += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, arch.classes)]
     net = nn.Sequential(*modules)

@@ -24,18 +24,23 @@ from torch.func import functional_call
 
 from nas.nets.blocks import block_module
 from nas.nets.build import build
+from nas.nets.conventions import PLAIN, Conventions
 from nas.spaces.architecture import Architecture
-from nas.spaces.block import RULES, Block
+from nas.spaces.block import RULES, Block, weight_kind
 from nas.spaces.space import SearchSpace
 from nas.spaces.stage import Stage
 
 
 class Supernet(nn.Module):
-    """The largest blocks of `space`, drawn as `nas.nets.build` draws weights; seed torch for repeatable ones."""
+    """The largest blocks of `space`, drawn as `nas.nets.build` draws weights; seed torch for repeatable ones.
 
-    def __init__(self, space: SearchSpace) -> None:
+    Its networks follow `conventions`.
+    """
+
+    def __init__(self, space: SearchSpace, conventions: Conventions = PLAIN) -> None:
         super().__init__()
         self.space = space
+        self.conventions = conventions
         self.blocks = nn.ModuleDict()
         reached = space.in_channels
         for stage in space.stages:
@@ -43,7 +48,7 @@ class Supernet(nn.Module):
             entry = reached
             for index in range(max(stage.depth)):
                 for kind, block in _largest(_choices(stage, space.width)).items():
-                    net = build(Architecture(1, entry, space.classes, (block,)))
+                    net = build(Architecture(1, entry, space.classes, (block,)), conventions)
                     self.blocks[f"{stage.name}-{index}-{kind}"] = net[0]
                 entry = widest
             reached = max(reached, widest) if 0 in stage.depth else widest
@@ -65,7 +70,7 @@ class Supernet(nn.Module):
         """
         x = images
         for number, (place, block, channels) in enumerate(self._walk(arch)):
-            module = _skeleton(block, channels).train(statistics is None)
+            module = _skeleton(block, channels, self.conventions).train(statistics is None)
             state = self._slices(place, module)
             if statistics is not None:
                 state |= {name: statistics[f"{number}.{name}"] for name, _ in module.named_buffers()}
@@ -81,7 +86,7 @@ class Supernet(nn.Module):
         """
         state: dict[str, Tensor] = {}
         for number, (place, block, channels) in enumerate(self._walk(arch)):
-            slices = self._slices(place, _skeleton(block, channels))
+            slices = self._slices(place, _skeleton(block, channels, self.conventions))
             state |= {f"{number}.{name}": weight for name, weight in slices.items()}
         last = len(arch.blocks) + 2
         state[f"{last}.weight"] = self._classifier_weight(arch.blocks[-1].out_channels)
@@ -94,7 +99,7 @@ class Supernet(nn.Module):
             SpaceError: the network is not in the space.
         """
         with torch.device("meta"):
-            net = build(arch)
+            net = build(arch, self.conventions)
         net.to_empty(device=self.classifier.bias.device)
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -106,7 +111,7 @@ class Supernet(nn.Module):
         """Every block of `arch` with the key of its largest and the channels that reach it."""
         channels = self.space.in_channels
         for place, block in zip(_places(self.space, arch), arch.blocks, strict=True):
-            yield f"{place}-{_kind(block)}", block, channels
+            yield f"{place}-{weight_kind(block)}", block, channels
             channels = block.out_channels
 
     def _slices(self, key: str, module: nn.Module) -> dict[str, Tensor]:
@@ -163,7 +168,7 @@ def _largest(blocks: Iterable[Block]) -> dict[str, Block]:
     """The largest block of every kind: the largest of each size among its blocks."""
     kinds: dict[str, list[Block]] = {}
     for block in blocks:
-        kinds.setdefault(_kind(block), []).append(block)
+        kinds.setdefault(weight_kind(block), []).append(block)
     return {kind: _covering(members) for kind, members in kinds.items()}
 
 
@@ -178,17 +183,11 @@ def _covering(members: Sequence[Block]) -> Block:
     return Block(**values)
 
 
-def _kind(block: Block) -> str:
-    """The name that blocks share whose weights are shared at one place."""
-    kept = [rules.apart(getattr(block, name)) for name, rules in RULES.items() if rules.apart and block.op in rules.ops]
-    return "".join(kept)
-
-
 @lru_cache(maxsize=4096)
-def _skeleton(block: Block, channels: int) -> nn.Module:
+def _skeleton(block: Block, channels: int, conventions: Conventions) -> nn.Module:
     """The module of `block` without weights. It keeps no statistics: in training, batch norms see the batch alone."""
     with torch.device("meta"):
-        module = block_module(block, channels)
+        module = block_module(block, channels, conventions)
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.track_running_stats = False

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal, Protocol, TypeVar
 
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import DataError
+from nas.nets.start import FromWeights
 from nas.problem import Problem
 from nas.proxies.scores.evaluate import ScoreSettings, TrainingFree
 from nas.reading.words import cut
@@ -117,7 +118,8 @@ class Progress(Protocol):
 class Preparation:
     """What a proxy may use before the first network is evaluated.
 
-    `pictures` and `scale` are the images at the proxy's resolution; `long_epochs` are those of a rung `long`.
+    `pictures` and `scale` are the images at the proxy's resolution; `long_epochs` are those of a rung `long`; `start`
+    are pretrained weights, if there are any.
     """
 
     problem: Problem
@@ -130,6 +132,7 @@ class Preparation:
     long_epochs: int
     evaluate: EvaluateOnce
     progress: Progress
+    start: FromWeights | None = None
 
     @property
     def training_free(self) -> TrainingFree:

@@ -9,10 +9,13 @@ from typing import Annotated, ClassVar, Literal
 from annotated_types import Ge, Gt, Le
 
 from nas.data.views import ImageView, TrainingResolution
+from nas.nets.conventions import PLAIN
+from nas.nets.start import FromWeights
 from nas.proxies.base import Evaluation, Evaluator, Preparation, Prepared
 from nas.proxies.score import RUNG, rank_in_population
 from nas.spaces.architecture import Architecture
 from nas.training.fit import fit
+from nas.training.long import begin
 from nas.training.metrics import judge, wilson
 from nas.training.recipe import Recipe
 from nas.training.settings import Batch, Pixels, Positive
@@ -44,7 +47,7 @@ class ShortProxy:
         given = replace(preparation, pictures=replace(preparation.pictures, limit=self.images))
         prior = Prior(rank_in_population(given), self.correction) if self.correction else None
         recipe = given.training.recipe(self.epochs, self.batch_size, self.learning_rate)
-        short = ShortTraining(given.pictures, recipe, given.scale, given.seed, prior)
+        short = ShortTraining(given.pictures, recipe, given.scale, given.seed, prior, given.start)
         long = replace(short, recipe=replace(recipe, epochs=given.long_epochs))
         return Prepared({"score": given.training_free, "short": short, "long": long})
 
@@ -73,7 +76,7 @@ class ShortTraining:
     """A few epochs at few pixels, judged on the validation split; ranked together with a `prior`, where there is one.
 
     Short trainings favour what learns fast over what ends well. The prior, say training-free scores, knows nothing
-    of speed: logit(worth) = logit(accuracy) + weight x probit(share).
+    of speed: logit(worth) = logit(accuracy) + weight x probit(share). With a `start` it begins from pretrained weights.
     """
 
     pictures: ImageView
@@ -81,6 +84,7 @@ class ShortTraining:
     scale: TrainingResolution
     seed: int
     prior: Prior | None = None
+    start: FromWeights | None = None
 
     def __call__(self, arch: Architecture) -> Evaluation:
         """Train and judge `arch`.
@@ -90,7 +94,9 @@ class ShortTraining:
         """
         resolution = self.scale(arch)
         data = self.pictures.at(resolution, self.recipe.batch_size, self.seed)
-        fitted = fit(arch, data, self.recipe, self.seed)
+        conventions = self.start.conventions if self.start else PLAIN
+        initial = begin(self.start, arch, self.seed)
+        fitted = fit(arch, data, self.recipe, self.seed, initial=initial, conventions=conventions)
         share, images = judge(fitted.net, data.val_dataloader()).accuracy, len(data.images.val)
         low, high = wilson(share, images)
         found = Evaluation(share, low, high, "short", fitted.seconds, 1, resolution)

@@ -96,6 +96,20 @@ class DataFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Init:
+    """The pretrained weights that trainings started from."""
+
+    name: str
+    """as `init=` names them; of a file its name"""
+    source: str
+    """where they come from"""
+    licence: str | None
+    """under which they are published; null if unknown: ask who gave them"""
+    tensors: Count
+    """how many tensors were taken"""
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What became of the networks proposed."""
 
@@ -160,6 +174,8 @@ class Front:
     the validation images; null where none was confirmed"""
     warnings: tuple[str, ...]
     """what the search warned of, as it was said in the terminal"""
+    init: Init | None = None
+    """what trainings started from; null: from random weights"""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""

@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from nas.commandline import Invocation, command
+from nas.nets.pretrained import NONE, absolute, load
+from nas.nets.slices import covered
 from nas.problem import Problem, reference_point
 from nas.reading.plain import one_line
 from nas.report.figures import save_front_png
@@ -85,6 +87,8 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
             stack.callback(executor.close)
         for line in opening_lines(checked.problem, data):
             display.message(line)
+        if settings.init != NONE:
+            display.message(covered(checked.problem.space, load(absolute(settings.init))))
         for doubt in doubts(settings, checked.problem, data):
             display.warning(doubt)
         if not executor.shared_files:
@@ -106,7 +110,8 @@ def _search(settings: SearchSettings, checked: _Checked, this: Run, images: Data
     trainings = make_trainings(settings, images, this)
     patience = Patience(settings.patience, settings.patience_gain) if settings.patience else None
     stopping = Stopping(settings.trials, settings.time_limit, patience)
-    plan = Plan(settings.confirm, settings.baselines, settings.warm_start, about, checked.timing)
+    init = absolute(settings.init)
+    plan = Plan(settings.confirm, settings.baselines, settings.warm_start, about, checked.timing, init)
     return run(this, trainings, make_sampler(checked.problem, settings.sampler, settings.seed), stopping, plan)
 
 

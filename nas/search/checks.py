@@ -6,13 +6,15 @@ from nas.data.prepare import describe
 from nas.errors import ConfigError
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.nets.device import device_of
+from nas.nets.pretrained import NONE, absolute, load
+from nas.nets.slices import require_alike
 from nas.nets.teacher import OnnxTeacher
 from nas.problem import Problem
 from nas.proxies.scores import SCORES
 from nas.reading.words import short
 from nas.recording.devices.target import Target
 from nas.resources import names
-from nas.search.confirm.baselines import baseline_networks
+from nas.search.confirm.baselines import networks_to_compare
 from nas.search.confirm.target import DeviceTiming, is_here
 from nas.search.evaluations import rung_names
 from nas.search.rungs import check_rungs
@@ -44,7 +46,9 @@ def checked_problem(settings: SearchSettings) -> tuple[Problem, DeviceTiming | N
         OnnxTeacher(settings.training.teacher).require(about.channels, len(about.classes))
     problem = Problem(space.with_data(about.channels, len(about.classes)), profile, budget, settings.objectives)
     timing = _timing(settings, profile)
-    baseline_networks(problem, settings.baselines.widths)
+    if settings.init != NONE:
+        require_alike(about.channels, len(space.stages), load(absolute(settings.init)))
+    networks_to_compare(problem, settings.baselines, absolute(settings.init))
     return problem, timing
 
 

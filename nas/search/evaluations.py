@@ -9,6 +9,10 @@ from nas.data.images import Images
 from nas.data.prepare import prepare
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunFailed
+from nas.nets.conventions import PLAIN
+from nas.nets.pretrained import NONE, absolute, family, load
+from nas.nets.pretrained.base import Pretrained
+from nas.nets.start import FromWeights
 from nas.problem import Problem
 from nas.proxies.base import EvaluateOnce, Failed, Preparation
 from nas.search.confirm.export import Export
@@ -27,12 +31,14 @@ T = TypeVar("T")
 class Trainings:
     """How a run trains: the rungs for every network, long trainings of candidates and of baselines, and the files.
 
-    Baselines are trained like the candidates, but always from scratch. Seeds are counted from `first_seed`.
+    Baselines are trained like the candidates, but never from shared weights: from the pretrained ones in `compared`, or
+    from scratch. Seeds are counted from `first_seed`.
     """
 
     ladder: Ladder
     export: Export
     first_seed: int
+    compared: FromWeights | None = None
 
     @property
     def long(self) -> LongTraining:
@@ -42,7 +48,8 @@ class Trainings:
     @property
     def baseline(self) -> LongTraining:
         """Of the networks to compare with."""
-        return replace(self.long, start=None)
+        conventions = self.compared.conventions if self.compared else PLAIN
+        return replace(self.long, start=self.compared, conventions=conventions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,12 @@ class Data:
     def images(self) -> Images:
         """The images at the proxy's resolution."""
         return self.small.images
+
+    def seen_as(self, weights: Pretrained) -> "Data":
+        """The same, normalised as pretrained `weights` want it."""
+        statistics = weights.statistics(self.images.channels)
+        small, large = (replace(view, statistics=statistics) for view in (self.small, self.large))
+        return replace(self, small=small, large=large)
 
 
 def rung_names(settings: SearchSettings) -> tuple[str, ...]:
@@ -88,7 +101,10 @@ def decode_images(settings: SearchSettings, problem: Problem, folder: Path) -> D
 
 def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:
     """The trainings of a run, after whatever its proxy needs beforehand."""
-    folder, confirm = run.folder.resolve(), settings.confirm
+    folder, confirm, init = run.folder.resolve(), settings.confirm, absolute(settings.init)
+    start = None if init == NONE else FromWeights.of((init,), run.problem.space)
+    if start is not None:
+        data = data.seen_as(load(init))
     preparation = Preparation(
         run.problem,
         data.small,
@@ -100,13 +116,23 @@ def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:
         settings.long.epochs,
         _evaluate_in(run),
         run.display,
+        start,
     )
     prepared = settings.proxy.prepare(preparation)
     rungs = tuple(Rung(name, prepared.evaluators[name]) for name in rung_names(settings))
     recipe = settings.training.recipe(confirm.epochs, confirm.batch_size, confirm.learning_rate)
-    long = LongTraining(data.large, recipe, data.long_scale, folder / "weights", prepared.start, prepared.teacher)
+    long = LongTraining(
+        data.large,
+        recipe,
+        data.long_scale,
+        folder / "weights",
+        prepared.start or start,
+        prepared.teacher,
+        PLAIN if prepared.start or start is None else start.conventions,
+    )
     export = Export(long, folder / "models", confirm.calibration)
-    return Trainings(Ladder(rungs, settings.keep), export, settings.seed + 1)
+    compared = None if start is None else FromWeights.of(family(init))
+    return Trainings(Ladder(rungs, settings.keep), export, settings.seed + 1, compared)
 
 
 def _evaluate_in(run: Run) -> EvaluateOnce:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from nas.identity import agreeing, digest
+from nas.nets.pretrained import NONE, absolute, load
 from nas.nets.teacher import teacher_digest
 from nas.problem import Problem
 from nas.results.front import DataFacts
@@ -21,4 +22,5 @@ def identity(settings: SearchSettings, problem: Problem, data: DataFacts) -> dic
         "search_space": f"{problem.space.name} ({digest(problem.space, IDENTITY_VERSION)})",
         "data": f"{data.source} ({digest(replace(data, path=None, left_out=()), IDENTITY_VERSION)})",
         **({"training.distillation.teacher": teacher_digest(teacher)} if teacher else {}),
+        **({"init": load(absolute(settings.init)).digest} if settings.init != NONE else {}),
     }

@@ -1,17 +1,18 @@
 """A whole run: search, baselines, confirmation, files, timing; everything resumable, one step each."""
 
 from collections.abc import Mapping, Sized
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from optuna.samplers import BaseSampler
 
 from nas.errors import RunError, RunFailed
+from nas.nets.pretrained import NONE
 from nas.problem import Problem
-from nas.results.front import Front
+from nas.results.front import Front, Init
 from nas.results.run_folder import write_front
 from nas.results.trials import write_trials
-from nas.search.confirm.baselines import baseline_networks, train_baselines
+from nas.search.confirm.baselines import networks_to_compare, train_baselines
 from nas.search.confirm.candidates import confirm_candidates
 from nas.search.confirm.files import evaluate_on_test, export_networks, time_files
 from nas.search.confirm.target import DeviceTiming, measure_on_target
@@ -33,7 +34,8 @@ class Plan:
     """What a run does beside and after its search.
 
     `warm_start`: the search begins with the baselines that its space holds. With a `timing`, the confirmed networks
-    and the baselines are measured on the device in the end, and the front is that of the measured milliseconds.
+    and the baselines are measured on the device in the end, and the front is that of the measured milliseconds. `init`
+    is what `nas.nets.pretrained.load` takes, or none.
     """
 
     confirm: ConfirmSettings
@@ -41,6 +43,7 @@ class Plan:
     warm_start: bool
     about: About
     timing: DeviceTiming | None = None
+    init: str = NONE
 
 
 def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stopping, plan: Plan) -> Front:
@@ -56,7 +59,7 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
         (context.folder / "models").mkdir(exist_ok=True)
     except OSError as error:
         raise RunError(f"cannot make the folder {context.folder / 'models'}: {error.strerror}; move it away") from None
-    networks = baseline_networks(context.problem, plan.baselines.widths)
+    networks = networks_to_compare(context.problem, plan.baselines, plan.init)
     try:
         _search(context, trainings, sampler, stopping, list(networks.values()) if plan.warm_start else [])
         baselines = train_baselines(context, trainings, networks, plan.baselines.seeds)
@@ -65,7 +68,9 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
         baselines = evaluate_on_test(context, trainings.baseline, baselines)
         confirmed = evaluate_on_test(context, trainings.long, candidates)
         _require(confirmed, "judged on the test images", context)
-        confirmed = export_networks(context, trainings.export, confirmed, lambda arch: _metadata(context.problem, arch))
+        confirmed = export_networks(
+            context, trainings.export, confirmed, lambda arch: _metadata(context.problem, arch, plan.about.init)
+        )
         _require(confirmed, "exported", context)
     finally:
         finished = [trial.row() for trial in records(context.study) if trial.state != "running"]
@@ -120,10 +125,11 @@ def _cheap_accuracies(context: Run) -> list[float]:
     return [rung.accuracy for rung in last if rung.accuracy is not None and rung.how != "score"]
 
 
-def _metadata(problem: Problem, arch: Architecture) -> Mapping[str, Any]:
+def _metadata(problem: Problem, arch: Architecture, init: Init | None) -> Mapping[str, Any]:
     """What an ONNX file says of its network beside what the confirmation knows."""
     costs = network_costs(problem.candidate(arch))
     figure = costs["latency_ms"]
     latency = {name: getattr(figure, name) for name in ("value", "low", "high", "how", "in_range")}
     latency |= {"hardware": problem.profile.label, "resolution": arch.resolution}
-    return {"latency_ms": latency, "macs": str(costs["macs"]), "params": str(costs["params"])}
+    start = {"init": asdict(init)} if init else {}
+    return {"latency_ms": latency, "macs": str(costs["macs"]), "params": str(costs["params"]), **start}

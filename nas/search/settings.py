@@ -10,6 +10,7 @@ from nas.data.settings import DataSettings
 from nas.errors import ConfigError
 from nas.identity import Free, agreeing, digest
 from nas.latency.profile import canonical_hardware
+from nas.nets.pretrained import NONE, is_file
 from nas.proxies import AnyProxy
 from nas.proxies.scores.evaluate import ScoreSettings
 from nas.proxies.short import LongSettings
@@ -54,12 +55,17 @@ class ConfirmSettings:
 
 @dataclass(frozen=True, slots=True)
 class BaselineSettings:
-    """MobileNet v1 and v2 to compare a search with, trained like the confirmed networks."""
+    """Networks to compare a search with, trained like the confirmed ones: MobileNet v1 and v2; with `init` those whose
+    weights it starts from.
+    """
 
     widths: tuple[Annotated[float, Ge(0.01), Le(8)], ...]
-    """Their width multipliers; [] for none; those over the budget are left out."""
+    """Width multipliers of the MobileNets; [] for none; those over the budget are left out."""
     seeds: Free[Seeds]
     """Trainings of each."""
+    resolutions: tuple[Pixels, ...] | None = None
+    """With init, the pixels of the pretrained networks; null: the least, the middle and the largest of the space; []
+    for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,9 @@ class SearchSettings:
     """Where evaluations run."""
     tracker: Free[dict[str, str | int | float | None]]
     """Where the run is shown beside its folder, by `name`, with its options."""
+    init: str = NONE
+    """Pretrained weights to start from: none, efficientnet_lite0, 1 or 2, a file .pth, .pt or .safetensors, or hub:NAME
+    of the Hugging Face hub. They want a space that begins from them, such as lite."""
 
     def __post_init__(self) -> None:
         if self.training.distillation.teacher == SUPERNET and self.proxy.name != "supernet":
@@ -167,5 +176,6 @@ class SearchSettings:
             search_space=canonical(self.search_space, known_spaces()),
             rungs=None if self.rungs == (self.proxy.name,) else self.rungs,
             training=training,
+            init=canonical(self.init) if is_file(self.init) else self.init,
             data=self.data if path is None else replace(self.data, path=canonical(path)),
         )

@@ -1,13 +1,19 @@
-"""Published networks by name: `mobilenet_v1`, `mobilenet_v2`, with `_w0.75` (width) and `_r192`.
+"""Published networks by name: `mobilenet_v1`, `mobilenet_v2`, `efficientnet_lite0`, with `_w0.75` (width) and `_r192`.
 
 Sources: Howard et al. 2017, https://arxiv.org/abs/1704.04861, table 1; Sandler et al. 2018,
-https://arxiv.org/abs/1801.04381, table 2. The width multiplier scales every block's channels,
-rounded to a multiple of 8; MobileNetV2's last convolution only grows with it, never shrinks.
+https://arxiv.org/abs/1801.04381, table 2; Tan and Le 2019, https://arxiv.org/abs/1905.11946, table 1, as the README of
+https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite changes it: no squeeze and excitation,
+ReLU6, and stem, head and the depths of the first and the last stage stay as they are in all sizes.
+
+The width multiplier scales every block's channels, rounded to a multiple of 8; MobileNetV2's last convolution only
+grows with it, never shrinks, and stem and head of the EfficientNet-Lite are fixed.
 """
 
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
+from math import ceil
 from pathlib import Path
 
 from nas.errors import ArchitectureError
@@ -23,6 +29,11 @@ from nas.spaces.layers import divisible
 _V1 = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
 # expansion, out_channels, depth, stride of each stage
 _V2 = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
+# kernel, expansion, out_channels, depth, stride of each stage
+_LITE = [
+    *((3, 1, 16, 1, 1), (3, 6, 24, 2, 2), (5, 6, 40, 2, 2), (3, 6, 80, 3, 2)),
+    *((5, 6, 112, 3, 1), (5, 6, 192, 4, 2), (3, 6, 320, 1, 1)),
+]
 
 
 def _mobilenet_v1(width: float) -> Iterator[Block]:
@@ -39,10 +50,23 @@ def _mobilenet_v2(width: float) -> Iterator[Block]:
     yield Block("conv", 1, 1, divisible(1280 * max(1.0, width)))
 
 
+def _efficientnet_lite(wider: float, deeper: float, width: float) -> Iterator[Block]:
+    yield Block("conv", 3, 2, 32)
+    for number, (kernel, expansion, channels, depth, stride) in enumerate(_LITE):
+        fixed = number in (0, len(_LITE) - 1)
+        for index in range(depth if fixed else ceil(depth * deeper)):
+            yield Block("mbconv", kernel, stride if index == 0 else 1, divisible(channels * wider * width), expansion)
+    yield Block("conv", 1, 1, 1280)
+
+
 BASELINES: dict[str, Callable[[float], Iterator[Block]]] = {
     "mobilenet_v1": _mobilenet_v1,
     "mobilenet_v2": _mobilenet_v2,
+    "efficientnet_lite0": partial(_efficientnet_lite, 1.0, 1.0),
+    "efficientnet_lite1": partial(_efficientnet_lite, 1.0, 1.1),
+    "efficientnet_lite2": partial(_efficientnet_lite, 1.1, 1.2),
 }
+_RESOLUTIONS = {"efficientnet_lite1": 240, "efficientnet_lite2": 260}  # else 224
 _MOST_BYTES = 1_000_000  # of a JSON file
 _NAME = re.compile(
     r"(?P<family>[a-z0-9_]+?)(?:_w(?P<width>[0-9]{1,3}(?:\.[0-9]{1,9})?))?(?:_r(?P<resolution>[0-9]{1,7}))?"
@@ -50,7 +74,7 @@ _NAME = re.compile(
 
 
 def baseline(name: str, in_channels: int = 3, classes: int = 1000) -> Architecture:
-    """The network called `name`, such as `mobilenet_v2_w0.75_r192` (default width 1, resolution 224).
+    """The network called `name`, such as `mobilenet_v2_w0.75_r192` (by default of width 1, at its own resolution).
 
     Raises:
         ArchitectureError: no such network, or a width or resolution of zero.
@@ -61,7 +85,8 @@ def baseline(name: str, in_channels: int = 3, classes: int = 1000) -> Architectu
             f"unknown network {short(name)}; known: {names(BASELINES)}, with _w0.75 and _r192 for width and resolution"
             ". A JSON file or a notation works too"
         )
-    width, resolution = float(match["width"] or 1), int(match["resolution"] or 224)
+    width = float(match["width"] or 1)
+    resolution = int(match["resolution"] or _RESOLUTIONS.get(match["family"], 224))
     if width == 0:
         raise ArchitectureError(f"the width of {name!r} must be above 0")
     try:

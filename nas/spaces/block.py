@@ -162,6 +162,12 @@ DEFAULTS: Mapping[str, Any] = {each.name: each.default for each in fields(Block)
 """The values of fields that may be left out."""
 
 
+def weight_kind(block: Block) -> str:
+    """The name that blocks share whose weights can be slices of one another's."""
+    kept = [rules.apart(getattr(block, name)) for name, rules in RULES.items() if rules.apart and block.op in rules.ops]
+    return "".join(kept)
+
+
 def applies(name: str, op: str) -> bool:
     """Whether blocks of `op` have the field `name`."""
     return op in RULES[name].ops

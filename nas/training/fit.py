@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nas.data.batches import Batch, ImageData
 from nas.nets.build import build
+from nas.nets.conventions import PLAIN, Conventions
 from nas.nets.teacher import open_teacher
 from nas.spaces.architecture import Architecture
 from nas.training.distillation import Teacher
@@ -45,12 +46,13 @@ def fit(
     initial: Mapping[str, Tensor] | None = None,
     teacher: Teacher | None = None,
     val: Iterable[Batch] | None = None,
+    conventions: Conventions = PLAIN,
 ) -> Fitted:
     """Train `arch` on the training split of `data`, on its device; equal seeds give equal networks.
 
     `initial`, a state dict of `build(arch)`, is where it starts; none starts from scratch. `teacher` is learnt from
     as `recipe.distillation` says, whose file is the teacher where none is given; a module is put into evaluation
-    mode. `val` is judged after each epoch.
+    mode. `val` is judged after each epoch. The network follows `conventions`, those of the weights it starts from.
 
     Raises:
         Diverged: the loss stopped being finite, or stayed far above that of a constant prediction.
@@ -63,7 +65,7 @@ def fit(
     started = time.perf_counter()
     with _quiet(), torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = build(arch)
+        net = build(arch, conventions)
         if initial is not None:
             net.load_state_dict(initial)
         module = Classifier(net, recipe, teacher or _teacher(recipe, arch), val)

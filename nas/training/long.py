@@ -18,6 +18,7 @@ from nas.data.batches import Batch, ImageData
 from nas.data.views import ImageView, TrainingResolution
 from nas.identity import digest
 from nas.nets.build import build
+from nas.nets.conventions import PLAIN, Conventions
 from nas.resources import replace_file
 from nas.spaces.architecture import Architecture
 from nas.training.distillation import Teacher
@@ -25,9 +26,17 @@ from nas.training.fit import fit
 from nas.training.recipe import Recipe
 
 Start = Callable[[Architecture], Mapping[str, Tensor]]
-"""The state dict of `build(arch)` that its training starts from; pickles, and its `identity` tells it from others."""
+"""The state dict of `build(arch)` that its training starts from, where torch is seeded for what it draws; pickles, and
+its `identity` tells it from others."""
 
 Classes = NDArray[np.int64]
+
+
+def begin(start: Start | None, arch: Architecture, seed: int) -> Mapping[str, Tensor] | None:
+    """What a training with `seed` starts from; torch's own random state stays as it was."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        return start(arch) if start else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class LongTraining:
     """Trains a network with a seed, from scratch or from what `start` gives; the weights go to `folder`.
 
     It learns from the `teacher` too, where there is one, which pickles and whose `identity` tells it from others.
+    Networks follow `conventions`, those of the weights that they start from.
     """
 
     pictures: ImageView
@@ -63,11 +73,12 @@ class LongTraining:
     folder: Path
     start: Start | None = None
     teacher: Teacher | None = None
+    conventions: Conventions = PLAIN
 
     @property
     def digest(self) -> str:
         """Changes with everything that changes the result of a training, wherever the run folder is."""
-        return digest((self.recipe, self.scale, self.start, self.teacher), version=1, size=4)
+        return digest((self.recipe, self.scale, self.start, self.teacher, self.conventions), version=1, size=4)
 
     def data(self, arch: Architecture, seed: int) -> ImageData:
         """The images as `arch` is trained and judged on them."""
@@ -80,8 +91,8 @@ class LongTraining:
             Diverged: the loss stopped being finite.
         """
         data = self.data(arch, seed)
-        initial = self.start(arch) if self.start else None
-        fitted = fit(arch, data, self.recipe, seed, initial=initial, teacher=self.teacher)
+        initial = begin(self.start, arch, seed)
+        fitted = fit(arch, data, self.recipe, seed, initial=initial, teacher=self.teacher, conventions=self.conventions)
         found = correct(predictor(fitted.net), data.val_dataloader())
         content = io.BytesIO()
         torch.save({name: tensor.cpu() for name, tensor in fitted.net.state_dict().items()}, content)
@@ -95,7 +106,7 @@ class LongTraining:
         path = self._weights(arch, seed)
         if not path.is_file():
             self(arch, seed)
-        net = build(arch)
+        net = build(arch, self.conventions)
         net.load_state_dict(torch.load(path, weights_only=True))
         return net.eval().to(self.pictures.device)
 

@@ -7,13 +7,14 @@ from torch import Tensor, nn
 
 from nas.nets import build
 from nas.nets.blocks import MODULES, Residual, SqueezeExcitation
+from nas.nets.conventions import PLAIN, Conventions
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import layers
 
 
-def ran(arch: Architecture) -> list[tuple[Any, ...]]:
+def ran(arch: Architecture, conventions: Conventions = PLAIN) -> list[tuple[Any, ...]]:
     """What the built module runs, in order, in the terms of `Layer`."""
-    net, found = build(arch).eval(), []
+    net, found = build(arch, conventions).eval(), []
 
     def record(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
         (x,) = inputs

@@ -1,6 +1,7 @@
 """Published networks by name, and networks from files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from nas.reading.words import short
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline, load_architecture
 from nas.spaces.block import Block
+from nas.spaces.cost import cost
 from tests.helpers.refusal import refusal
 
 SMALL = Architecture(32, 3, 10, (Block("conv", 3, 2, 16), Block("mbconv", 3, 1, 16, 3)))
@@ -38,13 +40,32 @@ def test_baseline_names_set_width_resolution_and_data() -> None:
     assert baseline("mobilenet_v2_w1.0_r224") == baseline("mobilenet_v2")
 
 
+LITE = {  # as the README of tensorflow/tpu has them; the fixed stem and head are those of the files of their weights
+    "efficientnet_lite0": (4_652_008, 224, [1, 2, 2, 3, 3, 4, 1], [16, 24, 40, 80, 112, 192, 320]),
+    "efficientnet_lite1": (5_416_680, 240, [1, 3, 3, 4, 4, 5, 1], [16, 24, 40, 80, 112, 192, 320]),
+    "efficientnet_lite2": (6_092_072, 260, [1, 3, 3, 4, 4, 5, 1], [16, 24, 48, 88, 120, 208, 352]),
+}
+
+
+@pytest.mark.parametrize("name", LITE)
+def test_efficientnet_lite_are_the_published_ones(name: str) -> None:
+    arch, (params, resolution, depths, channels) = baseline(name), LITE[name]
+    assert (arch.resolution, cost(arch).params) == (resolution, params)
+    stages = [channels for channels, depth in zip(channels, depths, strict=True) for _ in range(depth)]
+    assert [block.out_channels for block in arch.blocks] == [32, *stages, 1280]
+    assert baseline(f"{name}_r96") == replace(arch, resolution=96)
+    narrow = baseline(f"{name}_w0.5")
+    assert (narrow.blocks[0], narrow.blocks[-1]) == (arch.blocks[0], arch.blocks[-1])
+
+
 @pytest.mark.parametrize(
     "name", ["mobilenet", "mobilenet_v2_x2", "mobilenet_v2_w", "mobilenet_v2_r192_w0.5", "", "a" * 300]
 )
 def test_unknown_baseline_lists_the_known(name: str) -> None:
     message = refusal(ArchitectureError, load_architecture, name)
     assert message.startswith(
-        f"unknown network {short(name)}; known: mobilenet_v1, mobilenet_v2, with _w0.75 and _r192"
+        f"unknown network {short(name)}; known: efficientnet_lite0, efficientnet_lite1, efficientnet_lite2, "
+        "mobilenet_v1, mobilenet_v2, with _w0.75 and _r192"
     )
 
 

@@ -202,6 +202,15 @@ def test_spaces_hold_their_published_networks(family: str, width: str, resolutio
         assert space.architecture(space.genotype(arch)) == arch
 
 
+@pytest.mark.parametrize("size", [0, 1, 2])
+@pytest.mark.parametrize("resolution", ["", "_r64", "_r96", "_r224"])
+def test_lite_holds_its_published_networks(size: int, resolution: str) -> None:
+    space, arch = load_space("lite"), baseline(f"efficientnet_lite{size}{resolution}")
+    assert space.contains(arch)
+    assert space.architecture(space.genotype(arch)) == arch
+    assert not space.contains(replace(arch, resolution=63))
+
+
 def test_networks_outside_are_refused_by_notation() -> None:
     space, arch = load_space("tiny"), baseline("mobilenet_v2")
     assert refusal(SpaceError, space.genotype, arch) == f"the network is not in the space tiny: {arch.notation}"

@@ -60,8 +60,10 @@ HOMES = {
     "PIL": ("nas/data/",),
     "datasets": ("nas/data/sources/hf.py",),
     "kornia": ("nas/data/augment.py",),
+    "safetensors": ("nas/nets/pretrained/reading.py",),
+    "huggingface_hub": ("nas/nets/pretrained/hub.py",),
 }
-EXTRAS = ("hf", "augment")
+EXTRAS = ("hf", "augment", "pretrained")
 PEERS = ("nas/proxies/scores", "nas/data/sources")
 """Folders whose modules are all of one interface, which may be many."""
 DISTRIBUTIONS = {"pil": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}

@@ -94,7 +94,12 @@ class TrainingFree:
         """What the scores of `arch` are given; torch's own random state stays as it was."""
         device, resolution = self.pictures.device, self.scale(arch)
         data = ImageData(
-            self.pictures.images, batch_size=self.images, resolution=resolution, seed=self.seed, device=device
+            self.pictures.images,
+            batch_size=self.images,
+            resolution=resolution,
+            seed=self.seed,
+            statistics=self.pictures.statistics,
+            device=device,
         )
         if len(data.images.train) < LEAST_IMAGES:
             found = f"got {len(data.images.train)}; add images, or raise data.limit where it is set"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from nas.report.blocks import Code, Facts, Section, Text, section
-from nas.results.front import Front
+from nas.results.front import Front, Init
 from nas.results.trials import TrialRow
 
 
@@ -28,4 +28,11 @@ def settings(front: Front) -> tuple[tuple[str, str], ...]:
         ("rungs", ", ".join(front.rungs)),
         ("proxy", proxy),
         ("seed", str(front.seed)),
+        *((("start", _start(front.init)),) if front.init else ()),
     )
+
+
+def _start(init: Init) -> str:
+    """The weights that trainings started from; whoever ships the networks ships what became of them."""
+    licence = f"licence {init.licence}" if init.licence else "licence unknown"
+    return f"{init.name}, {init.tensors} tensors of {init.source}, {licence}"

@@ -2,29 +2,61 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from nas.errors import ProfileError
+from nas.nets.pretrained import NONE, family, load
 from nas.problem import Problem
 from nas.proxies.base import Failed
 from nas.search.confirm.candidates import train_longer
 from nas.search.confirm.network import Confirmed
 from nas.search.context import Run
 from nas.search.evaluations import Trainings
+from nas.search.settings import BaselineSettings
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import BASELINES, baseline
+from nas.spaces.baselines import baseline
+
+FAMILIES = ("mobilenet_v1", "mobilenet_v2")
+
+
+def networks_to_compare(problem: Problem, settings: BaselineSettings, init: str) -> dict[str, Architecture]:
+    """The networks that a search is compared with, by name: with pretrained weights those that these are of.
+
+    Raises:
+        ConfigError: the weights of one of them are not there.
+    """
+    if init == NONE:
+        return baseline_networks(problem, settings.widths)
+    return pretrained_networks(problem, init, settings.resolutions)
+
+
+def pretrained_networks(problem: Problem, init: str, resolutions: tuple[int, ...] | None) -> dict[str, Architecture]:
+    """The network of the weights `init`, and those of its family, at each resolution that is inside the budget."""
+    space = problem.space
+    sizes = sorted(set(space.resolution))
+    networks: dict[str, Architecture] = {}
+    for name in family(init) if resolutions != () else ():
+        weights = load(name)
+        arch = replace(weights.arch, in_channels=space.in_channels, classes=space.classes)
+        for size in sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]} if resolutions is None else resolutions):
+            sized = replace(arch, resolution=size)
+            with suppress(ProfileError):
+                if problem.excess(sized) <= 1:
+                    networks[f"{weights.name}_r{size}"] = sized
+    return networks
 
 
 def baseline_networks(problem: Problem, widths: tuple[float, ...]) -> dict[str, Architecture]:
     """MobileNet v1 and v2 at each width that is inside the budget, by name."""
     size, space = max(problem.space.resolution), problem.space
     networks: dict[str, Architecture] = {}
-    for family in BASELINES:
+    for name in FAMILIES:
         for width in widths:
-            name = f"{family}_w{width:g}_r{size}"
-            arch = baseline(name, space.in_channels, space.classes)
+            sized = f"{name}_w{width:g}_r{size}"
+            arch = baseline(sized, space.in_channels, space.classes)
             with suppress(ProfileError):  # a device that was never measured on such layers has no such curve
                 if problem.excess(arch) <= 1:
-                    networks[name] = arch
+                    networks[sized] = arch
     return networks
 
 

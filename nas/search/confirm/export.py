@@ -120,7 +120,11 @@ class Export:
         """Training images, stratified, as the network sees them; the same for every network of a resolution."""
         few = stratified(data.images.train, max(self.calibration, len(data.images.classes)))
         pictures = ImageData(
-            replace(data.images, val=few), batch_size=data.batch_size, resolution=data.resolution, device=data.device
+            replace(data.images, val=few),
+            batch_size=data.batch_size,
+            resolution=data.resolution,
+            statistics=(data.mean, data.std),
+            device=data.device,
         )
         return np.concatenate([images.cpu().numpy() for images, _ in pictures.val_dataloader()])
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from nas.data.images import Images
+from nas.nets.pretrained import NONE, absolute, load
 from nas.reading.plain import readable
-from nas.results.front import DataFacts, Scalar
+from nas.results.front import DataFacts, Init, Scalar
 from nas.search.evaluations import rung_names
 from nas.search.settings import SearchSettings
 
@@ -20,6 +21,7 @@ class About:
     proxy: Mapping[str, Scalar]
     rungs: tuple[str, ...]
     command: str
+    init: Init | None = None
 
 
 def data_facts(settings: SearchSettings, images: Images) -> DataFacts:
@@ -39,4 +41,11 @@ def about_settings(settings: SearchSettings, data: DataFacts, command: str) -> A
     """What to say of these settings; `command` is what makes the run again."""
     rungs = rung_names(settings)
     proxy = {**asdict(settings.proxy), "how": rungs[-1]}
-    return About(settings.seed, data, settings.sampler.name, proxy, rungs, command)
+    return About(settings.seed, data, settings.sampler.name, proxy, rungs, command, _init(settings.init))
+
+
+def _init(init: str) -> Init | None:
+    if init == NONE:
+        return None
+    weights = load(absolute(init))
+    return Init(readable(weights.name), readable(weights.source), weights.licence, weights.taken)

@@ -68,6 +68,7 @@ def compose(
         confirmed=_by_latency(members),
         learned=learned([each.val_accuracy.value for each in members], about.data),
         warnings=(),
+        init=about.init,
     )
 
 

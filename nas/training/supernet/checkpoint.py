@@ -29,6 +29,7 @@ def facts(space: SearchSpace, pictures: ImageView, scale: TrainingResolution) ->
         "shift": pictures.shift,
         "mixup": pictures.mixup,
         "randaugment": pictures.randaugment,
+        "statistics": pictures.statistics,
         "pixels": asdict(scale),
     }
 

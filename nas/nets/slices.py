@@ -1,0 +1,163 @@
+"""Networks cut out of pretrained ones: front slices of channels, kernels from the centre, the first blocks of stages.
+
+A stage is a run of blocks of one op and width, of which the first alone may have a stride; stages pair up by number.
+What is larger than the pretrained weights keeps them in its front and its centre: a larger kernel is zero around them,
+all else starts as `nas.nets.build` draws it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from nas.errors import ConfigError
+from nas.nets.build import build
+from nas.nets.importance import ordered, roles
+from nas.nets.pretrained.base import Pretrained
+from nas.reading.words import listed
+from nas.spaces.architecture import Architecture
+from nas.spaces.block import RULES, Block, weight_kind
+from nas.spaces.space import SearchSpace
+from nas.spaces.stage import Stage
+
+Place = tuple[int, int]
+"""Of a block: the number of its stage, and how many blocks of the stage run before it."""
+
+
+def initial(arch: Architecture, pretrained: Pretrained, space: SearchSpace | None = None) -> dict[str, Tensor]:
+    """The state dict of `build(arch, pretrained.conventions)` to start from; seed torch, which draws what is new.
+
+    The classifier is new, unless the pretrained one has as many classes. A `space`, which must have `arch`, tells its
+    stages; without one they are told from the blocks. Grey images meet the sum of the filters for colours.
+
+    Raises:
+        ConfigError: the two networks have other numbers of stages, or take other images.
+        SpaceError: the network is not in the space.
+    """
+    source = ordered(pretrained)
+    require_alike(arch.in_channels, len(space.stages) if space else _stages(arch), source)
+    state = build(arch, source.conventions).state_dict()
+    at = {place: number for number, place in enumerate(_places(source.arch))}
+    places = _places_in(space, arch) if space else _places(arch)
+    for number, (place, block) in enumerate(zip(places, arch.blocks, strict=True)):
+        origin = at.get(place)
+        if origin is None or weight_kind(block) != weight_kind(source.arch.blocks[origin]):
+            continue
+        mine, theirs = roles(state, number), roles(source.state, origin)
+        for role in mine.keys() & theirs.keys():
+            tensor = source.state[theirs[role]]
+            grey = number == 0 and block.op == "conv" and tensor.ndim == 4 and arch.in_channels == 1
+            _paste(state[mine[role]], tensor.sum(1, keepdim=True) if grey else tensor)
+    if source.head and arch.classes == source.arch.classes:
+        for role in ("weight", "bias"):
+            _paste(state[f"{len(arch.blocks) + 2}.{role}"], source.state[f"{len(source.arch.blocks) + 2}.{role}"])
+    return state
+
+
+def require_alike(in_channels: int, stages: int, pretrained: Pretrained) -> None:
+    """Refuse to cut networks of `stages` for images of `in_channels` out of weights that they have nothing to do with.
+
+    Raises:
+        ConfigError: see above.
+    """
+    if in_channels not in (1, pretrained.arch.in_channels):
+        raise ConfigError(
+            f"init={pretrained.name} takes images of {pretrained.arch.in_channels} channels, got {in_channels}"
+        )
+    if stages != (theirs := _stages(pretrained.arch)):
+        raise ConfigError(
+            f"init={pretrained.name} has {theirs} stages, stem and head among them, and the networks asked for have "
+            f"{stages}; choose a search_space that begins from it, such as lite or mobilenet_v2"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Which values of a choice, `stage2.kernel` say, pretrained weights reach, and which are `beyond` them."""
+
+    choice: str
+    reached: tuple[Any, ...]
+    beyond: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return f"{self.choice} {', '.join(map(str, self.beyond))}"
+
+
+def covers(space: SearchSpace, pretrained: Pretrained) -> tuple[Reached, ...]:
+    """Which part of a space the weights reach, choice by choice.
+
+    Raises:
+        ConfigError: they have other numbers of stages, or take other images.
+    """
+    require_alike(space.in_channels, len(space.stages), pretrained)
+    blocks = dict(zip(_places(pretrained.arch), pretrained.arch.blocks, strict=True))
+    found = []
+    for number, stage in enumerate(space.stages):
+        depth = sum(place[0] == number for place in blocks)
+        for name, values in {"depth": stage.depth, **stage.fields}.items():
+            reached = tuple(v for v in values if _reaches(stage, name, v, blocks[number, 0], depth, max(space.width)))
+            found.append(Reached(f"{stage.name}.{name}", reached, tuple(v for v in values if v not in reached)))
+    return tuple(found)
+
+
+def covered(space: SearchSpace, pretrained: Pretrained) -> str:
+    """What was taken, and what of the space the weights do not reach, in a line for the user; raises as `covers`."""
+    beyond = [str(each) for each in covers(space, pretrained) if each.beyond]
+    part = f"all of {space.name} but {listed(beyond)}, of which the rest is new" if beyond else f"all of {space.name}"
+    return f"init: {pretrained.told}; they reach {part}"
+
+
+def _reaches(stage: Stage, name: str, value: Any, block: Block, depth: int, width: float) -> bool:
+    if name == "depth":
+        return bool(value <= depth)
+    if name == "out_channels":
+        value = stage.out_channels({stage.variable(name, 0): value}, width)
+    theirs, rules = getattr(block, name), RULES[name]
+    alike = rules.apart is None or block.op not in rules.ops or rules.apart(value) == rules.apart(theirs)
+    return alike and (not rules.slices or value <= theirs)
+
+
+def _stages(arch: Architecture) -> int:
+    return max(stage for stage, _ in _places(arch)) + 1
+
+
+def _places(arch: Architecture) -> Iterator[Place]:
+    """The place of every block, told from its op, width and stride."""
+    stage, index = -1, 0
+    before: tuple[str, int] | None = None
+    for block in arch.blocks:
+        index += 1
+        if block.stride > 1 or (block.op, block.out_channels) != before:
+            stage, index = stage + 1, 0
+        before = block.op, block.out_channels
+        yield stage, index
+
+
+def _places_in(space: SearchSpace, arch: Architecture) -> Iterator[Place]:
+    """The place of every block, as its space has it."""
+    numbers = {stage.name: number for number, stage in enumerate(space.stages)}
+    running = Counter[str]()
+    for stage, _ in space.choices.blocks(space.choices.chosen(space.genotype(arch))):
+        yield numbers[stage.name], running[stage.name]
+        running[stage.name] += 1
+
+
+def _paste(target: Tensor, source: Tensor) -> None:
+    """Put as much of `source` as there is room for into the front of `target`, and into the centre of kernels."""
+    if not target.ndim:
+        target.copy_(source)
+        return
+    for axis in range(min(2, target.ndim)):
+        shared = min(target.shape[axis], source.shape[axis])
+        target, source = target.narrow(axis, 0, shared), source.narrow(axis, 0, shared)
+    if target.ndim == 4:
+        target.zero_()
+        for axis in (2, 3):
+            large, small = target.shape[axis], source.shape[axis]
+            if large >= small:
+                target = target.narrow(axis, (large - small) // 2, small)
+            else:
+                source = source.narrow(axis, (small - large) // 2, large)
+    target.copy_(source)

@@ -1,0 +1,45 @@
+"""Pretrained weights as the start of a training, in any process."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from torch import Tensor
+
+from nas.nets.conventions import Conventions
+from nas.nets.pretrained import load
+from nas.nets.slices import initial
+from nas.spaces.architecture import Architecture
+from nas.spaces.space import SearchSpace
+
+
+@dataclass(frozen=True, slots=True)
+class FromWeights:
+    """What a network starts from: weights of its own blocks among `inits`, else what is cut out of the first.
+
+    `digests` are those of their contents. The networks are those of `space`, or published ones.
+    """
+
+    inits: tuple[str, ...]
+    digests: tuple[str, ...]
+    space: SearchSpace | None = None
+
+    @classmethod
+    def of(cls, inits: tuple[str, ...], space: SearchSpace | None = None) -> Self:
+        """The weights that `load` takes `inits` for; raises as it does."""
+        return cls(inits, tuple(load(init).digest for init in inits), space)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The same wherever the weights lie."""
+        return "pretrained weights", *self.digests
+
+    @property
+    def conventions(self) -> Conventions:
+        """Those of the weights, which are the same in all of a family."""
+        return load(self.inits[0]).conventions
+
+    def __call__(self, arch: Architecture) -> dict[str, Tensor]:
+        """A state dict of `build(arch, conventions)`; raises as `initial` does."""
+        weights = [load(init) for init in self.inits]
+        own = next((each for each in weights if each.arch.blocks == arch.blocks), weights[0])
+        return initial(arch, own, self.space)

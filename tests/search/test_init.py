@@ -1,0 +1,185 @@
+"""init=: what a search starts from, how its images are normalised, what it is compared with, and what it says of it."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from nas.errors import ConfigError
+from nas.nets.conventions import PLAIN, TENSORFLOW
+from nas.nets.pretrained import load
+from nas.nets.slices import initial
+from nas.nets.start import FromWeights
+from nas.problem import Problem
+from nas.proxies.base import Evaluation
+from nas.search.checks import checked_problem
+from nas.search.confirm.baselines import networks_to_compare
+from nas.search.evaluations import Trainings, decode_images, make_trainings
+from nas.search.result.about import about_settings, data_facts
+from nas.search.run import _metadata
+from nas.spaces.architecture import Architecture
+from nas.spaces.baselines import baseline
+from nas.spaces.budget import Budget
+from nas.spaces.load import load_space
+from tests.helpers.calls import check_refused
+from tests.helpers.refusal import refusal
+from tests.helpers.search import PIXEL4, TINY, context, in_memory
+from tests.helpers.search import problem as tiny_problem
+from tests.helpers.weights import needs_lite, trained
+from tests.whole.test_run_folder import identity_of, settings_of
+
+ARCH = Architecture.from_notation("32x3 conv3/2-16 mb5e3/2-24x2 mb3e3/2-48x2 mb3e3-96 conv1-128 fc7")
+"""One of the space tiny, but for its classes."""
+QUICK = ("search_space=tiny", "budget=null", "proxy.epochs=1", "confirm.epochs=1", "proxy.correction=0", "workers=1")
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    load.cache_clear()
+    path = tmp_path / "mine.pth"
+    state = trained(ARCH, TENSORFLOW).state_dict()
+    torch.save({"state_dict": state, "notation": ARCH.notation, "eps": 1e-3, "padding": "same"}, path)
+    return path
+
+
+def trainings_of(folder: Path, *overrides: str) -> Trainings:
+    settings = settings_of(*QUICK, "data.limit=60", *overrides)
+    run = context(tiny_problem(), in_memory(tiny_problem()), folder=folder)
+    return make_trainings(settings, decode_images(settings, run.problem, folder), run)
+
+
+def test_trainings_and_baselines_start_from_the_weights(weights: Path, tmp_path: Path) -> None:
+    trainings = trainings_of(tmp_path, f"init={weights}", "confirm.resolution=16", "proxy.resolution=8")
+    long, arch = trainings.long, TINY.architecture([0] * len(TINY.variables))
+    assert (long.conventions, trainings.baseline.conventions) == (TENSORFLOW, TENSORFLOW)
+    assert isinstance(long.start, FromWeights)
+    (theirs,) = long.start.digests
+    assert trainings.baseline.start == FromWeights((str(weights),), (theirs,))
+    torch.manual_seed(3)
+    expected = initial(arch, load(str(weights)), TINY)
+    torch.manual_seed(3)
+    found = long.start(arch)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    evaluation = trainings.ladder.rungs[0].evaluator(arch)
+    assert isinstance(evaluation, Evaluation)
+    assert 0 <= evaluation.accuracy <= 1
+
+    trained_here = long(arch, 1)
+    net = long.net(arch, 1)
+    assert {module.eps for module in net.modules() if isinstance(module, nn.BatchNorm2d)} == {1e-3}
+    assert 0 <= trained_here.val <= 1
+    (tmp_path / "models").mkdir()
+    exported = trainings.export(arch, 1, {})
+    assert [file.error for file in exported.files] == [None, None]
+    assert long.digest != trainings_of(tmp_path, "confirm.resolution=16", "proxy.resolution=8").long.digest
+
+
+def test_without_init_nothing_changes(tmp_path: Path) -> None:
+    trainings = trainings_of(tmp_path, "proxy.resolution=8")
+    assert (trainings.long.start, trainings.baseline.start, trainings.long.pictures.statistics) == (None, None, None)
+    assert trainings.long.conventions == trainings.baseline.conventions == PLAIN
+
+
+@needs_lite(0)
+def test_images_are_normalised_as_the_weights_want(tmp_path: Path) -> None:
+    settings = settings_of(
+        *QUICK, "search_space=lite", "data.limit=60", "init=efficientnet_lite0", "proxy.resolution=8"
+    )
+    space = load_space("lite").with_data(1, 10)
+    run = context(Problem(space, PIXEL4, Budget()), in_memory(tiny_problem()), folder=tmp_path)
+    data = decode_images(settings, replace(run.problem, space=TINY), tmp_path)
+    trainings = make_trainings(settings, data, run)
+    pictures = trainings.long.pictures.at(16, 8, 0)
+    assert (pictures.mean, pictures.std) == (pytest.approx((127 / 255,)), pytest.approx((128 / 255,)))
+    said = pictures.preprocessing()
+    assert (said["mean"], said["std"]) == (list(pictures.mean), list(pictures.std))
+    images, _ = next(iter(pictures.val_dataloader()))
+    assert images.min() >= -127 / 128 - 1e-5
+    facts = about_settings(settings, data_facts(settings, data.images), "x").init
+    assert facts is not None
+    assert (facts.name, facts.licence, facts.tensors) == ("efficientnet_lite0", "Apache-2.0", 296)
+    assert _metadata(run.problem, baseline("efficientnet_lite0_r64", 1, 10), facts)["init"]["licence"] == "Apache-2.0"
+
+
+def test_it_is_compared_with_the_network_of_the_weights_at_several_sizes(weights: Path) -> None:
+    space = replace(TINY, choices=replace(TINY.choices, resolution=(16, 24, 32, 48, 64)))
+    wanted = Problem(space, PIXEL4, Budget())
+    settings = settings_of("hardware=pixel4").baselines
+    found = networks_to_compare(wanted, settings, str(weights))
+    assert list(found) == ["mine_r16", "mine_r32", "mine_r64"]
+    assert {arch.blocks for arch in found.values()} == {ARCH.blocks}
+    assert {(arch.in_channels, arch.classes) for arch in found.values()} == {(1, 10)}
+    chosen = networks_to_compare(wanted, replace(settings, resolutions=(40, 20)), str(weights))
+    assert [arch.resolution for arch in chosen.values()] == [20, 40]
+    assert networks_to_compare(wanted, replace(settings, resolutions=()), str(weights)) == {}
+    tight = Problem(space, PIXEL4, Budget.parse("1M"))
+    assert list(networks_to_compare(tight, settings, str(weights))) == ["mine_r16"]
+    assert {name.rpartition("_w")[0] for name in networks_to_compare(wanted, settings, "none")} == {
+        "mobilenet_v1",
+        "mobilenet_v2",
+    }
+
+
+@needs_lite(0)
+@needs_lite(1)
+@needs_lite(2)
+def test_efficientnet_lite_are_compared_with_all_three() -> None:
+    wanted = Problem(load_space("lite").with_data(3, 10), PIXEL4, Budget())
+    settings = replace(settings_of("hardware=pixel4").baselines, resolutions=(96,))
+    found = networks_to_compare(wanted, settings, "efficientnet_lite1")
+    assert list(found) == [f"efficientnet_lite{size}_r96" for size in range(3)]
+    start = FromWeights.of(tuple(f"efficientnet_lite{size}" for size in range(3)))
+    state = start(found["efficientnet_lite2_r96"])
+    assert state["0.0.weight"].abs().sum() == load("efficientnet_lite2").state["0.0.weight"].abs().sum()
+
+
+def test_it_names_the_run_and_its_content_must_agree(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = [settings_of(f"init={init}") for init in ("none", weights, "mine.pth", "./mine.pth")]
+    assert settings[0].run_name() != settings[1].run_name()
+    assert len({each.run_name() for each in settings[1:]}) == 1
+    identities = [identity_of(each) for each in settings[:2]]
+    assert "init" not in identities[0]
+    before = identities[1]["init"]
+    state = trained(ARCH, TENSORFLOW, seed=1).state_dict()
+    torch.save({"state_dict": state, "notation": ARCH.notation}, weights)
+    load.cache_clear()
+    assert identity_of(settings[1])["init"] != before
+    os.rename("mine.pth", "other.pth")
+    load.cache_clear()
+    assert identity_of(settings_of("init=other.pth"))["init"] == identity_of(settings_of("init=./other.pth"))["init"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["init=efficientnet_lite9"], "unknown init 'efficientnet_lite9'; known: none, efficientnet_lite0"),
+        (["init=text.pth"], "init={folder}/text.pth: is no file of tensors"),
+        (["init=missing.pth"], "init=missing.pth: cannot be read: No such file or directory"),
+        (["init=" + "x" * 3000], "unknown init 'xxx"),
+        (["init=mine.pth", "search_space=mobilenet_v2"], "init=mine has 5 stages, stem and head among them"),
+    ],
+)
+def test_wrong_weights_are_refused_in_one_line(
+    arguments: list[str],
+    error: str,
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.pth").write_text("hello")
+    check_refused(monkeypatch, capsys, "search", arguments, error.format(folder=tmp_path))
+
+
+def test_the_settings_are_checked_with_the_space(weights: Path) -> None:
+    problem, _ = checked_problem(settings_of(*QUICK, f"init={weights}"))
+    assert problem.space.name == "tiny"
+    message = refusal(ConfigError, checked_problem, settings_of(*QUICK, f"init={weights}", "search_space=separable"))
+    assert "choose a search_space that begins from it" in message
