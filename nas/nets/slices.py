@@ -39,9 +39,9 @@ def initial(arch: Architecture, pretrained: Pretrained, space: SearchSpace | Non
     source = ordered(pretrained)
     require_alike(arch.in_channels, len(space.stages) if space else _stages(arch), source)
     state = build(arch, source.conventions).state_dict()
-    at = {place: number for number, place in enumerate(_places(source.arch))}
-    places = _places_in(space, arch) if space else _places(arch)
-    for number, (place, block) in enumerate(zip(places, arch.blocks, strict=True)):
+    at = {place: number for number, place in enumerate(places(source.arch))}
+    mine_at = _places_in(space, arch) if space else places(arch)
+    for number, (place, block) in enumerate(zip(mine_at, arch.blocks, strict=True)):
         origin = at.get(place)
         if origin is None or weight_kind(block) != weight_kind(source.arch.blocks[origin]):
             continue
@@ -49,10 +49,10 @@ def initial(arch: Architecture, pretrained: Pretrained, space: SearchSpace | Non
         for role in mine.keys() & theirs.keys():
             tensor = source.state[theirs[role]]
             grey = number == 0 and block.op == "conv" and tensor.ndim == 4 and arch.in_channels == 1
-            _paste(state[mine[role]], tensor.sum(1, keepdim=True) if grey else tensor)
+            paste(state[mine[role]], tensor.sum(1, keepdim=True) if grey else tensor)
     if source.head and arch.classes == source.arch.classes:
         for role in ("weight", "bias"):
-            _paste(state[f"{len(arch.blocks) + 2}.{role}"], source.state[f"{len(source.arch.blocks) + 2}.{role}"])
+            paste(state[f"{len(arch.blocks) + 2}.{role}"], source.state[f"{len(source.arch.blocks) + 2}.{role}"])
     return state
 
 
@@ -92,7 +92,7 @@ def covers(space: SearchSpace, pretrained: Pretrained) -> tuple[Reached, ...]:
         ConfigError: they have other numbers of stages, or take other images.
     """
     require_alike(space.in_channels, len(space.stages), pretrained)
-    blocks = dict(zip(_places(pretrained.arch), pretrained.arch.blocks, strict=True))
+    blocks = dict(zip(places(pretrained.arch), pretrained.arch.blocks, strict=True))
     found = []
     for number, stage in enumerate(space.stages):
         depth = sum(place[0] == number for place in blocks)
@@ -120,10 +120,10 @@ def _reaches(stage: Stage, name: str, value: Any, block: Block, depth: int, widt
 
 
 def _stages(arch: Architecture) -> int:
-    return max(stage for stage, _ in _places(arch)) + 1
+    return max(stage for stage, _ in places(arch)) + 1
 
 
-def _places(arch: Architecture) -> Iterator[Place]:
+def places(arch: Architecture) -> Iterator[Place]:
     """The place of every block, told from its op, width and stride."""
     stage, index = -1, 0
     before: tuple[str, int] | None = None
@@ -144,7 +144,7 @@ def _places_in(space: SearchSpace, arch: Architecture) -> Iterator[Place]:
         running[stage.name] += 1
 
 
-def _paste(target: Tensor, source: Tensor) -> None:
+def paste(target: Tensor, source: Tensor) -> None:
     """Put as much of `source` as there is room for into the front of `target`, and into the centre of kernels."""
     if not target.ndim:
         target.copy_(source)

@@ -8,6 +8,7 @@ from torch import Tensor
 from nas.nets.conventions import Conventions
 from nas.nets.pretrained import load
 from nas.nets.slices import initial
+from nas.nets.supernet import Supernet, begin_from
 from nas.spaces.architecture import Architecture
 from nas.spaces.space import SearchSpace
 
@@ -37,6 +38,16 @@ class FromWeights:
     def conventions(self) -> Conventions:
         """Those of the weights, which are the same in all of a family."""
         return load(self.inits[0]).conventions
+
+    def shared(self, space: SearchSpace) -> Supernet:
+        """The shared weights of `space`, begun from the first; raises as `begin_from` does."""
+        net = self.empty(space)
+        begin_from(net, load(self.inits[0]))
+        return net
+
+    def empty(self, space: SearchSpace) -> Supernet:
+        """Shared weights of the same form, as new ones are drawn."""
+        return Supernet(space, self.conventions, shared_statistics=True)
 
     def __call__(self, arch: Architecture) -> dict[str, Tensor]:
         """A state dict of `build(arch, conventions)`; raises as `initial` does."""

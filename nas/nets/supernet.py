@@ -15,7 +15,7 @@ and blocks with and without the norm between, since that norm frees a kernel of 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import torch
@@ -25,6 +25,9 @@ from torch.func import functional_call
 from nas.nets.blocks import block_module
 from nas.nets.build import build
 from nas.nets.conventions import PLAIN, Conventions
+from nas.nets.importance import ordered, roles
+from nas.nets.pretrained.base import Pretrained
+from nas.nets.slices import paste, places, require_alike
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import RULES, Block, weight_kind
 from nas.spaces.space import SearchSpace
@@ -34,13 +37,17 @@ from nas.spaces.stage import Stage
 class Supernet(nn.Module):
     """The largest blocks of `space`, drawn as `nas.nets.build` draws weights; seed torch for repeatable ones.
 
-    Its networks follow `conventions`.
+    Its networks follow `conventions`. With `shared_statistics` batch norms share their statistics too, which training
+    leaves as they are: those of pretrained weights, of which taking new ones costs most of what they know.
     """
 
-    def __init__(self, space: SearchSpace, conventions: Conventions = PLAIN) -> None:
+    def __init__(
+        self, space: SearchSpace, conventions: Conventions = PLAIN, *, shared_statistics: bool = False
+    ) -> None:
         super().__init__()
         self.space = space
         self.conventions = conventions
+        self.shared_statistics = shared_statistics
         self.blocks = nn.ModuleDict()
         reached = space.in_channels
         for stage in space.stages:
@@ -56,21 +63,24 @@ class Supernet(nn.Module):
         assert isinstance(classifier, nn.Linear)
         self.classifier: nn.Linear = classifier
         for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):  # of no network in particular
-                module.running_mean = module.running_var = module.num_batches_tracked = None
+            if isinstance(module, nn.BatchNorm2d):
+                module.num_batches_tracked = None
+                if not shared_statistics:  # of no network in particular
+                    module.running_mean = module.running_var = None
 
     def forward(self, images: Tensor, arch: Architecture, statistics: Mapping[str, Tensor] | None = None) -> Tensor:
         """Logits (N, classes) of `arch` for images (N, in_channels, H, W).
 
-        Batch norm uses the statistics of this batch, or those in `statistics` under their names in the
-        `state_dict` of `build(arch)`.
+        Batch norm uses the shared statistics, or those of this batch, or those in `statistics` under their names in
+        the `state_dict` of `build(arch)`.
 
         Raises:
             SpaceError: the network is not in the space.
         """
         x = images
         for number, (place, block, channels) in enumerate(self._walk(arch)):
-            module = _skeleton(block, channels, self.conventions).train(statistics is None)
+            of_batch = statistics is None and not self.shared_statistics
+            module = _skeleton(block, channels, self.conventions).train(of_batch)
             state = self._slices(place, module)
             if statistics is not None:
                 state |= {name: statistics[f"{number}.{name}"] for name, _ in module.named_buffers()}
@@ -93,7 +103,7 @@ class Supernet(nn.Module):
         return state | {f"{last}.bias": self.classifier.bias}
 
     def subnet(self, arch: Architecture) -> nn.Module:
-        """`build(arch)` with a copy of its weights; the statistics of batch norms are those of a new network.
+        """`build(arch)` with a copy of its weights; the statistics of batch norms are shared ones or a new network's.
 
         Raises:
             SpaceError: the network is not in the space.
@@ -115,11 +125,34 @@ class Supernet(nn.Module):
             channels = block.out_channels
 
     def _slices(self, key: str, module: nn.Module) -> dict[str, Tensor]:
+        """The weights of `module`, and the statistics of its norms where they are shared."""
         shared = _by_role(self.blocks[key])
-        return {name: _slice(shared[_role(name)], weight.shape) for name, weight in module.named_parameters()}
+        wanted = (module.named_parameters(), module.named_buffers() if self.shared_statistics else ())
+        return {
+            name: _slice(shared[_role(name)], tensor.shape) for name, tensor in chain(*wanted) if _role(name) in shared
+        }
 
     def _classifier_weight(self, channels: int) -> Tensor:
         return self.classifier.weight[:, :channels]
+
+
+@torch.no_grad()
+def begin_from(net: Supernet, pretrained: Pretrained) -> None:
+    """Put `pretrained` weights in the front and the centre of the shared ones, the most important channels first.
+
+    Raises:
+        ConfigError: its networks have another number of stages, or take other images.
+    """
+    source, stages = ordered(pretrained), net.space.stages
+    require_alike(net.space.in_channels, len(stages), source)
+    for number, ((stage, index), block) in enumerate(zip(places(source.arch), source.arch.blocks, strict=True)):
+        key = f"{stages[stage].name}-{index}-{weight_kind(block)}"
+        shared = _by_role(net.blocks[key]) if key in net.blocks else {}
+        theirs = roles(source.state, number)
+        for role in shared.keys() & theirs.keys():
+            tensor = source.state[theirs[role]]
+            grey = number == 0 and tensor.ndim == 4 and net.space.in_channels == 1 and block.op == "conv"
+            paste(shared[role], tensor.sum(1, keepdim=True) if grey else tensor)
 
 
 def recalibrate(net: nn.Module, batches: Iterable[Tensor]) -> None:
@@ -194,8 +227,8 @@ def _skeleton(block: Block, channels: int, conventions: Conventions) -> nn.Modul
     return module
 
 
-def _by_role(block: nn.Module) -> dict[str, nn.Parameter]:
-    return {_role(name): weight for name, weight in block.named_parameters()}
+def _by_role(block: nn.Module) -> dict[str, Tensor]:
+    return {_role(name): tensor for name, tensor in chain(block.named_parameters(), block.named_buffers())}
 
 
 def _role(name: str) -> str:

@@ -78,10 +78,12 @@ class SupernetProxy:
         given, recipe = preparation, self.recipe(preparation.training)
         space, precision = given.problem.space, given.training.precision
         path = given.folder / "supernet.pt"
-        weights = SharedWeights(space, given.pictures, path, given.scale, self.calibration, precision=precision)
+        weights = SharedWeights(
+            space, given.pictures, path, given.scale, self.calibration, precision=precision, start=given.start
+        )
         seconds = train_shared(given, weights, recipe)
         given.progress.message(f"supernet: trained in {seconds:.0f} s")
-        made_by = digest((recipe, given.scale, given.seed), version=1)
+        made_by = digest((recipe, given.scale, given.seed, given.start), version=1)
         evaluator: Evaluator = SharedAccuracy(weights)
         if self.joined:
             evaluator = rank_with_scores(given, SharedAccuracy(weights), made_by)
@@ -177,6 +179,7 @@ def train_shared(preparation: Preparation, weights: SharedWeights, recipe: Share
         preparation.seed,
         weights.checkpoint,
         **_limits(preparation),
+        start=preparation.start,
         progress=show,
     )
 

@@ -9,7 +9,6 @@ from nas.data.images import Images
 from nas.data.prepare import prepare
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunFailed
-from nas.nets.conventions import PLAIN
 from nas.nets.pretrained import NONE, absolute, family, load
 from nas.nets.pretrained.base import Pretrained
 from nas.nets.start import FromWeights
@@ -48,8 +47,7 @@ class Trainings:
     @property
     def baseline(self) -> LongTraining:
         """Of the networks to compare with."""
-        conventions = self.compared.conventions if self.compared else PLAIN
-        return replace(self.long, start=self.compared, conventions=conventions)
+        return replace(self.long, start=self.compared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,6 @@ def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:
         folder / "weights",
         prepared.start or start,
         prepared.teacher,
-        PLAIN if prepared.start or start is None else start.conventions,
     )
     export = Export(long, folder / "models", confirm.calibration)
     compared = None if start is None else FromWeights.of(family(init))

@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -25,9 +26,17 @@ from nas.training.distillation import Teacher
 from nas.training.fit import fit
 from nas.training.recipe import Recipe
 
-Start = Callable[[Architecture], Mapping[str, Tensor]]
-"""The state dict of `build(arch)` that its training starts from, where torch is seeded for what it draws; pickles, and
-its `identity` tells it from others."""
+
+class Start(Protocol):
+    """What trainings start from; pickles, and its `identity` tells it from others."""
+
+    @property
+    def conventions(self) -> Conventions:
+        """Those of the weights."""
+
+    def __call__(self, arch: Architecture) -> Mapping[str, Tensor]:
+        """A state dict of `build(arch, conventions)`, where torch is seeded for what is drawn."""
+
 
 Classes = NDArray[np.int64]
 
@@ -64,7 +73,7 @@ class LongTraining:
     """Trains a network with a seed, from scratch or from what `start` gives; the weights go to `folder`.
 
     It learns from the `teacher` too, where there is one, which pickles and whose `identity` tells it from others.
-    Networks follow `conventions`, those of the weights that they start from.
+    Networks follow the conventions of the weights that they start from.
     """
 
     pictures: ImageView
@@ -73,12 +82,16 @@ class LongTraining:
     folder: Path
     start: Start | None = None
     teacher: Teacher | None = None
-    conventions: Conventions = PLAIN
+
+    @property
+    def conventions(self) -> Conventions:
+        """Those of its networks."""
+        return self.start.conventions if self.start else PLAIN
 
     @property
     def digest(self) -> str:
         """Changes with everything that changes the result of a training, wherever the run folder is."""
-        return digest((self.recipe, self.scale, self.start, self.teacher, self.conventions), version=1, size=4)
+        return digest((self.recipe, self.scale, self.start, self.teacher), version=1, size=4)
 
     def data(self, arch: Architecture, seed: int) -> ImageData:
         """The images as `arch` is trained and judged on them."""

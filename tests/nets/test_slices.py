@@ -13,6 +13,7 @@ from nas.nets.conventions import TENSORFLOW
 from nas.nets.importance import ordered
 from nas.nets.pretrained.base import Pretrained
 from nas.nets.slices import covered, covers, initial
+from nas.nets.supernet import Supernet, begin_from
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
 from nas.spaces.load import load_space
@@ -22,6 +23,7 @@ from tests.helpers.weights import pretrained
 WIDE = Architecture.from_notation(
     "32x3 conv3/2-16 mb3e1-16 mb5e4/2-24x3:se0.5 sep3/2-32x2 sep5-48:nobn mb3e3/2-40x2 conv1-64 fc7"
 )
+OF_TINY = Architecture.from_notation("32x3 conv3/2-16 mb5e3/2-24x2 mb3e3/2-48x2 mb3e3-96 conv1-128 fc7")
 IMAGES = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
@@ -179,3 +181,39 @@ def test_other_networks_and_images_are_refused(weights: Pretrained) -> None:
     assert refusal(ConfigError, initial, short, weights).startswith("init=made_up has 7 stages, stem and head among")
     assert "takes images of 3 channels, got 4" in refusal(ConfigError, initial, replace(WIDE, in_channels=4), weights)
     assert "choose a search_space" in refusal(ConfigError, covers, load_space("tiny"), weights)
+
+
+@pytest.mark.parametrize("channels", [3, 1])
+def test_shared_weights_begin_from_the_same_slices(channels: int) -> None:
+    space, weights = load_space("tiny").with_data(channels, 5), pretrained(OF_TINY)
+    shared = Supernet(space, weights.conventions, shared_statistics=True)
+    begin_from(shared, weights)
+    images = IMAGES[:, :channels]
+    for row in space.sample(np.random.default_rng(0), 4):
+        arch = space.architecture(row)
+        found = shared.subnet(arch)
+        expected, again = initial(arch, weights, space), initial(arch, weights, space)
+        reached = {name for name in expected if expected[name].ndim and torch.equal(expected[name], again[name])}
+        assert {"0.0.weight", "0.1.running_var"} <= reached
+        reached.discard(f"{len(arch.blocks) + 2}.bias")
+        assert all(torch.equal(found.state_dict()[name], expected[name]) for name in reached)
+        with torch.no_grad():
+            assert torch.equal(shared.train()(images, arch), found.eval()(images))  # no statistics of the batch
+
+
+def test_shared_weights_train_and_keep_their_statistics() -> None:
+    space, weights = load_space("tiny").with_data(3, 5), pretrained(OF_TINY)
+    shared = Supernet(space, weights.conventions, shared_statistics=True)
+    begin_from(shared, weights)
+    before = {name: tensor.clone() for name, tensor in shared.state_dict().items()}
+    shared(IMAGES, space.architecture([0] * len(space.variables))).sum().backward()
+    assert all(weight.grad is None or weight.grad.isfinite().all() for weight in shared.parameters())
+    torch.optim.SGD(shared.parameters(), lr=0.1).step()
+    after = shared.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in after if "running" in name)
+    assert not torch.equal(after["classifier.weight"], before["classifier.weight"])
+
+
+def test_shared_weights_of_other_stages_are_refused(weights: Pretrained) -> None:
+    net = Supernet(load_space("tiny"), weights.conventions, shared_statistics=True)
+    assert "stages" in refusal(ConfigError, begin_from, net, weights)

@@ -9,6 +9,7 @@ import torch
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunError
 from nas.identity import digest
+from nas.nets.start import FromWeights
 from nas.reading.words import short
 from nas.resources import replacing
 from nas.spaces.space import SearchSpace
@@ -19,8 +20,10 @@ Facts = dict[str, Any]
 """What shared weights were made from, as plain values."""
 
 
-def facts(space: SearchSpace, pictures: ImageView, scale: TrainingResolution) -> Facts:
-    """What decides whether shared weights may judge the networks of `space` on `pictures`."""
+def facts(
+    space: SearchSpace, pictures: ImageView, scale: TrainingResolution, start: FromWeights | None = None
+) -> Facts:
+    """What decides whether shared weights, begun from `start`, may judge the networks of `space` on `pictures`."""
     images = pictures.images
     return {
         "space": digest(space, version=1),
@@ -31,6 +34,7 @@ def facts(space: SearchSpace, pictures: ImageView, scale: TrainingResolution) ->
         "randaugment": pictures.randaugment,
         "statistics": pictures.statistics,
         "pixels": asdict(scale),
+        "start": None if start is None else list(start.identity),
     }
 
 

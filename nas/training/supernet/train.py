@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from nas.data.batches import ImageData, resize
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import ConfigError
+from nas.nets.start import FromWeights
 from nas.nets.supernet import Supernet
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
@@ -98,14 +99,16 @@ def train_supernet(
     *,
     budget: Budget | None = None,
     costs: NamedCosts | None = None,
+    start: FromWeights | None = None,
     progress: Callable[[Progress], None] | None = None,
     save_seconds: float = 60.0,
 ) -> float:
     """Train the shared weights of `space` into the file `path`, and return the seconds of training in all.
 
     What `path` holds of the same training is continued, every `save_seconds` it is saved; a finished one is left as
-    it is. With a `budget`, only networks inside it are trained (`costs` as in `SearchSpace.sample`). Images come at
-    `scale.pixels`, and are made smaller for networks of fewer.
+    it is. It begins with the pretrained weights of `start`, or from scratch. With a `budget`, only networks inside it
+    are trained (`costs` as in `SearchSpace.sample`). Images come at `scale.pixels`, and are made smaller for networks
+    of fewer.
 
     Raises:
         RunError: `path` holds something else, or another training.
@@ -113,7 +116,7 @@ def train_supernet(
         Diverged: the loss stopped being finite.
     """
     drawn = _drawn(space, recipe, seed, budget, costs)
-    made_from = checkpoint.facts(space, pictures, scale) | asdict(recipe)
+    made_from = checkpoint.facts(space, pictures, scale, start) | asdict(recipe)
     made_from |= {
         "precision": lightning_precision(recipe.precision, pictures.device),
         "seed": seed,
@@ -121,7 +124,7 @@ def train_supernet(
     }
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = Supernet(space)
+        net = start.shared(space) if start else Supernet(space)
     training = _Training(net, drawn, pictures, recipe, scale, seed)
     if path.exists():
         content = checkpoint.read(path, made_from)

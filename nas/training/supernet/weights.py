@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from nas.data.batches import ImageData, resize
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunError
+from nas.nets.conventions import PLAIN, Conventions
+from nas.nets.start import FromWeights
 from nas.nets.supernet import Supernet, recalibrate
 from nas.reading.words import short
 from nas.spaces.architecture import Architecture
@@ -25,7 +27,7 @@ class SharedWeights:
     """The networks of `space` with the weights in the file `checkpoint`, which `train_supernet` wrote.
 
     The statistics of batch norms are taken from `calibration` batches of `batch_size` training images, the same for
-    all networks of one resolution.
+    all networks of one resolution; those that were begun from pretrained weights, by `start`, share theirs.
     """
 
     space: SearchSpace
@@ -35,6 +37,12 @@ class SharedWeights:
     calibration: int = 8
     batch_size: int = 128
     precision: str = "auto"
+    start: FromWeights | None = None
+
+    @property
+    def conventions(self) -> Conventions:
+        """Those of its networks."""
+        return self.start.conventions if self.start else PLAIN
 
     def judge(self, arch: Architecture) -> Metrics:
         """All that the validation split tells of `arch`.
@@ -49,8 +57,10 @@ class SharedWeights:
 
     def subnet(self, arch: Architecture) -> nn.Module:
         """`arch` with its weights and the statistics of its batch norms; raises as `judge` does."""
-        net = _open_supernet(self.space, self.pictures, self.checkpoint, self.scale).subnet(arch)
+        net = _open_supernet(self.space, self.pictures, self.checkpoint, self.scale, self.start).subnet(arch)
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.start:
+            return net.eval()
         batches = islice(self._data(arch).train_dataloader(), self.calibration)
         with autocast(self.precision, self.pictures.device):
             recalibrate(net, (images.to(memory_format=torch.channels_last) for images, _ in batches))
@@ -71,6 +81,11 @@ class FromShared:
     def identity(self) -> tuple[str, str]:
         """The same wherever the file of the shared weights lies."""
         return "shared weights", self.made_by
+
+    @property
+    def conventions(self) -> Conventions:
+        """Those of the networks."""
+        return self.shared.conventions
 
     def __call__(self, arch: Architecture) -> dict[str, Tensor]:
         """A state dict of `build(arch)`; raises as `SharedWeights.judge` does."""
@@ -106,12 +121,14 @@ def _teacher(shared: SharedWeights, arch: Architecture) -> nn.Module:
 
 
 @lru_cache(maxsize=2)
-def _open_supernet(space: SearchSpace, pictures: ImageView, checkpoint: Path, scale: TrainingResolution) -> Supernet:
+def _open_supernet(
+    space: SearchSpace, pictures: ImageView, checkpoint: Path, scale: TrainingResolution, start: FromWeights | None
+) -> Supernet:
     """The supernet of a file, opened once in each process; processes of one machine share the memory."""
-    content = read(checkpoint, facts(space, pictures, scale))
+    content = read(checkpoint, facts(space, pictures, scale, start))
     if not content["finished"]:
         raise RunError(f"the training of {short(str(checkpoint), 200)} is not finished; go on with it first")
     with torch.device("meta"):
-        net = Supernet(space)
+        net = start.empty(space) if start else Supernet(space)
     net.load_state_dict(content["weights"], assign=True)
     return net.to(pictures.device)

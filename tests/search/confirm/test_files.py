@@ -17,6 +17,7 @@ from nas.data.saved import open_saved
 from nas.data.views import ImageView, TrainingResolution
 from nas.exports import onnx_int8
 from nas.nets.build import build
+from nas.nets.conventions import PLAIN
 from nas.results.member import ModelFile
 from nas.search.confirm.export import Export
 from nas.spaces.architecture import Architecture
@@ -83,6 +84,8 @@ def test_weights_are_kept_and_made_again_when_gone(training: LongTraining) -> No
 
 class Zeros:
     """Where every weight starts from zero."""
+
+    conventions = PLAIN
 
     def __call__(self, arch: Architecture) -> dict[str, torch.Tensor]:
         return {name: torch.zeros_like(tensor) for name, tensor in build(arch).state_dict().items()}
