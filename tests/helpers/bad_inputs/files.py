@@ -186,7 +186,7 @@ SPACES = [
     BadInput("record", ("hardware=x", "search_space=/etc/passwd"), says=r"/etc/passwd: "),
     BadInput("record", ("hardware=x", "search_space=/dev/zero"), says=r"/dev/zero: is a pipe or device; give a file"),
     BadInput("search", ("search_space=/dev/zero",), says=r"/dev/zero: is a pipe or device; give a file"),
-    BadInput("record", ("hardware=x", f"search_space={'s' * 5000}"), says=r"unknown search space 'sss.*…; known: mob"),
+    BadInput("record", ("hardware=x", f"search_space={'s' * 5000}"), says=r"unknown search space 'sss.*…; known: lite"),
 ]
 
 # Budgets
