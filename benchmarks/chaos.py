@@ -51,7 +51,7 @@ SEARCH = [
     *("proxy.epochs=2", "proxy.resolution=16", "proxy.batch_size=16", "sampler.start=3", "score.population=8"),
     *("confirm.networks=1", "confirm.members=1", "confirm.seeds=1", "confirm.extra=1", "confirm.epochs=1"),
     *("confirm.resolution=32", "confirm.calibration=16", "baselines.widths=[0.25]", "device=none", "hydra.run.dir=run"),
-    "trial_time_limit=10",
+    "trial_time_limit=30",
 ]
 LOADED = (
     *("nas.search.__main__", "nas.training.module", "pytorch_lightning", "onnxruntime.quantization", "scipy.stats"),
