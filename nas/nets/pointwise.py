@@ -9,6 +9,7 @@ that stay in a core's second cache. Results are those of the three modules: outp
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
@@ -16,34 +17,50 @@ _PIECE = 2**17
 """Numbers of the wide map in a piece."""
 
 
+def is_pointwise(conv: nn.Conv2d) -> bool:
+    """Whether `conv` is a matrix for every pixel."""
+    return conv.kernel_size == conv.stride == (1, 1) and conv.groups == 1 and conv.bias is None
+
+
+def pointwise(x: Tensor, weight: Tensor) -> Tensor:
+    """`F.conv2d` of N x C x H x W with kernels outputs x C x 1 x 1, as a matrix product: 1.1 to 1.3 times as fast."""
+    return _as_images(F.linear(_as_rows(x), weight.flatten(1)), x)
+
+
 def folds(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> bool:
-    """Whether `expand` does what `conv` and `norm` do with `x`, and is faster.
+    """Whether `normed` does for `x` what the pointwise `conv` and `norm` do, and is faster.
 
     In training it is on maps of 6 pixels (1.2 times) to 48 (2.2 times), 16 to 112 channels expanded sixfold in batches
     of 32; on maps of few pixels the covariance costs more than the norm.
     """
-    plain = conv.kernel_size == conv.stride == (1, 1) and conv.groups == 1 and conv.bias is None
     wide, many = conv.out_channels >= 2 * conv.in_channels, x.numel() // x.shape[1] >= 8 * conv.in_channels
-    learnt = norm.training and norm.affine and norm.momentum is not None
-    return plain and wide and (is_fixed(norm) or (learnt and many))
+    return is_fixed(norm) or (norm.training and norm.affine and norm.momentum is not None and wide and many)
 
 
-def expand(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d, most: float | None) -> Tensor:
+def normed(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d, most: float | None) -> Tensor:
     """What `conv` and `norm` make of N x C x H x W, cut to 0..`most` if there is one; the norm's averages move."""
-    count, channels, height, width = x.shape
-    rows, weight = x.permute(0, 2, 3, 1).reshape(-1, channels), conv.weight.flatten(1)
+    rows, weight = _as_rows(x), conv.weight.flatten(1)
     if is_fixed(norm):
         weight, bias = in_weights(weight, norm)
     else:
-        origin = rows.detach()[: height * width].mean(0)  # near the mean: sums of squares about it round little
+        origin = rows.detach()[: x[0, 0].numel()].mean(0)  # near the mean: sums of squares about it round little
         rows = rows - origin
         mean, covariance = _Moments.apply(rows)  # type: ignore[no-untyped-call]
         mean, variance = weight @ mean, ((weight @ covariance) * weight).sum(1).clamp(min=0)
         _follow(norm, mean.detach() + weight.detach() @ origin, variance.detach() * (len(rows) / (len(rows) - 1)))
         scale = norm.weight * (variance + norm.eps).rsqrt()
         weight, bias = weight * scale[:, None], norm.bias - scale * mean
-    y = _Linear.apply(rows, weight, bias, most)  # type: ignore[no-untyped-call]
-    return y.view(count, height, width, -1).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+    return _as_images(_Linear.apply(rows, weight, bias, most), x)  # type: ignore[no-untyped-call]
+
+
+def _as_rows(x: Tensor) -> Tensor:
+    """N x C x H x W, channels last in memory, as N H W x C."""
+    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+
+
+def _as_images(rows: Tensor, like: Tensor) -> Tensor:
+    """`rows` as images of the size of `like`."""
+    return rows.view(len(like), *like.shape[2:], -1).permute(0, 3, 1, 2)
 
 
 def is_fixed(norm: nn.BatchNorm2d) -> bool:

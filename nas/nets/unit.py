@@ -5,14 +5,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas.nets.depthwise import Depthwise, depthwise
-from nas.nets.pointwise import expand, folds, in_weights, is_fixed
+from nas.nets.pointwise import folds, in_weights, is_fixed, is_pointwise, normed, pointwise
 
 
 class Unit(nn.Sequential):
     """A convolution, perhaps a batch norm, perhaps an activation, one after the other.
 
-    On a CPU, in fp32, training takes shorter ways to the same results: an expansion, its norm and its activation are
-    one (`nas.nets.pointwise`), and a norm whose statistics stand still becomes part of the convolution's weights.
+    On a CPU, in fp32, training takes shorter ways to the same results: 1x1 convolutions are matrix products, an
+    expansion, its norm and its activation are one, and a norm whose statistics stand still becomes part of the weights.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -21,9 +21,11 @@ class Unit(nn.Sequential):
         if not isinstance(norm, nn.BatchNorm2d) or not isinstance(conv, nn.Conv2d) or not self._in_training(x):
             return super().forward(x)  # type: ignore[no-any-return, no-untyped-call]
         activation = self[2] if len(self) > 2 else nn.Identity()
-        if folds(conv, norm, x):
+        if is_pointwise(conv):
+            if not folds(conv, norm, x):
+                return activation(norm(pointwise(x, conv.weight)))  # type: ignore[no-any-return]
             limited = isinstance(activation, nn.ReLU6)
-            y = expand(x, conv, norm, 6.0 if limited else None)
+            y = normed(x, conv, norm, 6.0 if limited else None)
             return y if limited else activation(y)
         if is_fixed(norm) and conv.bias is None and type(conv) in (nn.Conv2d, Depthwise):
             return activation(_convolved(x, conv, norm))  # type: ignore[no-any-return]

@@ -1,15 +1,14 @@
 """The shorter ways of training on a CPU give what the plain modules give: outputs, gradients, running averages."""
 
-import copy
-
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.plain_modules import plainly
 from nas.nets import build
 from nas.nets.blocks import MODULES
-from nas.nets.depthwise import Depthwise, depthwise
+from nas.nets.depthwise import depthwise
 from nas.nets.pointwise import folds
 from nas.nets.unit import Unit
 from nas.spaces.architecture import Architecture
@@ -19,17 +18,6 @@ NETWORKS = [
     "17x3 conv3/2-8 mb7e4/2-8:relu mb3e3-8:hswish mb5e6-8:nobn mb5e6-8:se0.5 fc3",
     "12x1 conv3-8 sep5-24 sep3/2-48:relu mb3e6-8:elu fc4",
 ]
-
-
-def plainly(net: nn.Module) -> nn.Module:
-    """A copy of `net` of torch's own modules alone."""
-    net = copy.deepcopy(net)
-    for module in net.modules():
-        if isinstance(module, Unit):
-            module.__class__ = nn.Sequential  # type: ignore[assignment]
-        elif isinstance(module, Depthwise):
-            module.__class__ = nn.Conv2d  # type: ignore[assignment]
-    return net
 
 
 def drawn(notation: str) -> tuple[nn.Module, Tensor]:
