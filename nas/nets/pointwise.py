@@ -79,12 +79,12 @@ def in_weights(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def _follow(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
-    """Move the running averages."""
-    if norm.running_mean is not None and norm.running_var is not None and norm.momentum is not None:
-        norm.running_mean.lerp_(mean, norm.momentum)
-        norm.running_var.lerp_(variance, norm.momentum)
-    if norm.num_batches_tracked is not None:
-        norm.num_batches_tracked.add_(1)
+    """Move the running averages, if `norm` keeps any."""
+    if norm.track_running_stats and norm.running_mean is not None and norm.running_var is not None:
+        norm.running_mean.lerp_(mean, norm.momentum or 0)
+        norm.running_var.lerp_(variance, norm.momentum or 0)
+        if norm.num_batches_tracked is not None:
+            norm.num_batches_tracked.add_(1)
 
 
 class _Moments(torch.autograd.Function):
