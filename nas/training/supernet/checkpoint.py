@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from nas.data.settings import AUGMENTATION
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunError
 from nas.identity import digest
@@ -25,10 +26,7 @@ def facts(space: SearchSpace, pictures: ImageView, scale: TrainingResolution) ->
     return {
         "space": digest(space, version=1),
         "images": f"{len(images.train)} of {len(images.classes)} classes, mean {images.mean}",
-        "flip": pictures.flip,
-        "shift": pictures.shift,
-        "mixup": pictures.mixup,
-        "randaugment": pictures.randaugment,
+        **{name: getattr(pictures, name) for name in AUGMENTATION},
         "statistics": pictures.statistics,
         "pixels": asdict(scale),
     }
