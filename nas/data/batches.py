@@ -8,7 +8,7 @@ after normalising), colour, erasing, mixup.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,7 +74,7 @@ class ImageData:
         batch_size: int,
         resolution: int | None = None,
         seed: int = 0,
-        flip: bool | Literal["alternating"] = False,
+        flip: bool | str = False,
         shift: int = 0,
         crop: float = 1.0,
         colour: float = 0.0,
@@ -133,6 +133,10 @@ class ImageData:
         if self.colour:
             batch = augmentations.colour(batch, self.colour, self.mean, self.std, generator)
         return augmentations.erase(batch, self.erase, generator) if self.erase else batch
+
+    def seen_dataloader(self) -> DataLoader[Batch]:
+        """The training images in order, as they are."""
+        return self._plain(self.images.train)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """In order, as they are."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -39,7 +38,7 @@ class ImageView:
     """
 
     folder: Path
-    flip: bool | Literal["alternating"] = False
+    flip: bool | str = False
     shift: int = 0
     crop: float = 1.0
     colour: float = 0.0
