@@ -1,6 +1,7 @@
 """The classifier of a network whose features are given, in closed form: no gradients, one pass over the images."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import reduce
 
 import torch
@@ -9,15 +10,29 @@ from torch import Tensor, nn
 
 from nas.data.batches import Batch, ImageData
 
+RIDGES = (0.01, 0.03, 0.1, 0.3, 0.6, 0.9)
+
 Features = Callable[[Tensor], Tensor]
 
 
-def head_in_closed_form(net: nn.Sequential, data: ImageData, ridge: float = 0.1) -> None:
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """What a linear discriminant takes from features: `means` (classes x C), `within` (C x C), their covariance around
+    them, and the classes' shares of the images, as logarithms. In float64.
+
+    A class without an image has the mean of all, and the share of half an image.
+    """
+
+    means: Tensor
+    within: Tensor
+    shares: Tensor
+
+
+def head_in_closed_form(net: nn.Sequential, data: ImageData, ridges: tuple[float, ...] = RIDGES) -> None:
     """Set the classifier of `net`, of `nas.nets.build`, to the linear discriminant of its features.
 
-    The features are those of the training images as they are. Each class is a Gaussian of its own mean; the covariance
-    in common is blended with `ridge`, 0..1, of a round one (Friedman 1989, doi:10.1080/01621459.1989.10478752). Logits
-    are scaled by what gives the least validation loss, so that their softmax is a probability. In float64.
+    The features are those of the training images as they are. Of `ridges` it has the one with the least validation
+    loss, and its logits are scaled by what gives the least, so that their softmax is a probability.
     """
     classifier = net[-1]
     assert isinstance(classifier, nn.Linear)
@@ -29,19 +44,23 @@ def head_in_closed_form(net: nn.Sequential, data: ImageData, ridge: float = 0.1)
         found: Tensor = net[:-1](images.to(device, memory_format=torch.channels_last))
         return found.double()
 
-    weight, bias = discriminant(features, data.seen_dataloader(), classifier.out_features, ridge)
-    parts = [(F.linear(features(images), weight, bias), labels.to(device)) for images, labels in data.val_dataloader()]
-    scale = best_scale(torch.cat([logits for logits, _ in parts]), torch.cat([labels for _, labels in parts]))
+    classes = observe(features, data.seen_dataloader(), classifier.out_features)
+    parts = [(features(images), labels.to(device)) for images, labels in data.val_dataloader()]
+    seen, labels = torch.cat([found for found, _ in parts]), torch.cat([each for _, each in parts])
+    tried = []
+    for ridge in ridges:
+        weight, bias = discriminant(classes, ridge)
+        logits = F.linear(seen, weight, bias)
+        scale = best_scale(logits, labels)
+        tried.append((float(F.cross_entropy(scale * logits, labels)), scale * weight, scale * bias))
+    _, weight, bias = min(tried, key=lambda each: each[0])
     with torch.no_grad():
-        classifier.weight.copy_(scale * weight)
-        classifier.bias.copy_(scale * bias)
+        classifier.weight.copy_(weight)
+        classifier.bias.copy_(bias)
 
 
-def discriminant(features: Features, batches: Iterable[Batch], classes: int, ridge: float) -> tuple[Tensor, Tensor]:
-    """Weights (classes x C) and biases of the linear discriminant, from sums over the batches alone.
-
-    A class without an image has the mean of all, and a share of half an image.
-    """
+def observe(features: Features, batches: Iterable[Batch], classes: int) -> Classes:
+    """The features of all batches, as sums over them alone."""
 
     def sums(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         found = features(images)
@@ -50,18 +69,22 @@ def discriminant(features: Features, batches: Iterable[Batch], classes: int, rid
 
     each = (sums(images, labels) for images, labels in batches)
     total, count, products = reduce(lambda one, two: (one[0] + two[0], one[1] + two[1], one[2] + two[2]), each)
-    images_of = count[:, None]
-    means = torch.where(images_of > 0, total / images_of.clamp(min=1), total.sum(0) / count.sum())
-    centre = total.sum(0) / count.sum()
-    within = (products - (images_of * means).T @ means) / count.sum()
+    of_class, images = count[:, None], count.sum()
+    means = torch.where(of_class > 0, total / of_class.clamp(min=1), total.sum(0) / images)
+    return Classes(means, (products - (of_class * means).T @ means) / images, (count.clamp(min=0.5) / images).log())
+
+
+def discriminant(classes: Classes, ridge: float) -> tuple[Tensor, Tensor]:
+    """Weights (classes x C) and biases of the linear discriminant.
+
+    Each class is a Gaussian of its own mean; the covariance in common is blended with `ridge`, 0..1, of a round one
+    (Friedman 1989, doi:10.1080/01621459.1989.10478752).
+    """
+    within = classes.within
     spread = within.diagonal().mean().clamp(min=torch.finfo(within.dtype).tiny)
-    covariance = (1 - ridge) * within + ridge * spread * torch.eye(
-        len(within), dtype=within.dtype, device=within.device
-    )
-    away = means - centre  # from the middle, so that biases stay small
-    weight = torch.linalg.solve(covariance, away.T).T
-    shares = (count.clamp(min=0.5) / count.sum()).log()
-    return weight, shares - (weight * (away / 2 + centre)).sum(1)
+    round_one = spread * torch.eye(len(within), dtype=within.dtype, device=within.device)
+    weight = torch.linalg.solve(torch.lerp(within, round_one, ridge), (classes.means - classes.means.mean(0)).T).T
+    return weight, classes.shares - (weight * (classes.means + classes.means.mean(0)) / 2).sum(1)
 
 
 def best_scale(logits: Tensor, labels: Tensor) -> float:

@@ -15,7 +15,7 @@ from nas.errors import ConfigError
 from nas.nets.build import build
 from nas.spaces.architecture import Architecture
 from nas.training.fit import fit
-from nas.training.head import best_scale, discriminant, head_in_closed_form
+from nas.training.head import best_scale, discriminant, head_in_closed_form, observe
 from nas.training.metrics import judge
 from nas.training.module import Classifier
 from nas.training.recipe import Recipe
@@ -91,7 +91,7 @@ def clouds(count: int, classes: int, channels: int, seed: int) -> tuple[Tensor, 
 def test_the_discriminant_of_gaussians_gives_their_probabilities(classes: int, channels: int) -> None:
     points, labels, truth = clouds(20_000, classes, channels, seed=1)
     batches = list(zip(points.split(999), labels.split(999), strict=True))
-    weight, bias = discriminant(lambda each: each, batches, classes, ridge=0)
+    weight, bias = discriminant(observe(lambda each: each, batches, classes), ridge=0)
     got = torch.log_softmax(F.linear(points, weight, bias), 1)
     assert F.nll_loss(got, labels) < F.nll_loss(truth, labels) + 0.002
     assert (got.exp() - truth.exp()).abs().mean() < 0.01
@@ -104,7 +104,7 @@ def test_fewer_images_than_channels_and_classes_without_any_are_no_trouble(ridge
     points, labels = torch.randn(12, 40, dtype=torch.float64), torch.arange(12) % 3
     points[:, :3] += 8 * F.one_hot(labels, 3)
     points[:, 39] = 0  # a dead channel
-    weight, bias = discriminant(lambda each: each, [(points, labels)], 4, ridge)
+    weight, bias = discriminant(observe(lambda each: each, [(points, labels)], 4), ridge)
     assert weight.isfinite().all()
     assert bias.isfinite().all()
     assert torch.equal(F.linear(points, weight, bias).argmax(1), labels)
