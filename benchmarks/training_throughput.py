@@ -46,15 +46,7 @@ from nas.spaces.baselines import load_architecture
 from nas.training.fit import fit, use_one_thread
 from nas.training.recipe import Recipe
 
-_LITE0 = (
-    "conv3/2-32 mb3e1-16 mb3e6/2-24 mb3e6-24 mb5e6/2-40 mb5e6-40 mb3e6/2-80 mb3e6-80 mb3e6-80 mb5e6-112 mb5e6-112 "
-    "mb5e6-112 mb5e6/2-192 mb5e6-192 mb5e6-192 mb5e6-192 mb3e6-320 conv1-1280"
-)
-NETWORKS = {  # what load_architecture reads, and images in a batch
-    "mobilenet_v2_r32": ("mobilenet_v2_r32", 128),
-    "efficientnet_lite0_r96": (f"96x3 {_LITE0} fc10", 32),
-    "efficientnet_lite0_r160": (f"160x3 {_LITE0} fc10", 32),
-}
+NETWORKS = {"mobilenet_v2_r32": 128, "efficientnet_lite0_r96": 32, "efficientnet_lite0_r160": 32}  # images in a batch
 CLASSES, SHIFT = 10, 4
 RATIOS = (
     ("our loader", "our training"),
@@ -184,8 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batches", type=int, default=8, help="batches in an epoch")
     chosen = parser.parse_args(arguments)
     use_one_thread()
-    name, usual = NETWORKS[chosen.network]
-    arch, batch_size = replace(load_architecture(name), classes=CLASSES), chosen.batch_size or usual
+    arch = replace(load_architecture(chosen.network), classes=CLASSES)
+    batch_size = chosen.batch_size or NETWORKS[chosen.network]
     count = chosen.batches * batch_size
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
