@@ -1,8 +1,9 @@
 """Training speed against a plain Lightning + DataLoader loop, in the same run.
 
     python -m benchmarks.training_throughput --rounds 7
+    python -m benchmarks.training_throughput --network efficientnet_lite0_r96 --batches 4
 
-MobileNetV2 at 32 x 32, one thread, one epoch over random uint8 images with flips and shifts. The rows:
+One of `NETWORKS`, one thread, one epoch over random uint8 images with flips and shifts. The rows:
 
     our loader                  our batches alone, as the network gets them
     plain loader                those of the plain loop alone: each image normalised, cropped and flipped, then collated
@@ -12,9 +13,9 @@ MobileNetV2 at 32 x 32, one thread, one epoch over random uint8 images with flip
     plain loop                  Lightning's Trainer over the plain loader, float32, NCHW, what it offers switched off
     plain loop, ready tensors   the same over a TensorDataset of normalised float images, with nothing left to do
 
-All see the same images, batch size, optimizer, schedule and loss. Every round runs every row once, in an order drawn
-anew; ratios are of the same round. Seconds are those of the one thread on a CPU, which waits for nothing but the
-machine's other work, and of the wall clock on a GPU.
+The plain loops train torch's own modules alone. All see the same images, batch size, optimizer, schedule and loss.
+Every round runs every row once, in an order drawn anew; ratios are of the same round. Seconds are those of the one
+thread on a CPU, which waits for nothing but the machine's other work, and of the wall clock on a GPU.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+from benchmarks.plain_modules import plainly
 from nas.data.batches import Batch, ImageData, normalise
 from nas.data.images import Images, Split
 from nas.nets.build import build
@@ -44,7 +46,8 @@ from nas.spaces.baselines import load_architecture
 from nas.training.fit import fit, use_one_thread
 from nas.training.recipe import Recipe
 
-ARCH, CLASSES, SHIFT = "mobilenet_v2_r32", 10, 4
+NETWORKS = {"mobilenet_v2_r32": 128, "efficientnet_lite0_r96": 32, "efficientnet_lite0_r160": 32}  # images in a batch
+CLASSES, SHIFT = 10, 4
 RATIOS = (
     ("our loader", "our training"),
     ("our loop", "our training"),
@@ -102,7 +105,7 @@ class InMemory(ImageData):
         return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
 
 
-def random_images(count: int, size: int = 32) -> Images:
+def random_images(count: int, size: int) -> Images:
     """Noise: the speed does not depend on what there is to see."""
     rng = np.random.default_rng(0)
     split = Split(rng.integers(0, 256, (count, 3, size, size), np.uint8), np.arange(count) % CLASSES)
@@ -120,14 +123,13 @@ def train_plainly(arch: Architecture, loader: DataLoader[Any], recipe: Recipe) -
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(PlainModule(build(arch), recipe), loader)
+    trainer.fit(PlainModule(plainly(build(arch)), recipe), loader)
 
 
-def rows(count: int, batch_size: int) -> dict[str, Callable[[], object]]:
+def rows(arch: Architecture, count: int, batch_size: int) -> dict[str, Callable[[], object]]:
     """What is timed, by name: each goes once over `count` images."""
-    arch = replace(load_architecture(ARCH), classes=CLASSES)
     recipe = Recipe(epochs=1, batch_size=batch_size, learning_rate=0.01)
-    images = random_images(count)
+    images = random_images(count, arch.resolution)
     ours, memory = (kind(images, batch_size=batch_size, flip=True, shift=SHIFT) for kind in (ImageData, InMemory))
     each = PlainDataset(images.train, images.mean, images.std)
     plain = DataLoader(each, batch_size=batch_size, shuffle=True, drop_last=True)
@@ -169,17 +171,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print two tables: images a second, and their ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--network", choices=NETWORKS, default="mobilenet_v2_r32")
+    parser.add_argument("--batch-size", type=int, help="default: what the network is trained with")
     parser.add_argument("--batches", type=int, default=8, help="batches in an epoch")
     chosen = parser.parse_args(arguments)
     use_one_thread()
-    count = chosen.batches * chosen.batch_size
+    arch = replace(load_architecture(chosen.network), classes=CLASSES)
+    batch_size = chosen.batch_size or NETWORKS[chosen.network]
+    count = chosen.batches * batch_size
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's hints about workers and short epochs
-        speeds = measure(rows(count, chosen.batch_size), count, chosen.rounds)
+        speeds = measure(rows(arch, count, batch_size), count, chosen.rounds)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU, one thread"
-    print(f"{ARCH}, batches of {chosen.batch_size}, {count} images, {chosen.rounds} rounds, {device}\n")
+    print(f"{chosen.network}, batches of {batch_size}, {count} images, {chosen.rounds} rounds, {device}\n")
     print("| images a second | median | lowest | highest |\n|---|---|---|---|")
     for name, values in speeds.items():
         print(f"| {name} | {_cells(values, ',.0f')} |")

@@ -3,8 +3,8 @@
 Batches are float32 N x C x R x R and int64 N; with mixup, training labels are float32 N x classes. A batch
 is gathered by index in one step, in the process that trains: at these sizes loader processes cost more than
 they save. It goes to the device as uint8, and the rest happens there, in this order: RandAugment at the stored
-resolution, normalise, resize, flip and shift at the training resolution, padding with the mean colour (zero
-after normalising), mixup.
+resolution, normalise, crop or resize, flip and shift at the training resolution, padding with the mean colour (zero
+after normalising), colour, erasing, mixup.
 """
 
 from collections.abc import Callable
@@ -31,10 +31,12 @@ Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 class ImageBatches(Dataset[Batch]):
     """Batches of a split by lists of indices, on `device`.
 
-    `transform` takes uint8 N x C x R x R and int64 N to what the network sees.
+    `transform` takes uint8 N x C x R x R, int64 N and their indices to what the network sees.
     """
 
-    def __init__(self, split: Split, device: torch.device, transform: Callable[[Tensor, Tensor], Batch]) -> None:
+    def __init__(
+        self, split: Split, device: torch.device, transform: Callable[[Tensor, Tensor, list[int]], Batch]
+    ) -> None:
         self.split = split
         self.device = device
         self.transform = transform
@@ -45,7 +47,8 @@ class ImageBatches(Dataset[Batch]):
     def __getitem__(self, indices: list[int]) -> Batch:
         # A list of indices copies, so that the tensors are writable though the split may be a read-only memory map.
         pixels, labels = self.split.pixels[indices], self.split.labels[indices]
-        return self.transform(*(self._moved(torch.from_numpy(np.asarray(part))) for part in (pixels, labels)))
+        images, classes = (self._moved(torch.from_numpy(np.asarray(part))) for part in (pixels, labels))
+        return self.transform(images, classes, indices)
 
     def _moved(self, tensor: Tensor) -> Tensor:
         return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
@@ -56,8 +59,9 @@ class ImageData:
 
     The same `seed` gives the same batches, epoch by epoch, from every call of `train_dataloader`.
     `statistics`, mean and deviation of each channel on the scale 0..1, normalise the images; by default those of the
-    train split as stored. `mixup` is its alpha, `randaugment` its number of operations and their magnitude. Batches
-    come on `device`, by default a GPU where there is one.
+    train split as stored. `crop` is the smallest share of an image's area that is cropped, `colour` a strength, `erase`
+    a chance, `mixup` its alpha, `randaugment` its number of operations and their magnitude. Batches come on `device`,
+    by default a GPU where there is one.
 
     Raises:
         ConfigError: batches of fewer than two images (batch norm), another value out of range, or no kornia.
@@ -70,8 +74,11 @@ class ImageData:
         batch_size: int,
         resolution: int | None = None,
         seed: int = 0,
-        flip: bool = False,
+        flip: bool | str = False,
         shift: int = 0,
+        crop: float = 1.0,
+        colour: float = 0.0,
+        erase: float = 0.0,
         mixup: float = 0.0,
         randaugment: tuple[int, int] | None = None,
         statistics: Statistics | None = None,
@@ -89,6 +96,9 @@ class ImageData:
         self.seed = seed
         self.flip = flip
         self.shift = shift
+        self.crop = crop
+        self.colour = colour
+        self.erase = erase
         self.mixup = mixup
         self.device = device_of() if device is None else torch.device(device)
         self._randaugment = augmentations.randaugment(*randaugment) if randaugment else None
@@ -97,11 +107,12 @@ class ImageData:
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled and augmented. A last batch of one image is dropped: batch norm cannot learn from it."""
         generator = torch.Generator().manual_seed(self.seed)
+        flips = augmentations.Flips(len(self.images.train), generator) if self.flip == "alternating" else None
 
-        def transform(pixels: Tensor, labels: Tensor) -> Batch:
+        def transform(pixels: Tensor, labels: Tensor, indices: list[int]) -> Batch:
             if self._randaugment is not None:
                 pixels = self._randaugment(pixels / 255, generator) * 255
-            batch = augmentations.augment(self._normalised(pixels), self.flip, self.shift, generator)
+            batch = self._changed(pixels, flips(indices) if flips else self.flip is True, generator)
             if not self.mixup:
                 return batch, labels
             return augmentations.mixup(batch, labels, len(self.images.classes), self.mixup, generator)
@@ -110,6 +121,22 @@ class ImageData:
         drop_last = len(batches) % self.batch_size == 1
         order = BatchSampler(RandomSampler(batches, generator=generator), self.batch_size, drop_last)
         return DataLoader(batches, sampler=order, batch_size=None, generator=generator)
+
+    def _changed(self, pixels: Tensor, flip: bool | Tensor, generator: torch.Generator) -> Tensor:
+        """Normalised, at the training resolution, and augmented."""
+        if self.crop < 1:
+            batch = normalise(pixels, self.mean, self.std)
+            batch = augmentations.crop(batch, self.crop, self.resolution, generator)
+        else:
+            batch = self._normalised(pixels)
+        batch = augmentations.augment(batch, flip, self.shift, generator)
+        if self.colour:
+            batch = augmentations.colour(batch, self.colour, self.mean, self.std, generator)
+        return augmentations.erase(batch, self.erase, generator) if self.erase else batch
+
+    def seen_dataloader(self) -> DataLoader[Batch]:
+        """The training images in order, as they are."""
+        return self._plain(self.images.train)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """In order, as they are."""
@@ -120,7 +147,7 @@ class ImageData:
         return self._plain(self.images.test)
 
     def _plain(self, split: Split) -> DataLoader[Batch]:
-        batches = ImageBatches(split, self.device, lambda pixels, labels: (self._normalised(pixels), labels))
+        batches = ImageBatches(split, self.device, lambda pixels, labels, _: (self._normalised(pixels), labels))
         order = BatchSampler(SequentialSampler(batches), self.batch_size, drop_last=False)
         # A generator of its own, because a loader without one draws from torch's global one.
         return DataLoader(batches, sampler=order, batch_size=None, generator=torch.Generator())

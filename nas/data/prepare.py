@@ -17,14 +17,13 @@ from nas.data.images import SPLITS, Images, channel_statistics
 from nas.data.left_out import by_reason
 from nas.data.parts import split_catalogue
 from nas.data.saved import About, open_saved, replacing, write_about, write_split, written
-from nas.data.settings import RESOLUTIONS, DataSettings, check_int
+from nas.data.settings import AUGMENTATION, RESOLUTIONS, DataSettings, check_int
 from nas.data.sources import SOURCES
 from nas.data.splits import Indices
 from nas.errors import DataError, RunError
 from nas.reading.words import cut, short
 
 MIN_NATIVE_RESOLUTION = 64  # a network that downsamples 32 times has 2 x 2 pixels left of this
-AUGMENTATION = ("flip", "shift", "mixup", "randaugment")  # changes no stored pixel
 UNREADABLE_LIMIT = 0.5  # of the images chosen
 _SAMPLED = 1000  # headers read to find the native resolution
 

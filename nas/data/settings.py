@@ -9,6 +9,8 @@ from nas.reading.words import short
 from nas.resources import names
 
 RESOLUTIONS = (8, 1024)
+AUGMENTATION = ("flip", "shift", "crop", "colour", "erase", "mixup", "randaugment")
+"""The settings that change no stored pixel."""
 NO_KORNIA = "data.randaugment needs the library kornia: pip install 'sepconv-nas[augment]'"
 
 
@@ -29,10 +31,18 @@ class DataSettings:
     limit: int | None = None
     """At most this many images of the train split, before val and test are carved from them; a val or test
     split of its own is cut to `limit` times its fraction. Stratified; only what is chosen is decoded."""
-    flip: bool = False
-    """Flip training images left to right at random."""
+    flip: bool | str = False
+    """Flip training images left to right, at random or, `alternating`, every other time after a random first one."""
     shift: int = 0
     """Shift training images by up to this many pixels at random, each way."""
+    crop: float = 1.0
+    """Train on random parts of the images, of this share of their area or more, resized: 0.35 suits photographs; 1 is
+    off."""
+    colour: float = 0.0
+    """Change brightness, contrast and saturation of training images by up to this share each way, such as 0.4; 0 is
+    off."""
+    erase: float = 0.0
+    """The chance of a training image to lose a random rectangle to the mean colour; 0 is off."""
     mixup: float = 0.0
     """Alpha of mixup: pairs of training images are blended by a share drawn from Beta(alpha, alpha); 0 is off."""
     randaugment: tuple[int, int] | None = None
@@ -82,9 +92,15 @@ class DataSettings:
             raise ConfigError(f"data.val_fraction and data.test_fraction must leave images to train on, got {total}")
 
     def _check_augmentation(self) -> None:
-        if not isinstance(self.flip, bool):
-            raise ConfigError(f"data.flip must be true or false, got {short(self.flip)}")
+        if not isinstance(self.flip, bool) and self.flip != "alternating":
+            raise ConfigError(f"data.flip must be true, false or alternating, got {short(self.flip)}")
         check_int("data.shift", self.shift, 0, RESOLUTIONS[1])
+        if not _is_number(self.crop) or not 0.01 <= self.crop <= 1:
+            raise ConfigError(f"data.crop must be a number from 0.01 to 1 (off), got {short(self.crop)}")
+        for key in ("colour", "erase"):
+            value = getattr(self, key)
+            if not _is_number(value) or not 0 <= value <= 1:
+                raise ConfigError(f"data.{key} must be a number from 0 (off) to 1, got {short(value)}")
         if not _is_number(self.mixup) or not 0 <= self.mixup <= 10:
             raise ConfigError(f"data.mixup must be a number from 0 (off) to 10, got {short(self.mixup)}")
         if self.randaugment is not None:

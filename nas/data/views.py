@@ -9,6 +9,7 @@ import torch
 from nas.data.batches import ImageData, Statistics
 from nas.data.images import Images, stratified
 from nas.data.saved import open_saved
+from nas.data.settings import AUGMENTATION
 from nas.nets.device import device_of
 from nas.spaces.architecture import Architecture
 
@@ -32,13 +33,16 @@ class TrainingResolution:
 class ImageView:
     """Where the decoded images are, and how a training sees them: all, or at most `limit` training images, stratified.
 
-    All that sees them computes on the device that `accelerator` names. `flip`, `shift`, `mixup`, `randaugment` and
-    `statistics` are those of `ImageData`.
+    All that sees them computes on the device that `accelerator` names. What `AUGMENTATION` names, and `statistics`, are
+    those of `ImageData`.
     """
 
     folder: Path
-    flip: bool = False
+    flip: bool | str = False
     shift: int = 0
+    crop: float = 1.0
+    colour: float = 0.0
+    erase: float = 0.0
     mixup: float = 0.0
     randaugment: tuple[int, int] | None = None
     limit: int | None = None
@@ -62,12 +66,9 @@ class ImageView:
             batch_size=batch_size,
             resolution=resolution,
             seed=seed,
-            flip=self.flip,
-            shift=self.shift,
-            mixup=self.mixup,
-            randaugment=self.randaugment,
             statistics=self.statistics,
             device=self.device,
+            **{name: getattr(self, name) for name in AUGMENTATION},
         )
 
 

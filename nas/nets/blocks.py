@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from nas.nets.conventions import PLAIN, Conventions, follow
+from nas.nets.depthwise import Depthwise
+from nas.nets.unit import Unit
 from nas.spaces.block import Block
 from nas.spaces.layers import has_shortcut, squeeze_channels
 
@@ -64,36 +66,7 @@ def _convolution(
         parts.append(nn.BatchNorm2d(out_channels))
     if activation != "none":
         parts.append(MODULES[activation]())
-    return nn.Sequential(*parts)
-
-
-class Depthwise(nn.Conv2d):
-    """A depthwise convolution without two kinds of slow backward pass on a CPU; its results are those of any other.
-
-    In training it leaves out the taps that reach nothing but padding: on an n x n map only the middle 2n - 1 taps
-    touch the image, the gradient of the others is zero. On maps smaller than the kernel, as short trainings at few
-    pixels have them, that is many times faster.
-
-    Under CPU autocast it stays in fp32 where oneDNN is slow in bf16, which is fast backward for 3x3 at stride 1 on
-    maps of 3 pixels or more: else it takes 3 times fp32's time (5x5, 7x7), 7 times (maps of 2 pixels) or 20 to 130
-    times (stride 2).
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """NCHW to NCHW."""
-        fast = self.stride == (1, 1) and self.kernel_size <= (3, 3) and min(input.shape[2:]) >= 3
-        if fast or not (torch.is_autocast_enabled("cpu") and torch.is_grad_enabled()):
-            return self._without_idle_taps(input)
-        with torch.autocast("cpu", enabled=False):
-            return self._without_idle_taps(input.float())
-
-    def _without_idle_taps(self, input: Tensor) -> Tensor:
-        half = self.kernel_size[0] // 2
-        idle = max(0, half + 1 - max(input.shape[2:])) if self.training else 0
-        if not idle:
-            return super().forward(input)
-        taps = self.weight[:, :, idle:-idle, idle:-idle]
-        return nn.functional.conv2d(input, taps, self.bias, self.stride, half - idle, groups=self.groups)
+    return Unit(*parts)
 
 
 class Residual(nn.Module):

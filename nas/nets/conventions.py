@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nas.nets.depthwise import depthwise
+
 
 @dataclass(frozen=True, slots=True)
 class Conventions:
@@ -79,7 +81,9 @@ class SamePadded(nn.Conv2d):
             )
         height, width = (same_padding(pixels, kernel, stride) for pixels in input.shape[2:])
         padded = F.pad(input, (*width, *height))
-        # As `nas.nets.blocks.Depthwise`: oneDNN is slow in bf16 at a stride.
-        slow = self.groups > 1 and torch.is_autocast_enabled("cpu") and torch.is_grad_enabled()
+        if self.groups == 1:
+            return F.conv2d(padded, self.weight, None, stride)
+        # As `nas.nets.depthwise.Depthwise`: oneDNN is slow in bf16 at a stride.
+        slow = torch.is_autocast_enabled("cpu") and torch.is_grad_enabled()
         with torch.autocast("cpu", enabled=torch.is_autocast_enabled("cpu") and not slow):
-            return F.conv2d(padded.float() if slow else padded, self.weight, None, stride, groups=self.groups)
+            return depthwise(padded.float() if slow else padded, self.weight, stride, 0)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from nas.data.images import Images
 from nas.data.prepare import prepare
+from nas.data.settings import AUGMENTATION
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunFailed
 from nas.nets.pretrained import NONE, absolute, family, load
@@ -88,7 +89,8 @@ def decode_images(settings: SearchSettings, problem: Problem, folder: Path) -> D
     def pictures(pixels: int) -> ImageView:
         data, place = settings.data, folder.resolve() / "images" / str(pixels)
         prepare(data, settings.seed, pixels, place)
-        return ImageView(place, data.flip, data.shift, data.mixup, data.randaugment, accelerator=settings.accelerator)
+        augmentation = {name: getattr(data, name) for name in AUGMENTATION}
+        return ImageView(place, **augmentation, accelerator=settings.accelerator)
 
     small_pixels = min(settings.proxy.resolution, largest)
     small = pictures(small_pixels)

@@ -15,7 +15,7 @@ from nas.training.distillation import Teacher, divergence
 from nas.training.divergence import LossWatch
 from nas.training.ema import MovingAverage
 from nas.training.metrics import Metrics, judge
-from nas.training.recipe import Recipe, decay_groups
+from nas.training.recipe import Recipe, decay_groups, depth_groups
 from nas.training.schedules import SWING, rates
 
 
@@ -34,6 +34,10 @@ class Classifier(pl.LightningModule):
         super().__init__()
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe = recipe
+        self._norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+        if recipe.frozen_norms == "all":
+            for norm in self._norms:
+                norm.requires_grad_(False)
         self.judged: list[Metrics] = []
         self._average: MovingAverage | None = None
         # In a function, a tuple: modules kept as attributes would become part of this one.
@@ -52,6 +56,12 @@ class Classifier(pl.LightningModule):
         for teacher in self._teachers:
             if isinstance(teacher, nn.Module):
                 teacher.to(self.device).eval()
+
+    def on_train_epoch_start(self) -> None:
+        """Norms that keep their statistics are in evaluation mode, whatever the mode of the rest."""
+        if self.recipe.frozen_norms != "none":
+            for norm in self._norms:
+                norm.eval()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """One cycle moves momentum against the rate, by `SWING` around the recipe's: high rates need less of it."""
@@ -114,7 +124,10 @@ class Classifier(pl.LightningModule):
         """The optimizer and its schedule, stepped after every batch."""
         recipe = self.recipe
         rate = recipe.learning_rate * recipe.batch_size / 64
-        groups = decay_groups(self.net, recipe.weight_decay)
+        if recipe.depth_factor < 1 and isinstance(self.net, nn.Sequential):
+            groups = depth_groups(self.net, recipe.weight_decay, rate, recipe.depth_factor)
+        else:
+            groups = decay_groups(self.net, recipe.weight_decay)
         # Fused: one pass over the weights, less than half the time on a CPU.
         optimizer: torch.optim.Optimizer
         if recipe.optimizer == "sgd":

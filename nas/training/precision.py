@@ -1,8 +1,8 @@
 """fp32 or bf16: which of them a training takes on the device it has.
 
 On a GPU, bf16 pays where the hardware has it. On a CPU with AVX512-BF16 it makes wide networks up to 1.4 times as fast
-(all but some depthwise convolutions, which stay in fp32: `nas.nets.blocks.Depthwise`), small ones no faster, and cost
-short trainings a point of accuracy: so there it is for who asks for it. Figures in docs/benchmarks.md.
+(all but some depthwise convolutions, which stay in fp32: `nas.nets.depthwise.Depthwise`), small ones no faster, and
+cost short trainings a point of accuracy: so there it is for who asks for it. Figures in docs/benchmarks.md.
 """
 
 from typing import Literal

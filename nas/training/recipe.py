@@ -13,6 +13,7 @@ from nas.training.precision import PRECISIONS
 from nas.training.schedules import SCHEDULES
 
 OPTIMIZERS = ("sgd", "adamw")
+FROZEN_NORMS = ("none", "statistics", "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ class Recipe:
     and biases. `ema` is the decay of the moving average of weights that is returned, `clip` the largest norm of the
     gradient; none leaves them out. `momentum` is AdamW's first beta, and the middle
     of what one_cycle moves it by against the rate, 0.05 each way.
+
+    For trainings that start from weights: `depth_factor` is the rate of a stage over that of the stage behind it, and
+    `frozen_norms` what batch norms keep, of `FROZEN_NORMS`: their statistics, or `all`, weights and biases too.
     """
 
     epochs: int
@@ -55,6 +59,8 @@ class Recipe:
     precision: str = "auto"
     clip: float | None = 5.0
     compile: bool = False
+    depth_factor: float = 1.0
+    frozen_norms: str = "none"
     distillation: Distillation = Distillation()
 
     def __post_init__(self) -> None:
@@ -70,7 +76,9 @@ class Recipe:
             raise ConfigError(f"ema must be between 0 and 1, or none, got {self.ema}")
         if self.clip is not None and not self.clip > 0:
             raise ConfigError(f"clip must be above 0, or none, got {self.clip}")
-        known = {"schedule": SCHEDULES, "optimizer": OPTIMIZERS, "precision": PRECISIONS}
+        if not 0 < self.depth_factor <= 1:
+            raise ConfigError(f"depth_factor must be above 0 and at most 1, got {self.depth_factor}")
+        known = {"frozen_norms": FROZEN_NORMS, "schedule": SCHEDULES, "optimizer": OPTIMIZERS, "precision": PRECISIONS}
         for name, values in known.items():
             if getattr(self, name) not in values:
                 raise ConfigError(f"unknown {name} {short(getattr(self, name))}; known: {names(values)}")
@@ -82,3 +90,23 @@ def decay_groups(net: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         {"params": [p for p in net.parameters() if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
+
+
+def depth_groups(net: nn.Sequential, weight_decay: float, rate: float, factor: float) -> list[dict[str, Any]]:
+    """`decay_groups` of each stage of a network of `nas.nets.build`, with its learning rate.
+
+    A stage begins where maps become smaller; the classifier is the last, and has the `rate`. Each stage before has
+    `factor` times that of the next.
+    """
+    stages: list[list[nn.Module]] = [[]]
+    for part in net:
+        if any(
+            isinstance(module, nn.Linear) or getattr(module, "stride", 1) in ((2, 2), 2) for module in part.modules()
+        ):
+            stages.append([])
+        stages[-1].append(part)
+    groups = []
+    for distance, stage in enumerate(reversed(stages)):
+        given = decay_groups(nn.ModuleList(stage), weight_decay)
+        groups += [{**group, "lr": rate * factor**distance} for group in given if group["params"]]
+    return groups

@@ -52,6 +52,11 @@ class TrainingSettings:
     """auto: bf16 on GPUs that compute in it, else fp32."""
     compile: bool
     """By torch.compile: minutes for each network, so for long trainings on a GPU."""
+    depth_factor: Annotated[float, Gt(0), Le(1)]
+    """The learning rate of a stage over that of the one behind it, for trainings that start from weights: below 1, such
+    as 0.8, early layers learn slower."""
+    frozen_norms: Literal["none", "statistics", "all"]
+    """What batch norms keep of the weights that a training starts from: their statistics, or weights and biases too."""
     distillation: DistillationSettings
     """What trainings learn from a teacher."""
 
@@ -76,5 +81,7 @@ class TrainingSettings:
             precision=self.precision,
             clip=self.clip,
             compile=self.compile,
+            depth_factor=self.depth_factor,
+            frozen_norms=self.frozen_norms,
             distillation=Distillation(self.teacher, self.distillation.alpha, self.distillation.temperature),
         )

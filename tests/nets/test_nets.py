@@ -17,7 +17,8 @@ from torch import nn
 from nas.errors import NasError
 from nas.exports import onnx_fp32 as export
 from nas.nets import build
-from nas.nets.blocks import MODULES, Depthwise, Residual, SqueezeExcitation, block_module
+from nas.nets.blocks import MODULES, Residual, SqueezeExcitation, block_module
+from nas.nets.depthwise import Depthwise
 from nas.resources import replace_file, replacing
 from nas.spaces.activations import ACTIVATIONS
 from nas.spaces.architecture import Architecture
@@ -297,10 +298,10 @@ def test_a_write_is_visible_only_when_complete(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize("kernel", [3, 5, 7])
 def test_depthwise_without_idle_taps_equals_the_plain_convolution(kernel: int, size: int, stride: int) -> None:
     torch.manual_seed(kernel * size)
-    plain = nn.Conv2d(6, 6, kernel, stride, kernel // 2, groups=6, bias=False)
-    quick = Depthwise(6, 6, kernel, stride, kernel // 2, groups=6, bias=False).train()
+    plain = nn.Conv2d(6, 6, kernel, stride, kernel // 2, groups=6, bias=False).double()
+    quick = Depthwise(6, 6, kernel, stride, kernel // 2, groups=6, bias=False).double().train()
     quick.load_state_dict(plain.state_dict())
-    images = torch.randn(4, 6, size, size)
+    images = torch.randn(4, 6, size, size, dtype=torch.float64)
     results = []
     for layer in (plain, quick):
         seen = images.clone().requires_grad_()

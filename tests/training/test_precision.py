@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from nas.errors import ConfigError
-from nas.nets.blocks import Depthwise
+from nas.nets.depthwise import Depthwise
 from nas.nets.device import device_of, use_one_gpu
 from nas.training.precision import lightning_precision
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from nas.data.settings import AUGMENTATION
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunError
 from nas.identity import digest
@@ -28,10 +29,7 @@ def facts(
     return {
         "space": digest(space, version=1),
         "images": f"{len(images.train)} of {len(images.classes)} classes, mean {images.mean}",
-        "flip": pictures.flip,
-        "shift": pictures.shift,
-        "mixup": pictures.mixup,
-        "randaugment": pictures.randaugment,
+        **{name: getattr(pictures, name) for name in AUGMENTATION},
         "statistics": pictures.statistics,
         "pixels": asdict(scale),
         "start": None if start is None else list(start.identity),
