@@ -56,7 +56,7 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
         (context.folder / "models").mkdir(exist_ok=True)
     except OSError as error:
         raise RunError(f"cannot make the folder {context.folder / 'models'}: {error.strerror}; move it away") from None
-    networks = baseline_networks(context.problem, plan.baselines.widths)
+    networks = baseline_networks(context.problem, plan.baselines.widths, plan.about.data.native_resolution)
     try:
         _search(context, trainings, sampler, stopping, list(networks.values()) if plan.warm_start else [])
         baselines = train_baselines(context, trainings, networks, plan.baselines.seeds)
