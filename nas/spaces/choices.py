@@ -39,7 +39,7 @@ class Choices:
     """What the networks of a space may choose. `strides` are the allowed patterns, one stride per stage.
 
     Strides are chosen together, as one variable, so that every genotype has the same total stride. Where the space
-    gives its resolutions in proportion to the images', `relative` says how, and `resolution` those for some images.
+    gives its resolutions in proportion to the images', `relative` says how, and `resolution` has those for some images.
     """
 
     name: str

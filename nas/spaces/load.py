@@ -46,7 +46,7 @@ _MOST_BLOCKS = 200  # of a network
 _MOST_PAIRS = 200_000
 _NARROWEST, _WIDEST = 0.001, 1000
 _SHARES = (0.01, 100)  # of the images' pixels
-_ASSUMED_PIXELS = 224  # of the images, outside a search
+_MOST_PIXELS = 224  # of resolutions relative to the images', where the space does not say: what devices are measured at
 _SPACE_KEYS = {"resolution", "width", "downsample", "stem", "stages", "head", "in_channels", "classes"}
 
 
@@ -94,7 +94,7 @@ def _space(name: str, data: Any) -> SearchSpace:
     relative = _relative(data["resolution"], downsample)
     choices = Choices(
         name,
-        relative.of(_ASSUMED_PIXELS) if relative else _positive("resolution", data["resolution"]),
+        relative.of(relative.most) if relative else _positive("resolution", data["resolution"]),
         width,
         _stride_patterns(stages, downsample),
         stages,
@@ -115,7 +115,7 @@ def _relative(value: Any, downsample: int) -> RelativeResolution | None:
     if wrong := [share for share in shares if not _SHARES[0] <= share <= _SHARES[1]]:
         raise SpaceError(f"resolution.relative: must be from {_SHARES[0]} to {_SHARES[1]}, got {short(wrong[0])}")
     least = _one("resolution.least", value.get("least", downsample))
-    most = _one("resolution.most", value.get("most", max(least, _ASSUMED_PIXELS)))
+    most = _one("resolution.most", value.get("most", max(least, _MOST_PIXELS)))
     if least > most:
         raise SpaceError(f"resolution.least: must be at most resolution.most, {most:,}, got {least:,}")
     return RelativeResolution(tuple(float(share) for share in shares), downsample, least, most)

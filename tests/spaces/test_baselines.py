@@ -65,7 +65,7 @@ def test_baselines_of_another_total_stride_differ_in_their_first_strides_alone(f
 
 
 def test_mobilenet_v2_of_stride_8_is_as_published_for_cifar() -> None:
-    """https://github.com/kuangliu/pytorch-cifar, models/mobilenetv2.py: strides 1, 1, 1, 2, 2, 1, 2, 1 of the stages."""
+    """https://github.com/kuangliu/pytorch-cifar, models/mobilenetv2.py: of its stages three have stride 2."""
     arch = baseline("mobilenet_v2_s8_r32", classes=10)
     assert [block.stride for block in arch.blocks] == [1, 1, 1, 1, 2, 1, 1, 2, *[1] * 6, 2, *[1] * 4]
     assert load_space("small").with_data(3, 10, 32).contains(baseline("mobilenet_v2_w0.25_s8_r32", classes=10))
