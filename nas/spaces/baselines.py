@@ -80,8 +80,9 @@ STRIDES = (1, 2, 4, 8, 16, 32)
 
 
 def baseline(name: str, in_channels: int = 3, classes: int = 1000) -> Architecture:
-    """The network called `name`, such as `mobilenet_v2_w0.75_s8_r192`; by default of width 1 and total stride 32, at its
-    own resolution.
+    """The network called `name`, such as `mobilenet_v2_w0.75_s8_r192`.
+
+    By default it has width 1 and total stride 32, at its own resolution.
 
     Raises:
         ArchitectureError: no such network, a width or resolution of zero, or a total stride that it cannot have.

@@ -24,8 +24,8 @@ def test_shipped_spaces_load_by_name_and_path() -> None:
 
 def test_unknown_space_lists_the_known() -> None:
     assert refusal(SpaceError, load_space, "tinny") == (
-        "unknown search space 'tinny'; known: lite, mobilenet_v1, mobilenet_v2, nas_bench_macro, separable, small, tiny. "
-        "A path works too"
+        "unknown search space 'tinny'; known: lite, mobilenet_v1, mobilenet_v2, nas_bench_macro, separable, small, "
+        "tiny. A path works too"
     )
 
 
