@@ -35,7 +35,7 @@ def stratified(split: Split, count: int) -> Split:
 class Images:
     """A classified data set, all splits at one size.
 
-    `native_resolution` is the size in pixels that the data set is best trained at in full. `mean` and
+    `native_resolution` is the size in pixels beyond which the images hold no more. `mean` and
     `std` are those of the train pixels per channel, on the scale 0..1; left out, they are computed.
     """
 

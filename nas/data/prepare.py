@@ -23,7 +23,6 @@ from nas.data.splits import Indices
 from nas.errors import DataError, RunError
 from nas.reading.words import cut, short
 
-MIN_NATIVE_RESOLUTION = 64  # a network that downsamples 32 times has 2 x 2 pixels left of this
 UNREADABLE_LIMIT = 0.5  # of the images chosen
 _SAMPLED = 1000  # headers read to find the native resolution
 
@@ -52,10 +51,10 @@ def _describe(catalogue: Catalogue, settings: DataSettings) -> Description:
 
 
 def _measured(catalogue: Catalogue) -> int:
-    """The median short side in pixels of the train images, at least `MIN_NATIVE_RESOLUTION`."""
+    """The median short side in pixels of the train images, at least the least that images are kept at."""
     read, count = catalogue.open(), len(catalogue.labels["train"])
     sides = short_sides(lambda i: read("train", i), range(0, count, -(-count // _SAMPLED)))
-    return max(MIN_NATIVE_RESOLUTION, int(np.median(sides))) if sides else MIN_NATIVE_RESOLUTION
+    return max(RESOLUTIONS[0], int(np.median(sides))) if sides else RESOLUTIONS[0]
 
 
 def prepare(settings: DataSettings, seed: int, resolution: int | None, folder: Path) -> Images:

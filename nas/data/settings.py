@@ -48,8 +48,8 @@ class DataSettings:
     randaugment: tuple[int, int] | None = None
     """[n, m]: n operations of RandAugment at magnitude m, 1 to 29; needs the extra `augment`."""
     native_resolution: int | None = None
-    """Size in pixels for full training; none means what the source states, or else the median short side of the
-    images, at least 64."""
+    """Pixels that the images are worth, beyond which they are not kept; none means what the source states, or else
+    their median short side."""
     subset: str | None = None
     """hf: which configuration of a data set that has several."""
     image_column: str | None = None

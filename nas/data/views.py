@@ -16,9 +16,10 @@ from nas.spaces.architecture import Architecture
 
 @dataclass(frozen=True, slots=True)
 class TrainingResolution:
-    """Training at fewer pixels: a network of `largest` pixels trains at `pixels`, others in proportion.
+    """The pixels of a training: a network of `largest` pixels trains at `pixels`, others in proportion.
 
-    So a space's choice of resolution still counts when all of it trains small.
+    So a space's choice of resolution still counts when all of it trains small. With `pixels` equal to `largest` each
+    network trains at its own resolution; images that are smaller are enlarged in batches.
     """
 
     pixels: int

@@ -194,7 +194,7 @@ def _draw_trials(axes: Axes, trials: Sequence[TrialRow], measure: Measure) -> No
 def _draw_baselines(axes: Axes, baselines: Sequence[Baseline], measure: Measure) -> None:
     families: dict[str, list[Baseline]] = {}
     for baseline in baselines:
-        families.setdefault(re.sub(r"(_[wr]\d[\d.]*)+$", "", baseline.name), []).append(baseline)
+        families.setdefault(re.sub(r"(_[wsr]\d[\d.]*)+$", "", baseline.name), []).append(baseline)
     for index, (family, widths) in enumerate(sorted(families.items())):
         points = sorted(_points(widths, measure), key=lambda point: point[0].value)
         how = ", ".join(sorted({how_text(each.accuracy.how) for each in widths}))

@@ -66,11 +66,9 @@ def _resolution(front: Front) -> str | None:
     own = {member.architecture.resolution for member in front.front}
     if not any(member.accuracy.resolution < member.architecture.resolution for member in front.front):
         return None
-    native = front.data.native_resolution
-    why = f" (the images are {native} px)" if native in taken else ""
     return (
-        f"The accuracies were taken at {_sizes(taken)} px{why}, below the networks' own {_sizes(own)} px. MACs and "
-        f"latency count at the networks' own resolution: at {_sizes(taken)} px the same networks are cheaper."
+        f"confirm.resolution was set: the accuracies were taken at {_sizes(taken)} px, below the networks' own "
+        f"{_sizes(own)} px, at which MACs and latency count."
     )
 
 

@@ -85,7 +85,7 @@ class DataFacts:
     counts: Mapping[str, Mapping[str, Count]]
     """images by split and class"""
     native_resolution: Count
-    """pixels of the images as they are"""
+    """pixels of the images as they are, by the median of their short sides"""
     left_out: tuple[LeftOut, ...] = ()
     """files that took no part, by reason"""
 
@@ -148,7 +148,8 @@ class Front:
     sampler: str
     """what proposed the networks"""
     proxy: Mapping[str, Scalar]
-    """the settings of the cheap evaluation, and `how`: what its accuracies are called"""
+    """the settings of the cheap evaluation, `how`: what its accuracies are called, and `own_resolution`: the pixels of
+    the networks that it sees at its `resolution`, those of fewer pixels in proportion"""
     rungs: tuple[str, ...]
     """the evaluations, from cheap to expensive"""
     command: str

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,9 @@ from nas.report.trackers.guard import Guarded
 from nas.results.front import Front
 from nas.results.run_folder import write_front
 from nas.results.trials import TrialRow, read_trials
-from nas.search.checks import checked_problem
-from nas.search.confirm.target import DeviceTiming
+from nas.search.checks import Checked, check_settings
 from nas.search.context import Run
-from nas.search.doubtful import doubts
+from nas.search.doubtful import doubts, remarks
 from nas.search.evaluations import Data, decode_images, make_trainings
 from nas.search.identity import identity
 from nas.search.loop import Stopping
@@ -40,15 +39,7 @@ from nas.search.result.about import About, about_settings, data_facts
 from nas.search.run import Plan, run
 from nas.search.samplers.distinct import make_sampler
 from nas.search.settings import SearchSettings
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """What the settings ask for, before any work."""
-
-    problem: Problem
-    timing: DeviceTiming | None
-    tracker: TrackerSettings
+from nas.spaces.load import AUTO
 
 
 def check(runs: Sequence[SearchSettings]) -> None:
@@ -57,21 +48,22 @@ def check(runs: Sequence[SearchSettings]) -> None:
     Raises:
         NasError: the first that is wrong with any of them, as far as can be told before an image is decoded.
     """
-    for checked in [_checked(settings) for settings in runs]:
+    for checked, _ in [_checked(settings) for settings in runs]:
         checked.problem.require_feasible()
 
 
-def _checked(settings: SearchSettings) -> _Checked:
+def _checked(settings: SearchSettings) -> tuple[Checked, TrackerSettings]:
+    """What the settings ask for, before any work."""
     tracker = tracker_settings(settings.tracker)
-    problem, timing = checked_problem(settings)
+    checked = check_settings(settings)
     if settings.storage is not None:
         check_storage(settings.storage)
-    return _Checked(problem, timing, tracker)
+    return checked, tracker
 
 
 def main(settings: SearchSettings, invocation: Invocation) -> None:
     """One search, begun or resumed, in the folder of `invocation`."""
-    checked, folder = _checked(settings), invocation.folder
+    (checked, shown), folder = _checked(settings), invocation.folder
     with working(settings.storage), ExitStack() as stack:
         with taken(folder) as held:
             stack.callback(held.release)
@@ -79,13 +71,17 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
             journal = None if settings.storage else earlier_journal(folder)
             invocation.write_files()
             display = stack.enter_context(TerminalDisplay())
-            images = decode_images(settings, checked.problem, folder)
+            images = decode_images(settings, checked.problem, checked.pixels, folder)
             data = data_facts(settings, images.images)
             agreed = identity(settings, checked.problem, data)
             study = open_study(folder, settings.storage, checked.problem.directions, agreed, journal)
             executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
             stack.callback(executor.close)
-        for line in opening_lines(checked.problem, data):
+        if settings.search_space == AUTO:
+            display.message(
+                f"search_space=auto is {checked.problem.space.name}: the images have {checked.pixels} pixels"
+            )
+        for line in (*opening_lines(checked.problem, data), *remarks(checked.problem)):
             display.message(line)
         if settings.init != NONE:
             display.message(covered(checked.problem.space, load(absolute(settings.init))))
@@ -93,9 +89,9 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
             display.warning(doubt)
         if not executor.shared_files:
             display.message(f"workers must reach {folder.resolve()} under that path")
-        about = about_settings(settings, data, invocation.line)
+        about = about_settings(settings, checked.problem, data, invocation.line)
         asked = _config(settings, about, checked.problem)
-        tracker = Guarded(lambda: checked.tracker.start(folder, asked), display.warning)
+        tracker = Guarded(lambda: shown.start(folder, asked), display.warning)
         origin = reference_point(checked.problem, chance=1 / checked.problem.space.classes)
         this = Run(
             checked.problem, study, executor, folder, _Tracked(display, tracker), origin, settings.trial_time_limit
@@ -105,7 +101,7 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
         _report(front, folder, tracker, display)
 
 
-def _search(settings: SearchSettings, checked: _Checked, this: Run, images: Data, about: About) -> Front:
+def _search(settings: SearchSettings, checked: Checked, this: Run, images: Data, about: About) -> Front:
     """All steps of the run."""
     trainings = make_trainings(settings, images, this)
     patience = Patience(settings.patience, settings.patience_gain) if settings.patience else None

@@ -1,6 +1,7 @@
 """What the settings of a search state, checked as far as can be before any work."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from nas.data.prepare import describe
 from nas.errors import ConfigError
@@ -20,11 +21,23 @@ from nas.search.evaluations import rung_names
 from nas.search.rungs import check_rungs
 from nas.search.settings import SearchSettings
 from nas.spaces.budget import Budget
-from nas.spaces.load import load_space
+from nas.spaces.load import AUTO, load_space, space_for
 
 
-def checked_problem(settings: SearchSettings) -> tuple[Problem, DeviceTiming | None]:
-    """What is looked for, and what measures the confirmed networks in the end, None where nothing does.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the settings ask for: `timing` measures the confirmed networks in the end, None where nothing does.
+
+    `pixels` is the images' native resolution.
+    """
+
+    problem: Problem
+    timing: DeviceTiming | None
+    pixels: int
+
+
+def check_settings(settings: SearchSettings) -> Checked:
+    """What is looked for, on which images.
 
     Whether the budget can be met takes longer: `Problem.require_feasible`.
 
@@ -32,7 +45,8 @@ def checked_problem(settings: SearchSettings) -> tuple[Problem, DeviceTiming | N
         NasError: a setting is wrong, or does not go with another.
     """
     budget = Budget.parse(settings.budget)
-    space, profile = load_space(settings.search_space), load_profile(settings.hardware)
+    space = None if settings.search_space == AUTO else load_space(settings.search_space)
+    profile = load_profile(settings.hardware)
     check_rungs(rung_names(settings), tuple(settings.proxy.rungs))
     _check_scores(settings.score.names)
     if settings.workers is not None and settings.workers > settings.executor.most_workers:
@@ -44,12 +58,14 @@ def checked_problem(settings: SearchSettings) -> tuple[Problem, DeviceTiming | N
     about = describe(settings.data)
     if settings.training.teacher is not None:
         OnnxTeacher(settings.training.teacher).require(about.channels, len(about.classes))
-    problem = Problem(space.with_data(about.channels, len(about.classes)), profile, budget, settings.objectives)
+    pixels = about.native_resolution
+    space = (space or load_space(space_for(pixels))).with_data(about.channels, len(about.classes), pixels)
+    problem = Problem(space, profile, budget, settings.objectives)
     timing = _timing(settings, profile)
     if settings.init != NONE:
         require_alike(about.channels, len(space.stages), load(absolute(settings.init)))
-    networks_to_compare(problem, settings.baselines, absolute(settings.init))
-    return problem, timing
+    networks_to_compare(problem, settings.baselines, absolute(settings.init), pixels)
+    return Checked(problem, timing, pixels)
 
 
 def _timing(settings: SearchSettings, profile: HardwareProfile) -> DeviceTiming | None:

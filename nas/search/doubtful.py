@@ -11,6 +11,7 @@ from nas.search.settings import SearchSettings
 from nas.spaces.budget import Budget, show
 
 _FEW = 1e-3
+_BYTES = "weight_bytes"  # `300MB`, where `300M` was meant, limits these
 
 
 def doubts(settings: SearchSettings, problem: Problem, data: DataFacts) -> list[str]:
@@ -18,22 +19,31 @@ def doubts(settings: SearchSettings, problem: Problem, data: DataFacts) -> list[
     of_images = (unjudged(data.counts), imbalance(data.counts["train"]))
     return [
         *doubtful_times(problem.profile),
-        *_limits(problem),
+        *(
+            f"{said}; for multiply-accumulates write {limit / 1e6:g}M"
+            for field, limit, said in _loose(problem)
+            if field == _BYTES
+        ),
         *_confirmation(settings, data.train),
         *(doubt for doubt in of_images if doubt),
     ]
 
 
-def _limits(problem: Problem) -> Iterator[str]:
-    """The limits that exclude next to no network of the space."""
+def remarks(problem: Problem) -> list[str]:
+    """What is no doubt, and worth knowing: the limits that exclude next to nothing, in a sentence each."""
+    return [said for field, _, said in _loose(problem) if field != _BYTES]
+
+
+def _loose(problem: Problem) -> Iterator[tuple[str, float, str]]:
+    """The limits that exclude next to no network of the space, with a sentence that says so."""
     every = problem.space.count().high
     for field, limit in problem.budget.limits.items():
         alone = Budget(**{field: limit})
         inside = problem.space.count(alone, precision=problem.profile.precision, costs=problem.costs)
         if inside.low >= every * (1 - _FEW):
             few = "none" if inside.low == every else "fewer than one in a thousand"
-            macs = f"; for multiply-accumulates write {limit / 1e6:g}M" if field == "weight_bytes" else ""
-            yield f"the limit of {show(field, limit)} excludes {few} of the networks of {problem.space.name}{macs}"
+            said = f"the limit of {show(field, limit)} excludes {few} of the networks of {problem.space.name}"
+            yield field, limit, said
 
 
 def _confirmation(settings: SearchSettings, images: int) -> Iterator[str]:

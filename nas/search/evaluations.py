@@ -77,8 +77,8 @@ def rung_names(settings: SearchSettings) -> tuple[str, ...]:
     return (settings.proxy.name,) if settings.rungs is None else settings.rungs
 
 
-def decode_images(settings: SearchSettings, problem: Problem, folder: Path) -> Data:
-    """The images, decoded once at each size needed.
+def decode_images(settings: SearchSettings, problem: Problem, native: int, folder: Path) -> Data:
+    """The images, decoded once at each size needed, and at no more than their `native` pixels: batches are enlarged.
 
     Raises:
         DataError: the source is missing, inconsistent or unreadable.
@@ -86,17 +86,16 @@ def decode_images(settings: SearchSettings, problem: Problem, folder: Path) -> D
     """
     largest = max(problem.space.resolution)
 
-    def pictures(pixels: int) -> ImageView:
-        data, place = settings.data, folder.resolve() / "images" / str(pixels)
+    def pictures(scale: TrainingResolution) -> ImageView:
+        data, pixels = settings.data, min(scale.pixels, native)
+        place = folder.resolve() / "images" / str(pixels)
         prepare(data, settings.seed, pixels, place)
         augmentation = {name: getattr(data, name) for name in AUGMENTATION}
         return ImageView(place, **augmentation, accelerator=settings.accelerator)
 
-    small_pixels = min(settings.proxy.resolution, largest)
-    small = pictures(small_pixels)
-    large_pixels = min(settings.confirm.resolution or small.images.native_resolution, largest)
-    large = pictures(large_pixels)
-    return Data(small, TrainingResolution(small_pixels, largest), large, TrainingResolution(large_pixels, largest))
+    small = TrainingResolution(min(settings.proxy.resolution, largest), largest)
+    large = TrainingResolution(min(settings.confirm.resolution or largest, largest), largest)
+    return Data(pictures(small), small, pictures(large), large)
 
 
 def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:

@@ -59,7 +59,7 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
         (context.folder / "models").mkdir(exist_ok=True)
     except OSError as error:
         raise RunError(f"cannot make the folder {context.folder / 'models'}: {error.strerror}; move it away") from None
-    networks = networks_to_compare(context.problem, plan.baselines, plan.init)
+    networks = networks_to_compare(context.problem, plan.baselines, plan.init, plan.about.data.native_resolution)
     try:
         _search(context, trainings, sampler, stopping, list(networks.values()) if plan.warm_start else [])
         baselines = train_baselines(context, trainings, networks, plan.baselines.seeds)

@@ -20,7 +20,7 @@ from nas.resources import canonical
 from nas.search.executors import AnyExecutor
 from nas.search.samplers import AnySampler
 from nas.spaces.budget import Budget, show
-from nas.spaces.load import known_spaces
+from nas.spaces.load import AUTO, known_spaces
 from nas.training.settings import SUPERNET, Batch, Pixels, Positive, Share, TrainingSettings
 
 Seeds = Annotated[int, Ge(1), Le(100)]
@@ -48,7 +48,8 @@ class ConfirmSettings:
     learning_rate: Annotated[float, Gt(0)]
     """At its peak, for a batch of 64; it scales with the batch size."""
     resolution: Pixels | None
-    """Pixels at the space's largest resolution, others in proportion; null: what the images have."""
+    """null: each network at its own resolution; a number: fewer pixels, these at the space's largest resolution,
+    others in proportion, so that accuracies are of another size than costs, which the report then says."""
     calibration: Positive
     """Training images that the ranges of int8 are taken from."""
 
@@ -81,7 +82,7 @@ class SearchSettings:
     budget: str | int | float | tuple[str | int | float, ...] | None
     """`300M` (MACs), `25ms`, `4MB` (weights), `5Mparams`, or a list such as [300M,25ms]; null for none."""
     search_space: str
-    """A shipped space by name, or a YAML file."""
+    """A shipped space by name, or a YAML file; auto: separable for images of 96 pixels or more, small below."""
     objectives: tuple[str, ...]
     """Accuracy and any of the other measures."""
     warm_start: bool
@@ -166,14 +167,14 @@ class SearchSettings:
     def canonical(self) -> "SearchSettings":
         """The same with one spelling of each value: of paths, of a profile's configuration, of the rungs."""
         path, teacher = self.data.path, self.training.distillation.teacher
-        training = self.training
+        space, training = self.search_space, self.training
         if teacher not in (None, SUPERNET):
             distillation = replace(training.distillation, teacher=canonical(teacher))
             training = replace(training, distillation=distillation)
         return replace(
             self,
             hardware=canonical_hardware(self.hardware),
-            search_space=canonical(self.search_space, known_spaces()),
+            search_space=space if space == AUTO else canonical(space, known_spaces()),
             rungs=None if self.rungs == (self.proxy.name,) else self.rungs,
             training=training,
             init=canonical(self.init) if is_file(self.init) else self.init,

@@ -1,4 +1,5 @@
-"""Published networks by name: `mobilenet_v1`, `mobilenet_v2`, `efficientnet_lite0`, with `_w0.75` (width) and `_r192`.
+"""Published networks by name: `mobilenet_v1`, `mobilenet_v2`, `efficientnet_lite0`, with `_w0.75` (width), `_s8` (total
+stride) and `_r192`.
 
 Sources: Howard et al. 2017, https://arxiv.org/abs/1704.04861, table 1; Sandler et al. 2018,
 https://arxiv.org/abs/1801.04381, table 2; Tan and Le 2019, https://arxiv.org/abs/1905.11946, table 1, as the README of
@@ -6,12 +7,14 @@ https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite 
 ReLU6, and stem, head and the depths of the first and the last stage stay as they are in all sizes.
 
 The width multiplier scales every block's channels, rounded to a multiple of 8; MobileNetV2's last convolution only
-grows with it, never shrinks, and stem and head of the EfficientNet-Lite are fixed.
+grows with it, never shrinks, and stem and head of the EfficientNet-Lite are fixed. For small images a total stride
+below 32 is made as is common for CIFAR: the first strides of 2 become 1.
 """
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -69,30 +72,50 @@ BASELINES: dict[str, Callable[[float], Iterator[Block]]] = {
 _RESOLUTIONS = {"efficientnet_lite1": 240, "efficientnet_lite2": 260}  # else 224
 _MOST_BYTES = 1_000_000  # of a JSON file
 _NAME = re.compile(
-    r"(?P<family>[a-z0-9_]+?)(?:_w(?P<width>[0-9]{1,3}(?:\.[0-9]{1,9})?))?(?:_r(?P<resolution>[0-9]{1,7}))?"
+    r"(?P<family>[a-z0-9_]+?)(?:_w(?P<width>[0-9]{1,3}(?:\.[0-9]{1,9})?))?(?:_s(?P<stride>[0-9]{1,7}))?"
+    r"(?:_r(?P<resolution>[0-9]{1,7}))?"
 )
+STRIDES = (1, 2, 4, 8, 16, 32)
+"""Total strides that they may have, the last of which is their own."""
 
 
 def baseline(name: str, in_channels: int = 3, classes: int = 1000) -> Architecture:
-    """The network called `name`, such as `mobilenet_v2_w0.75_r192` (by default of width 1, at its own resolution).
+    """The network called `name`, such as `mobilenet_v2_w0.75_s8_r192`.
+
+    By default it has width 1 and total stride 32, at its own resolution.
 
     Raises:
-        ArchitectureError: no such network, or a width or resolution of zero.
+        ArchitectureError: no such network, a width or resolution of zero, or a total stride that it cannot have.
     """
     match = _NAME.fullmatch(name) if len(name) < 100 else None
     if not match or match["family"] not in BASELINES:
         raise ArchitectureError(
-            f"unknown network {short(name)}; known: {names(BASELINES)}, with _w0.75 and _r192 for width and resolution"
-            ". A JSON file or a notation works too"
+            f"unknown network {short(name)}; known: {names(BASELINES)}, with _w0.75, _s8 and _r192 for width, total "
+            "stride and resolution. A JSON file or a notation works too"
         )
     width = float(match["width"] or 1)
     resolution = int(match["resolution"] or _RESOLUTIONS.get(match["family"], 224))
+    stride = int(match["stride"] or STRIDES[-1])
     if width == 0:
         raise ArchitectureError(f"the width of {name!r} must be above 0")
+    if stride not in STRIDES:
+        raise ArchitectureError(f"the total stride of {name!r} must be one of {', '.join(map(str, STRIDES))}")
     try:
-        return Architecture(resolution, in_channels, classes, tuple(BASELINES[match["family"]](width)))
+        blocks = _at_stride(stride, BASELINES[match["family"]](width))
+        return Architecture(resolution, in_channels, classes, tuple(blocks))
     except ArchitectureError as error:
         raise ArchitectureError(f"{name}: {error}") from None
+
+
+def _at_stride(total: int, blocks: Iterable[Block]) -> Iterator[Block]:
+    """Blocks that downsample `STRIDES[-1]` times, with the first strides 1 until they do so `total` times."""
+    left = STRIDES[-1] // total
+    for block in blocks:
+        if left > 1 and block.stride > 1:
+            left //= block.stride
+            yield replace(block, stride=1)
+        else:
+            yield block
 
 
 def load_architecture(name_or_path: str | Path) -> Architecture:

@@ -20,10 +20,26 @@ Genotypes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
+class RelativeResolution:
+    """Resolutions as `shares` of the images' pixels, each rounded to a multiple and kept between two bounds."""
+
+    shares: tuple[float, ...]
+    multiple: int
+    least: int
+    most: int
+
+    def of(self, pixels: int) -> tuple[int, ...]:
+        """The distinct resolutions for images of so many pixels, from small to large."""
+        sizes = (round(share * pixels / self.multiple) * self.multiple for share in self.shares)
+        return tuple(sorted({min(max(size, self.least), self.most) for size in sizes}))
+
+
+@dataclass(frozen=True, slots=True)
 class Choices:
     """What the networks of a space may choose. `strides` are the allowed patterns, one stride per stage.
 
-    Strides are chosen together, as one variable, so that every genotype has the same total stride.
+    Strides are chosen together, as one variable, so that every genotype has the same total stride. Where the space
+    gives its resolutions in proportion to the images', `relative` says how, and `resolution` has those for some images.
     """
 
     name: str
@@ -33,6 +49,7 @@ class Choices:
     stages: tuple[Stage, ...]
     in_channels: int = 3
     classes: int = 1000
+    relative: RelativeResolution | None = None
     variables: tuple[Variable, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """Search-space files: YAML to `SearchSpace`, every mistake named as `file: key: what is wrong`.
 
-    resolution: [160, 192, 224]     # pixels; any value may be one value or a list of choices
+    resolution: [160, 192, 224]     # pixels, or {relative: [0.5, 1.0]}, shares of those of the images
     width: [0.5, 0.75, 1.0]         # multiplier over all stages, optional
     downsample: 32                  # the total stride, exactly
     stem: {op: conv, kernel: 3, stride: 2, out_channels: [16, 32]}
@@ -8,8 +8,9 @@
       - {op: [sep, mbconv], kernel: [3, 5], expansion: [3, 6], out_channels: 24, depth: [1, 2], stride: [1, 2]}
     head: {op: conv, kernel: 1, out_channels: 1280, scaled: false}
 
-Stem and head are stages of one block and may be left out. `per_block: [kernel]` chooses those fields
-anew for each block; `blocks: [identity, {op: mbconv, kernel: 3, expansion: 3}]` gives whole alternatives.
+Any value may be one value or a list of choices. Stem and head are stages of one block and may be left out.
+`per_block: [kernel]` chooses those fields anew for each block; `blocks: [identity, {op: mbconv, kernel: 3,
+expansion: 3}]` gives whole alternatives.
 """
 
 from collections import Counter
@@ -26,10 +27,14 @@ from nas.reading.yaml_text import parse_yaml
 from nas.resources import data_dir, find, names
 from nas.spaces.architecture import most_macs
 from nas.spaces.block import LARGEST, MOST_MACS, OPS, RULES, Block, applies
-from nas.spaces.choices import Choices
+from nas.spaces.choices import Choices, RelativeResolution
 from nas.spaces.space import SearchSpace
 from nas.spaces.stage import Stage
 
+AUTO = "auto"
+"""Where a space is named: the shipped one that suits the images."""
+
+_LARGE_IMAGES = 96  # pixels, from which on images are photographs to `separable`
 _BLOCK_FIELDS = tuple(name for name in RULES if name not in ("stride", "out_channels"))
 _STAGE_KEYS = {*_BLOCK_FIELDS, "out_channels", "depth", "stride", "per_block", "blocks", "scaled"}
 _IDENTITY = {"op": "conv", "kernel": 1}
@@ -40,12 +45,19 @@ _MOST_PATTERNS = 1000  # of strides, which are one choice, with a column for eac
 _MOST_BLOCKS = 200  # of a network
 _MOST_PAIRS = 200_000
 _NARROWEST, _WIDEST = 0.001, 1000
+_SHARES = (0.01, 100)  # of the images' pixels
+_MOST_PIXELS = 224  # of resolutions relative to the images', where the space does not say: what devices are measured at
 _SPACE_KEYS = {"resolution", "width", "downsample", "stem", "stages", "head", "in_channels", "classes"}
 
 
 def known_spaces() -> dict[str, Path]:
     """The shipped search spaces, by name."""
     return {path.stem: path for path in data_dir("search_spaces").glob("*.yaml")}
+
+
+def space_for(pixels: int) -> str:
+    """The shipped space for images of so many pixels, which `AUTO` stands for."""
+    return "separable" if pixels >= _LARGE_IMAGES else "small"
 
 
 def load_space(name_or_path: str | Path) -> SearchSpace:
@@ -78,17 +90,35 @@ def _space(name: str, data: Any) -> SearchSpace:
     width = tuple(float(w) for w in _choices("width", data.get("width", 1.0), (int, float)))
     if wrong := [w for w in width if not _NARROWEST <= w <= _WIDEST]:
         raise SpaceError(f"width: must be above 0, got {wrong[0]}; from {_NARROWEST} to {_WIDEST} is possible")
+    downsample = _one("downsample", data["downsample"])
+    relative = _relative(data["resolution"], downsample)
     choices = Choices(
         name,
-        _positive("resolution", data["resolution"]),
+        relative.of(relative.most) if relative else _positive("resolution", data["resolution"]),
         width,
-        _stride_patterns(stages, _one("downsample", data["downsample"])),
+        _stride_patterns(stages, downsample),
         stages,
         _one("in_channels", data.get("in_channels", 3)),
         _one("classes", data.get("classes", 1000)),
+        relative,
     )
     _require_countable(choices)
     return SearchSpace(choices)
+
+
+def _relative(value: Any, downsample: int) -> RelativeResolution | None:
+    """Resolutions in proportion to the images', as multiples of the total stride; None where pixels are given."""
+    if not isinstance(value, Mapping):
+        return None
+    _check_keys("resolution", value, required={"relative"}, known={"relative", "least", "most"})
+    shares = _choices("resolution.relative", value["relative"], (int, float))
+    if wrong := [share for share in shares if not _SHARES[0] <= share <= _SHARES[1]]:
+        raise SpaceError(f"resolution.relative: must be from {_SHARES[0]} to {_SHARES[1]}, got {short(wrong[0])}")
+    least = _one("resolution.least", value.get("least", downsample))
+    most = _one("resolution.most", value.get("most", max(least, _MOST_PIXELS)))
+    if least > most:
+        raise SpaceError(f"resolution.least: must be at most resolution.most, {most:,}, got {least:,}")
+    return RelativeResolution(tuple(float(share) for share in shares), downsample, least, most)
 
 
 def _require_countable(choices: Choices) -> None:
@@ -96,7 +126,8 @@ def _require_countable(choices: Choices) -> None:
     if (deepest := sum(max(stage.depth) for stage in choices.stages)) > _MOST_BLOCKS:
         raise SpaceError(f"the networks of a space have at most {_MOST_BLOCKS} blocks, got {deepest:,}")
     _require_few_pairs(choices)
-    macs, channels, resolution = 0, choices.in_channels, max(choices.resolution)
+    macs, channels = 0, choices.in_channels
+    resolution = choices.relative.most if choices.relative else max(choices.resolution)
     for stage in choices.stages:
         largest = {key: max(values) for key, values in stage.fields.items() if RULES[key].slices}
         out_channels = stage.out_channels({f"{stage.name}.out_channels": largest["out_channels"]}, max(choices.width))

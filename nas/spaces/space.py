@@ -75,9 +75,14 @@ class SearchSpace:
         """How many genotypes there are: the product of the choices. Distinct networks may be fewer."""
         return self.choices.size
 
-    def with_data(self, in_channels: int, classes: int) -> "SearchSpace":
-        """The same choices for images of `in_channels` channels and `classes` classes."""
-        return SearchSpace(replace(self.choices, in_channels=in_channels, classes=classes))
+    def with_data(self, in_channels: int, classes: int, pixels: int | None = None) -> "SearchSpace":
+        """The same choices for images of `in_channels` channels and `classes` classes, `pixels` high and wide.
+
+        The latter count where the space gives its resolutions in proportion to them.
+        """
+        relative = self.choices.relative
+        resolution = relative.of(pixels) if relative and pixels else self.resolution
+        return SearchSpace(replace(self.choices, resolution=resolution, in_channels=in_channels, classes=classes))
 
     def count(self, budget: Budget | None = None, *, precision: str = "fp32", costs: NamedCosts | None = None) -> Count:
         """How many distinct networks fit the budget; without one, how many there are, exactly.

@@ -73,11 +73,13 @@ def test_a_class_may_be_called_like_a_split(tmp_path: Path) -> None:
     assert list_images(write_classes(tmp_path, {"car": 2, "train": 2, "valid": 2})).classes == ("car", "train", "valid")
 
 
-def test_native_resolution_is_the_median_short_side_at_least_64(tmp_path: Path) -> None:
+def test_native_resolution_is_the_median_short_side(tmp_path: Path) -> None:
     small = write_classes(tmp_path / "small", {"a": 4, "b": 4}, size=(9, 30))
     large = write_classes(tmp_path / "large", {"a": 4, "b": 4}, size=(90, 80))
     saved = tmp_path / "saved"
-    assert prepare(from_folder(small), 0, 8, saved).native_resolution == 64
+    tiny = write_classes(tmp_path / "tiny", {"a": 4, "b": 4}, size=(5, 30))
+    assert prepare(from_folder(small), 0, 8, saved).native_resolution == 9
+    assert prepare(from_folder(tiny), 0, 8, saved).native_resolution == 8
     images = prepare(from_folder(large), 0, None, saved)
     assert images.native_resolution == images.resolution == 80
     images = prepare(from_folder(large, native_resolution=24), 0, None, saved)

@@ -41,7 +41,7 @@ def sample_front(members: int = 6) -> Front:
         seed=0,
         data=_data(),
         sampler="tpe",
-        proxy={"name": "short", "how": "short", "resolution": 32, "epochs": 3, "width": 1.0},
+        proxy={"name": "short", "how": "short", "resolution": 32, "epochs": 3, "width": 1.0, "own_resolution": 224},
         rungs=("short",),
         command="python -m nas.search hardware=pixel4 budget=300M",
         counts=Counts(71, 38, evaluated=30, stopped=0, failed=2, confirmed=members + 2),

@@ -5,7 +5,7 @@ from functools import cache
 from nas.spaces.architecture import Architecture
 from nas.spaces.space import SearchSpace
 
-SHIPPED = ("lite", "mobilenet_v1", "mobilenet_v2", "nas_bench_macro", "separable", "tiny")
+SHIPPED = ("lite", "mobilenet_v1", "mobilenet_v2", "nas_bench_macro", "separable", "small", "tiny")
 
 # Further spaces, with what the shipped ones do not use.
 MADE = {

@@ -154,6 +154,16 @@ ODD = (
 )
 
 
+def test_baselines_of_a_total_stride_are_one_curve() -> None:
+    names = [f"mobilenet_v{family}_w{width}_s8_r32" for family in (1, 2) for width in (0.25, 0.5, 0.75, 1)]
+    networks = tuple(replace(each, name=n) for each, n in zip(sample_front().baselines, names, strict=True))
+    found = labels(front_figure(replace(sample_front(), baselines=networks), []))
+    assert [label for label in found if "widths" in label] == [
+        "MobileNetV1 widths, short training",
+        "MobileNetV2 widths, short training",
+    ]
+
+
 @pytest.mark.parametrize("name", ODD)
 def test_no_name_breaks_a_figure(name: str) -> None:
     front = with_measured(climbed_front())

@@ -51,6 +51,27 @@ def test_warns_of_a_proxy_that_ranks_no_better_than_macs() -> None:
     assert trust.cheap_accuracies(few).text.endswith("ranks better cannot be told from so few.")
 
 
+def test_pixels_of_the_proxy_are_a_fact_where_they_are_fewer() -> None:
+    front = sample_front()
+    assert trust.fewer_pixels(front) == (
+        "The cheap accuracies are those of networks of 224 px at 32 px, and of smaller ones in proportion."
+    )
+    assert not any("px" in notice for notice in notices(replace(front, front=())))
+    for resolution in (224, 300):
+        assert trust.fewer_pixels(replace(front, proxy={**front.proxy, "resolution": resolution})) == ""
+    assert trust.fewer_pixels(replace(front, proxy={"name": "short"})) == ""
+
+
+def test_accuracies_of_fewer_pixels_than_the_costs_are_noticed() -> None:
+    front = sample_front()  # networks of 224 px, judged at 32
+    assert notices(front)[0] == (
+        "confirm.resolution was set: the accuracies were taken at 32 px, below the networks' own 224 px, at which MACs "
+        "and latency count."
+    )
+    own = tuple(replace(each, accuracy=replace(each.accuracy, resolution=224)) for each in front.front)
+    assert not any("px" in notice for notice in notices(replace(front, front=own)))
+
+
 def test_each_rung_says_how_it_ranked_the_next() -> None:
     front = climbed_front()
     assert trust.rungs(front) == [
@@ -77,15 +98,6 @@ def test_says_what_random_search_is_estimated_from_and_where_that_ends() -> None
     start = replace(front.hypervolume, random=replace(front.hypervolume.random, drawn="start"))
     said = progress.random_search(replace(front, hypervolume=start))
     assert "networks spread over the range of cost, at random otherwise" in said
-
-
-def test_says_when_accuracy_was_taken_at_a_lower_resolution() -> None:
-    front = sample_front()
-    assert notices(front)[0].startswith(
-        "The accuracies were taken at 32 px (the images are 32 px), below the networks' own 224 px."
-    )
-    same = tuple(replace(member, accuracy=replace(member.accuracy, resolution=224)) for member in front.front)
-    assert not any("px" in notice for notice in notices(replace(front, front=same)))
 
 
 def test_says_what_measuring_the_networks_gave() -> None:

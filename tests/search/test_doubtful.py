@@ -8,7 +8,7 @@ import pytest
 from nas.latency.doubtful import doubtful_times
 from nas.latency.profile import HardwareProfile, known_labels, load_profile
 from nas.problem import Problem
-from nas.search.doubtful import doubts
+from nas.search.doubtful import doubts, remarks
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
 from tests.helpers.run_sample import sample_front
@@ -23,17 +23,27 @@ def said(*overrides: str) -> list[str]:
     return doubts(settings, problem, sample_front().data)
 
 
+def parsed(budget: str) -> Budget:
+    return Budget.parse(settings_of(f"budget={budget}").budget)
+
+
 @pytest.mark.parametrize(
     ("budget", "expected"),
     [
-        ("300Mb", "the limit of 300 MB excludes none of the networks of tiny; for multiply-accumulates write 300M"),
         ("900G", "the limit of 9e+05M MACs excludes none of the networks of tiny"),
         ("60000ms", "the limit of 6e+04 ms excludes none of the networks of tiny"),
         ("[1M,9GB-ram]", "the limit of 9000 MB RAM excludes none of the networks of tiny"),
     ],
 )
-def test_a_limit_that_excludes_nothing(budget: str, expected: str) -> None:
-    assert said(f"budget={budget}") == [expected]
+def test_a_limit_that_excludes_nothing_is_remarked_in_a_sentence(budget: str, expected: str) -> None:
+    assert remarks(Problem(load_space("tiny").with_data(1, 10), load_profile("pixel4"), parsed(budget))) == [expected]
+    assert said(f"budget={budget}") == []
+
+
+def test_megabytes_where_multiply_accumulates_may_be_meant() -> None:
+    expected = "the limit of 300 MB excludes none of the networks of tiny; for multiply-accumulates write 300M"
+    assert said("budget=300Mb") == [expected]
+    assert remarks(Problem(load_space("tiny").with_data(1, 10), load_profile("pixel4"), parsed("300Mb"))) == []
 
 
 def test_nothing_is_said_of_limits_that_bind_and_of_usual_settings() -> None:

@@ -15,7 +15,7 @@ from nas.nets.slices import initial
 from nas.nets.start import FromWeights
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
-from nas.search.checks import checked_problem
+from nas.search.checks import check_settings
 from nas.search.confirm.baselines import networks_to_compare
 from nas.search.evaluations import Trainings, decode_images, make_trainings
 from nas.search.result.about import about_settings, data_facts
@@ -48,7 +48,7 @@ def weights(tmp_path: Path) -> Path:
 def trainings_of(folder: Path, *overrides: str) -> Trainings:
     settings = settings_of(*QUICK, "data.limit=60", *overrides)
     run = context(tiny_problem(), in_memory(tiny_problem()), folder=folder)
-    return make_trainings(settings, decode_images(settings, run.problem, folder), run)
+    return make_trainings(settings, decode_images(settings, run.problem, 8, folder), run)
 
 
 def test_trainings_and_baselines_start_from_the_weights(weights: Path, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_images_are_normalised_as_the_weights_want(tmp_path: Path) -> None:
     )
     space = load_space("lite").with_data(1, 10)
     run = context(Problem(space, PIXEL4, Budget()), in_memory(tiny_problem()), folder=tmp_path)
-    data = decode_images(settings, replace(run.problem, space=TINY), tmp_path)
+    data = decode_images(settings, replace(run.problem, space=TINY), 8, tmp_path)
     trainings = make_trainings(settings, data, run)
     pictures = trainings.long.pictures.at(16, 8, 0)
     assert (pictures.mean, pictures.std) == (pytest.approx((127 / 255,)), pytest.approx((128 / 255,)))
@@ -98,7 +98,7 @@ def test_images_are_normalised_as_the_weights_want(tmp_path: Path) -> None:
     assert (said["mean"], said["std"]) == (list(pictures.mean), list(pictures.std))
     images, _ = next(iter(pictures.val_dataloader()))
     assert images.min() >= -127 / 128 - 1e-5
-    facts = about_settings(settings, data_facts(settings, data.images), "x").init
+    facts = about_settings(settings, run.problem, data_facts(settings, data.images), "x").init
     assert facts is not None
     assert (facts.name, facts.licence, facts.tensors) == ("efficientnet_lite0", "Apache-2.0", 296)
     assert _metadata(run.problem, baseline("efficientnet_lite0_r64", 1, 10), facts)["init"]["licence"] == "Apache-2.0"
@@ -108,16 +108,17 @@ def test_it_is_compared_with_the_network_of_the_weights_at_several_sizes(weights
     space = replace(TINY, choices=replace(TINY.choices, resolution=(16, 24, 32, 48, 64)))
     wanted = Problem(space, PIXEL4, Budget())
     settings = settings_of("hardware=pixel4").baselines
-    found = networks_to_compare(wanted, settings, str(weights))
+    found = networks_to_compare(wanted, settings, str(weights), 8)
     assert list(found) == ["mine_r16", "mine_r32", "mine_r64"]
     assert {arch.blocks for arch in found.values()} == {ARCH.blocks}
     assert {(arch.in_channels, arch.classes) for arch in found.values()} == {(1, 10)}
-    chosen = networks_to_compare(wanted, replace(settings, resolutions=(40, 20)), str(weights))
+    chosen = networks_to_compare(wanted, replace(settings, resolutions=(40, 20)), str(weights), 8)
     assert [arch.resolution for arch in chosen.values()] == [20, 40]
-    assert networks_to_compare(wanted, replace(settings, resolutions=()), str(weights)) == {}
+    assert networks_to_compare(wanted, replace(settings, resolutions=()), str(weights), 8) == {}
     tight = Problem(space, PIXEL4, Budget.parse("1M"))
-    assert list(networks_to_compare(tight, settings, str(weights))) == ["mine_r16"]
-    assert {name.rpartition("_w")[0] for name in networks_to_compare(wanted, settings, "none")} == {
+    assert list(networks_to_compare(tight, settings, str(weights), 8)) == ["mine_r16"]
+    from_scratch = Problem(load_space("small").with_data(1, 10, 32), PIXEL4, Budget())
+    assert {name.rpartition("_w")[0] for name in networks_to_compare(from_scratch, settings, "none", 32)} == {
         "mobilenet_v1",
         "mobilenet_v2",
     }
@@ -129,7 +130,7 @@ def test_it_is_compared_with_the_network_of_the_weights_at_several_sizes(weights
 def test_efficientnet_lite_are_compared_with_all_three() -> None:
     wanted = Problem(load_space("lite").with_data(3, 10), PIXEL4, Budget())
     settings = replace(settings_of("hardware=pixel4").baselines, resolutions=(96,))
-    found = networks_to_compare(wanted, settings, "efficientnet_lite1")
+    found = networks_to_compare(wanted, settings, "efficientnet_lite1", 96)
     assert list(found) == [f"efficientnet_lite{size}_r96" for size in range(3)]
     start = FromWeights.of(tuple(f"efficientnet_lite{size}" for size in range(3)))
     state = start(found["efficientnet_lite2_r96"])
@@ -179,7 +180,7 @@ def test_wrong_weights_are_refused_in_one_line(
 
 
 def test_the_settings_are_checked_with_the_space(weights: Path) -> None:
-    problem, _ = checked_problem(settings_of(*QUICK, f"init={weights}"))
+    problem = check_settings(settings_of(*QUICK, f"init={weights}")).problem
     assert problem.space.name == "tiny"
-    message = refusal(ConfigError, checked_problem, settings_of(*QUICK, f"init={weights}", "search_space=separable"))
+    message = refusal(ConfigError, check_settings, settings_of(*QUICK, f"init={weights}", "search_space=separable"))
     assert "choose a search_space that begins from it" in message

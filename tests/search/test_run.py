@@ -24,7 +24,7 @@ from nas.spaces.architecture import Architecture
 from nas.training.divergence import Diverged
 from nas.training.long import Judged, Trained, hexadecimal
 from tests.helpers.display import Told
-from tests.helpers.search import Counting, context, problem, sampler_settings
+from tests.helpers.search import ABOUT, Counting, context, problem, sampler_settings
 
 FULL = OSError(28, "No space left on device")
 Fails = Callable[[str], BaseException | None]
@@ -81,6 +81,7 @@ def attempt(folder: Path, fails: Fails, trials: int = 3) -> tuple[Study, Told]:
         confirm=SimpleNamespace(networks=2, members=1, seeds=1, extra=0),
         baselines=SimpleNamespace(widths=(), seeds=1),
         warm_start=False,
+        about=ABOUT,
         timing=None,
     )
     run(this, trainings, make_sampler(problem(), sampler_settings("random"), 0), Stopping(trials), plan)

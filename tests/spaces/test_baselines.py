@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline, load_architecture
 from nas.spaces.block import Block
 from nas.spaces.cost import cost
+from nas.spaces.load import load_space
 from tests.helpers.refusal import refusal
 
 SMALL = Architecture(32, 3, 10, (Block("conv", 3, 2, 16), Block("mbconv", 3, 1, 16, 3)))
@@ -65,8 +67,35 @@ def test_unknown_baseline_lists_the_known(name: str) -> None:
     message = refusal(ArchitectureError, load_architecture, name)
     assert message.startswith(
         f"unknown network {short(name)}; known: efficientnet_lite0, efficientnet_lite1, efficientnet_lite2, "
-        "mobilenet_v1, mobilenet_v2, with _w0.75 and _r192"
+        "mobilenet_v1, mobilenet_v2, with _w0.75, _s8 and _r192"
     )
+
+
+@pytest.mark.parametrize("family", ["mobilenet_v1", "mobilenet_v2"])
+def test_baselines_of_another_total_stride_differ_in_their_first_strides_alone(family: str) -> None:
+    published = baseline(f"{family}_w0.5_r32")
+    assert baseline(f"{family}_w0.5_s32_r32") == published
+    for total in (1, 2, 4, 8, 16):
+        arch = baseline(f"{family}_w0.5_s{total}_r32")
+        strides = [block.stride for block in arch.blocks]
+        assert prod(strides) == total
+        first = next((number for number, stride in enumerate(strides) if stride > 1), len(strides))
+        assert strides[first:] == [block.stride for block in published.blocks][first:]
+        assert [replace(block, stride=1) for block in arch.blocks] == [replace(b, stride=1) for b in published.blocks]
+
+
+def test_mobilenet_v2_of_stride_8_is_as_published_for_cifar() -> None:
+    """https://github.com/kuangliu/pytorch-cifar, models/mobilenetv2.py: of its stages three have stride 2."""
+    arch = baseline("mobilenet_v2_s8_r32", classes=10)
+    assert [block.stride for block in arch.blocks] == [1, 1, 1, 1, 2, 1, 1, 2, *[1] * 6, 2, *[1] * 4]
+    assert load_space("small").with_data(3, 10, 32).contains(baseline("mobilenet_v2_w0.25_s8_r32", classes=10))
+
+
+@pytest.mark.parametrize("stride", ["0", "3", "64", "9999999"])
+def test_a_total_stride_that_cannot_be(stride: str) -> None:
+    name = f"mobilenet_v2_s{stride}"
+    message = f"the total stride of {name!r} must be one of 1, 2, 4, 8, 16, 32"
+    assert refusal(ArchitectureError, baseline, name) == message
 
 
 def test_baseline_of_nothing() -> None:

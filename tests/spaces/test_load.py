@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from nas.errors import SpaceError
-from nas.spaces.load import known_spaces, load_space
+from nas.spaces.load import known_spaces, load_space, space_for
 from nas.spaces.space import SearchSpace
 from tests.helpers.refusal import refusal
-from tests.helpers.spaces import SHIPPED, YAML
+from tests.helpers.spaces import SHIPPED, YAML, every
 
 
 def test_shipped_spaces_load_by_name_and_path() -> None:
@@ -24,9 +24,41 @@ def test_shipped_spaces_load_by_name_and_path() -> None:
 
 def test_unknown_space_lists_the_known() -> None:
     assert refusal(SpaceError, load_space, "tinny") == (
-        "unknown search space 'tinny'; known: lite, mobilenet_v1, mobilenet_v2, nas_bench_macro, separable, tiny. "
-        "A path works too"
+        "unknown search space 'tinny'; known: lite, mobilenet_v1, mobilenet_v2, nas_bench_macro, separable, small, "
+        "tiny. A path works too"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "pixels", "expected"),
+    [
+        ("{relative: [0.5, 0.75, 1.0]}", 224, (112, 168, 224)),
+        ("{relative: [1.0, 0.5]}", 100, (48, 100)),  # 50 is nearest to two multiples of 4, and goes to the even one
+        ("{relative: [0.5, 0.75, 1.0], least: 32, most: 64}", 32, (32,)),
+        ("{relative: [0.5, 0.75, 1.0], least: 32, most: 64}", 80, (40, 60, 64)),
+        ("{relative: [0.5, 1]}", 3000, (224,)),
+        ("{relative: 0.01}", 8, (4,)),  # the total stride at least
+        ("{relative: [1, 2], least: 300}", 200, (300,)),
+        ("32", 100, (32,)),
+    ],
+)
+def test_resolutions_relative_to_the_images(
+    load: Callable[[str], SearchSpace], text: str, pixels: int, expected: tuple[int, ...]
+) -> None:
+    space = load(YAML.replace("32", text))
+    assert space.with_data(1, 10, pixels).resolution == expected
+    assert space.with_data(1, 10, 64).with_data(1, 10, pixels).resolution == expected
+    if space.choices.relative:
+        assert space.with_data(1, 10) == space.with_data(1, 10, space.choices.relative.most)
+    assert all(arch.resolution in expected for arch in every(space.with_data(1, 10, pixels)).values())
+
+
+@pytest.mark.parametrize(("pixels", "name"), [(8, "small"), (32, "small"), (95, "small"), (96, "separable")])
+def test_the_space_of_images(pixels: int, name: str) -> None:
+    assert space_for(pixels) == name
+    resolutions = load_space(name).with_data(3, 10, pixels).resolution
+    assert len(set(resolutions)) == len(resolutions)
+    assert all(32 <= each <= 64 for each in resolutions if name == "small")
 
 
 def test_unreadable_spaces(tmp_path: Path) -> None:
@@ -67,6 +99,19 @@ def test_unreadable_spaces(tmp_path: Path) -> None:
         (YAML.replace("resolution: 32", "resolution: 32.5"), "resolution: cannot be 32.5"),
         (YAML.replace("resolution: 32", "resolution: []"), "resolution: needs at least one choice"),
         (YAML.replace("resolution: 32", "resolution: [32, 32]"), "resolution: a choice is listed twice in [32, 32]"),
+        (YAML.replace("32", "{}"), "resolution: lacks the key relative"),
+        (YAML.replace("32", "{relative: []}"), "resolution.relative: needs at least one choice"),
+        (YAML.replace("32", "{relative: half}"), "resolution.relative: cannot be 'half'"),
+        (YAML.replace("32", "{relative: [1, 1.0]}"), "resolution.relative: a choice is listed twice in [1, 1.0]"),
+        (YAML.replace("32", "{relative: -1}"), "resolution.relative: must be from 0.01 to 100, got -1"),
+        (YAML.replace("32", "{relative: 1e9}"), "resolution.relative: must be from 0.01 to 100, got 1000000000.0"),
+        (YAML.replace("32", "{relative: 1, max: 9}"), "resolution: unknown key 'max'; known: least, most, relative"),
+        (YAML.replace("32", "{relative: 1, least: 0}"), "resolution.least: must be a whole number above 0, got 0"),
+        (YAML.replace("32", "{relative: 1, most: [8, 9]}"), "resolution.most: must be one value, got [8, 9]"),
+        (
+            YAML.replace("32", "{relative: 1, least: 65, most: 64}"),
+            "resolution.least: must be at most resolution.most, 64, got 65",
+        ),
         (YAML + "width: 0", "width: must be above 0, got 0.0"),
         (YAML + "width: [1, -1]", "width: must be above 0, got -1.0"),
         (YAML + "width: .nan", "not YAML: line 5: .nan: write a plain decimal number"),

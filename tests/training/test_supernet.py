@@ -78,7 +78,7 @@ def networks(space: SearchSpace, n: int, seed: int = 0) -> list[Architecture]:
 # --- slices ---------------------------------------------------------------------------------------
 
 
-SPACES = ["separable", "mobilenet_v1", "mobilenet_v2", "tiny", "nas_bench_macro", "options"]
+SPACES = ["separable", "small", "mobilenet_v1", "mobilenet_v2", "tiny", "nas_bench_macro", "options"]
 
 
 @pytest.mark.parametrize("name", SPACES)

@@ -16,7 +16,7 @@ from nas.results.front import DataFacts
 from nas.search.identity import identity
 from nas.search.settings import SearchSettings
 from nas.spaces.budget import Budget
-from nas.spaces.load import load_space
+from nas.spaces.load import AUTO, load_space, space_for
 
 DATA = DataFacts("digits", None, ("0", "1"), 6, 2, 2, {"train": {"0": 3, "1": 3}}, 32)
 
@@ -32,14 +32,15 @@ def folder_of(*overrides: str) -> str:
 
 
 def identity_of(settings: SearchSettings) -> dict[str, object]:
-    space = load_space(settings.search_space).with_data(1, 2)
+    name = settings.search_space
+    space = load_space(space_for(DATA.native_resolution) if name == AUTO else name).with_data(1, 2)
     problem = Problem(space, load_profile(settings.hardware), Budget.parse(settings.budget), settings.objectives)
     return identity(settings, problem, DATA)
 
 
 def test_the_default_run_folder_is_readable_and_the_same_for_the_same_command(here: Path) -> None:
     folder = folder_of("budget=[300M,25ms]", "seed=3")
-    assert re.fullmatch(r"pixel4-300M_25ms-separable-digits-seed3-[0-9a-f]{6}", folder)
+    assert re.fullmatch(r"pixel4-300M_25ms-auto-digits-seed3-[0-9a-f]{6}", folder)
     assert folder == folder_of("seed=3", "budget=[300M,25ms]")
 
 
@@ -66,6 +67,13 @@ def test_what_makes_results_comparable_changes_the_run_folder(change: str, here:
 def test_what_may_change_on_resuming_does_not(change: str, here: Path) -> None:
     assert folder_of(change) == folder_of()
     assert identity_of(settings_of(change)) == identity_of(settings_of())
+
+
+def test_a_study_holds_the_space_that_auto_chose_and_the_folder_is_named_before_it_is_known(here: Path) -> None:
+    assert identity_of(settings_of()) == identity_of(settings_of("search_space=small"))
+    assert identity_of(settings_of()) != identity_of(settings_of("search_space=separable"))
+    (here / "auto").write_text("")
+    assert "-auto-" in folder_of()
 
 
 @pytest.mark.parametrize("budget", ["300m", "0.3G", "[300M]", "300000000macs"])

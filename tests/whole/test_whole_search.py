@@ -31,7 +31,7 @@ def test_killed_interrupted_finished_and_called_again(tmp_path: Path) -> None:
     """One run folder through all that may happen to it: one test, since each start costs seconds."""
     folder = tmp_path / "run"
     arguments = [*SMALL, "trials=12", "workers=2", "proxy.epochs=4", "confirm.networks=3", "confirm.members=1"]
-    arguments += ["baselines.widths=[0.25]", "hydra.run.dir=run"]
+    arguments += ["baselines.widths=[0.05,0.1,0.25]", "hydra.run.dir=run"]
     started: list[Command] = []
 
     def start() -> Command:
@@ -126,7 +126,7 @@ def _holds_the_contract(folder: Path, found: list[TrialRow], line: str) -> None:
     assert 0 < front["hypervolume"]["value"] < 1
     assert len(front["hypervolume"]["history"]) == 12
     assert front["proxy_fidelity"]["n"] == len(front["confirmed"])
-    assert [curve["name"] for curve in front["baselines"]] == ["mobilenet_v1_w0.25_r32", "mobilenet_v2_w0.25_r32"]
+    assert [curve["name"] for curve in front["baselines"]] == ["mobilenet_v1_w0.05_s8_r32", "mobilenet_v1_w0.1_s8_r32"]
     assert set(front["command"].replace("'", "").split()[3:]) == set(line.split())
 
     assert len(front["confirmed"]) == 3

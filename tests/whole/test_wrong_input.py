@@ -35,7 +35,7 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
     "budget without unit": ("search", ["budget=300"], r"no unit in the budget '300'"),
     "budget unit": ("search", ["budget=3parsec"], r"unknown unit 'parsec'"),
     "budget twice": ("search", ["budget=[300M,200M]"], r"the budget limits macs twice"),
-    "impossible budget": ("search", ["budget=1k"], r"no network of separable meets the budget .* smallest has [\d.]+M"),
+    "impossible budget": ("search", ["budget=1k"], r"no network of small meets the budget .* smallest has [\d.]+M"),
     "impossible second budget": ("search", ["budget=[300M,0.01ms]"], r"no network .* the smallest has .* ms"),
     "data path": ("search", ["data=imagefolder", "data.path=nowhere"], r"nowhere"),
     "no data path": ("search", ["data=imagefolder"], r"data\.path is not set; give data\.path="),
@@ -60,7 +60,7 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
     "members": (
         "search",
         ["confirm.members=13"],
-        r"confirm\.members=13 is more than .* confirm\.networks=6, .* up to 12",
+        r"confirm\.members=13 is more than .* confirm\.networks=4, .* up to 8",
     ),
     "objective": ("search", ["objectives=[accuracy,speed]"], r"unknown objective 'speed'; known: accuracy, latency"),
     "no accuracy": ("search", ["objectives=[latency]"], r"accuracy must be one of the objectives"),

@@ -17,6 +17,7 @@ def make(front: Front, trials: Sequence[TrialRow]) -> Section:
     return section(
         "How far to trust the cheap accuracies",
         cheap_accuracies(front),
+        Text(fewer_pixels(front)) if fewer_pixels(front) else None,
         *(Text(sentence) for sentence in sentences),
         Text(_OF_THE_BETTER, "soft") if sentences else None,
     )
@@ -36,6 +37,14 @@ def cheap_accuracies(front: Front) -> Text:
     if found.macs_kendall_tau is not None:
         text += f" Ranking the same networks by MACs alone gives {found.macs_kendall_tau:.2f}."
     return Text(text + _untold(found), "notice" if found.warning else "plain")
+
+
+def fewer_pixels(front: Front) -> str:
+    """Says at how many pixels the proxy saw the networks, where it was not their own resolution."""
+    seen, own = front.proxy.get("resolution"), front.proxy.get("own_resolution")
+    if not isinstance(seen, int) or not isinstance(own, int) or seen >= own:
+        return ""
+    return f"The cheap accuracies are those of networks of {own} px at {seen} px, and of smaller ones in proportion."
 
 
 def rungs(front: Front) -> list[str]:

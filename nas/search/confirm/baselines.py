@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from math import prod
 
 from nas.errors import ProfileError
 from nas.nets.pretrained import NONE, family, load
@@ -14,19 +15,24 @@ from nas.search.context import Run
 from nas.search.evaluations import Trainings
 from nas.search.settings import BaselineSettings
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import baseline
+from nas.spaces.baselines import STRIDES, baseline
+from nas.spaces.cost import cost
 
 FAMILIES = ("mobilenet_v1", "mobilenet_v2")
 
 
-def networks_to_compare(problem: Problem, settings: BaselineSettings, init: str) -> dict[str, Architecture]:
+def networks_to_compare(
+    problem: Problem, settings: BaselineSettings, init: str, pixels: int
+) -> dict[str, Architecture]:
     """The networks that a search is compared with, by name: with pretrained weights those that these are of.
+
+    `pixels` are those of the images.
 
     Raises:
         ConfigError: the weights of one of them are not there.
     """
     if init == NONE:
-        return baseline_networks(problem, settings.widths)
+        return baseline_networks(problem, settings.widths, pixels)
     return pretrained_networks(problem, init, settings.resolutions)
 
 
@@ -46,16 +52,24 @@ def pretrained_networks(problem: Problem, init: str, resolutions: tuple[int, ...
     return networks
 
 
-def baseline_networks(problem: Problem, widths: tuple[float, ...]) -> dict[str, Architecture]:
-    """MobileNet v1 and v2 at each width that is inside the budget, by name."""
-    size, space = max(problem.space.resolution), problem.space
+def baseline_networks(problem: Problem, widths: tuple[float, ...], pixels: int) -> dict[str, Architecture]:
+    """MobileNet v1 and v2 at each width, by name: for images of so many `pixels`, with the total stride of the space.
+
+    Their resolution is the smallest of the space that is not below the images', or its largest. Those over the budget,
+    and those that cost more than any network of the space, are left out.
+    """
+    space = problem.space
+    size = min((each for each in space.resolution if each >= pixels), default=max(space.resolution))
+    stride = prod(space.strides[0])
+    own = f"_s{stride}" if stride in STRIDES[:-1] else ""
+    most = cost(space.smallest(lambda arch: -cost(arch).macs)).macs
     networks: dict[str, Architecture] = {}
     for name in FAMILIES:
         for width in widths:
-            sized = f"{name}_w{width:g}_r{size}"
+            sized = f"{name}_w{width:g}{own}_r{size}"
             arch = baseline(sized, space.in_channels, space.classes)
             with suppress(ProfileError):  # a device that was never measured on such layers has no such curve
-                if problem.excess(arch) <= 1:
+                if cost(arch).macs <= most and problem.excess(arch) <= 1:
                     networks[sized] = arch
     return networks
 

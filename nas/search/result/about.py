@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from nas.data.images import Images
 from nas.nets.pretrained import NONE, absolute, load
+from nas.problem import Problem
 from nas.reading.plain import readable
 from nas.results.front import DataFacts, Init, Scalar
 from nas.search.evaluations import rung_names
@@ -13,7 +14,11 @@ from nas.search.settings import SearchSettings
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the result only passes on; `proxy` are its settings and `how`, the name of the last rung."""
+    """What the result only passes on.
+
+    `proxy` are its settings, `how`, the name of the last rung, and `own_resolution`: the pixels of the networks that
+    it sees at its `resolution`.
+    """
 
     seed: int
     data: DataFacts
@@ -37,10 +42,10 @@ def data_facts(settings: SearchSettings, images: Images) -> DataFacts:
     )
 
 
-def about_settings(settings: SearchSettings, data: DataFacts, command: str) -> About:
+def about_settings(settings: SearchSettings, problem: Problem, data: DataFacts, command: str) -> About:
     """What to say of these settings; `command` is what makes the run again."""
     rungs = rung_names(settings)
-    proxy = {**asdict(settings.proxy), "how": rungs[-1]}
+    proxy = {**asdict(settings.proxy), "how": rungs[-1], "own_resolution": max(problem.space.resolution)}
     return About(settings.seed, data, settings.sampler.name, proxy, rungs, command, _init(settings.init))
 
 

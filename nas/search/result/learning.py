@@ -33,7 +33,7 @@ def learning_warnings(cheap: Sequence[float], confirmed: Sequence[float], data: 
     knew_nothing = learned(cheap, data) is False
     if learned(confirmed, data) is False:
         also = ", and proxy.epochs or proxy.resolution too" if knew_nothing else ""
-        return [_no_better("no network learned", confirmed, data, f"raise confirm.epochs or confirm.resolution{also}")]
+        return [_no_better("no network learned", confirmed, data, f"raise confirm.epochs{also}")]
     if knew_nothing and not confirmed:
         return [_no_better("no network learned", cheap, data, "raise proxy.epochs or proxy.resolution")]
     if knew_nothing:

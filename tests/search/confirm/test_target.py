@@ -150,7 +150,7 @@ def test_the_front_is_that_of_the_measured_milliseconds() -> None:
     keys, predicted = list(networks), {key: latency(arch, PIXEL4) for key, arch in networks.items()}
     ms = dict(zip(keys, (3.0, 1.0, 2.0), strict=True))
     chosen = [confirmed(networks[key], Interval(ms[key], ms[key] - 0.1, ms[key] + 0.1)) for key in keys]
-    name = "mobilenet_v1_w0.25_r32"
+    name = "mobilenet_v1_w0.25_s8_r32"
     trained = confirmed(baseline(name, 1, 10), Interval(7.0, 6.9, 7.1))
     front = compose(run, ladder, chosen, {name: trained}, ABOUT)
     assert Front.from_json(json.loads(json.dumps(front.to_json(), allow_nan=False))) == front
