@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from nas.commandline import Invocation, command
-from nas.nets.pretrained import NONE, absolute, load
+from nas.nets.pretrained import NONE, SPACES, absolute, load
 from nas.nets.slices import covered
 from nas.problem import Problem, reference_point
 from nas.reading.plain import one_line
@@ -78,9 +78,8 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
             executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
             stack.callback(executor.close)
         if settings.search_space == AUTO:
-            display.message(
-                f"search_space=auto is {checked.problem.space.name}: the images have {checked.pixels} pixels"
-            )
+            why = f"init={settings.init}" if settings.init in SPACES else f"the images have {checked.pixels} pixels"
+            display.message(f"search_space=auto is {checked.problem.space.name}: {why}")
         for line in (*opening_lines(checked.problem, data), *remarks(checked.problem)):
             display.message(line)
         if settings.init != NONE:

@@ -7,7 +7,7 @@ from nas.data.prepare import describe
 from nas.errors import ConfigError
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.nets.device import device_of
-from nas.nets.pretrained import NONE, absolute, load
+from nas.nets.pretrained import NONE, SPACES, absolute, load
 from nas.nets.slices import require_alike
 from nas.nets.teacher import OnnxTeacher
 from nas.problem import Problem
@@ -59,7 +59,9 @@ def check_settings(settings: SearchSettings) -> Checked:
     if settings.training.teacher is not None:
         OnnxTeacher(settings.training.teacher).require(about.channels, len(about.classes))
     pixels = about.native_resolution
-    space = (space or load_space(space_for(pixels))).with_data(about.channels, len(about.classes), pixels)
+    space = (space or load_space(SPACES.get(settings.init) or space_for(pixels))).with_data(
+        about.channels, len(about.classes), pixels
+    )
     problem = Problem(space, profile, budget, settings.objectives)
     timing = _timing(settings, profile)
     if settings.init != NONE:

@@ -82,7 +82,8 @@ class SearchSettings:
     budget: str | int | float | tuple[str | int | float, ...] | None
     """`300M` (MACs), `25ms`, `4MB` (weights), `5Mparams`, or a list such as [300M,25ms]; null for none."""
     search_space: str
-    """A shipped space by name, or a YAML file; auto: separable for images of 96 pixels or more, small below."""
+    """A shipped space by name, or a YAML file; auto: separable for images of 96 pixels or more, small
+    below, lite with init=efficientnet_lite0, 1 or 2."""
     objectives: tuple[str, ...]
     """Accuracy and any of the other measures."""
     warm_start: bool

@@ -184,3 +184,10 @@ def test_the_settings_are_checked_with_the_space(weights: Path) -> None:
     assert problem.space.name == "tiny"
     message = refusal(ConfigError, check_settings, settings_of(*QUICK, f"init={weights}", "search_space=separable"))
     assert "choose a search_space that begins from it" in message
+
+
+@needs_lite(0)
+def test_the_space_made_of_the_weights_is_the_default() -> None:
+    wanted = ("hardware=pixel4", "init=efficientnet_lite0", "baselines.resolutions=[]")
+    assert check_settings(settings_of(*wanted)).problem.space.name == "lite"
+    assert check_settings(settings_of("hardware=pixel4")).problem.space.name == "small"

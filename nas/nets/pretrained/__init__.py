@@ -18,6 +18,9 @@ NAMED: Mapping[str, Callable[[str], Pretrained]] = dict.fromkeys(efficientnet_li
 FAMILIES: tuple[tuple[str, ...], ...] = (efficientnet_lite.NETWORKS,)
 """Networks that are compared with each other's searches, each with weights of its own."""
 
+SPACES: Mapping[str, str] = dict.fromkeys(efficientnet_lite.NETWORKS, "lite")
+"""The shipped space that is made of the weights."""
+
 
 @lru_cache(maxsize=4)
 def load(init: str) -> Pretrained:
