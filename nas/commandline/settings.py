@@ -26,7 +26,8 @@ LARGEST = 2**53
 NO_TEXT = "holds bytes that are no text here; rename such a file, or set LC_ALL to a locale of UTF-8"
 """Of what the operating system gave, where the locale's encoding cannot read it."""
 
-_KINDS = ("function", "constrained", "literal[", "list[", "tuple[")  # pydantic's words in a place, between the keys
+# Pydantic's words in a place, between the keys.
+_KINDS = ("function", "bool", "constrained", "literal[", "list[", "tuple[")
 
 
 def parse(config: DictConfig, settings: type[Settings]) -> Settings:
