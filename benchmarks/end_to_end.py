@@ -32,7 +32,7 @@ from nas.commandline.composing import compose, read_arguments
 from nas.errors import NasError
 from nas.problem import reference_point
 from nas.results.trials import TrialRow
-from nas.search.checks import checked_problem
+from nas.search.checks import check_settings
 from nas.search.context import Run
 from nas.search.evaluations import decode_images, make_trainings
 from nas.search.executors.inline import InlineExecutor
@@ -43,7 +43,13 @@ from nas.search.samplers.distinct import make_sampler
 from nas.search.settings import SearchSettings
 from nas.training.fit import use_one_thread
 
-COMMON = ("search_space=nas_bench_macro", "budget=null", "objectives=[accuracy,macs]", "warm_start=false", "data=cifar10")
+COMMON = (
+    "search_space=nas_bench_macro",
+    "budget=null",
+    "objectives=[accuracy,macs]",
+    "warm_start=false",
+    "data=cifar10",
+)
 SEARCHES: Mapping[str, Sequence[str]] = {
     "score": ("proxy=score", "trials=100"),
     "short": ("proxy=short", "trials=100"),
@@ -77,9 +83,10 @@ def run(name: str, seed: int, minutes: float, cache: Path) -> list[tuple[float, 
     words = [*COMMON, *SEARCHES[name], f"data.path={path}", f"seed={seed}"]
     settings = parse(compose("search", SearchSettings, read_arguments(words))[0], SearchSettings)
     clock = _Clock(time.process_time())
-    sought, _ = checked_problem(settings)
+    checked = check_settings(settings)
+    sought = checked.problem
     with tempfile.TemporaryDirectory() as folder:
-        images = decode_images(settings, sought, Path(folder))
+        images = decode_images(settings, sought, checked.pixels, Path(folder))
         study = optuna.create_study(directions=sought.directions)
         origin = reference_point(sought, chance=1 / sought.space.classes)
         this = Run(sought, study, InlineExecutor(), Path(folder), clock, origin)
@@ -145,7 +152,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             cells.append(f"{np.mean(shares):.3f} ({min(shares):.3f})" if len(shares) == len(found) else "")
         print(f"| {name} | {' | '.join(cells)} | {np.mean([len(handed) for handed in found]):.0f} |")
     shares = [drawn_at_random(seed) for seed in range(20)]
-    print(f"\n{RANDOM} networks drawn at random, each fully trained: {np.mean(shares):.3f} ({min(shares):.3f}), 20 draws")
+    print(
+        f"\n{RANDOM} networks drawn at random, each fully trained: {np.mean(shares):.3f} ({min(shares):.3f}), 20 draws"
+    )
 
 
 if __name__ == "__main__":
