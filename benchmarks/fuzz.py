@@ -4,7 +4,7 @@
     python -m benchmarks.fuzz --runs 100000                # every target, one after the other, and a table
     python -m benchmarks.fuzz notation space --runs 5000
 
-Each target runs in a process of its own, of at most 2 GB, 5 seconds an input; what breaks it is kept in ./fuzzing/.
+Each target runs in a process of its own, of at most 2 GB and 5 seconds an input; what breaks it is kept in ./fuzzing/.
 """
 
 import argparse
@@ -36,23 +36,25 @@ def main() -> None:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; none: all")
     parser.add_argument("--runs", type=int, default=100_000, help="executions of each target")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--timeout", type=int, default=5, help="seconds of an input; more on a machine that is busy")
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if unknown := set(given.targets) - set(TARGETS):
         parser.error(f"unknown targets: {', '.join(sorted(unknown))}")
     if given.inside:
-        _fuzz(given.targets[0], given.runs, given.seed)
+        _fuzz(given.targets[0], given.runs, given.seed, given.timeout)
         return
     print("| parser | executions | seconds | finding |\n|---|---|---|---|", flush=True)
-    found = [_run(name, given.runs, given.seed) for name in given.targets or TARGETS]
+    found = [_run(name, given.runs, given.seed, given.timeout) for name in given.targets or TARGETS]
     sys.exit(any(found))
 
 
-def _run(name: str, runs: int, seed: int) -> bool:
+def _run(name: str, runs: int, seed: int, timeout: int) -> bool:
     """Fuzz one target in a process of its own, and print its line of the table; whether something was found."""
     Path("fuzzing").mkdir(exist_ok=True)
     begun = time.monotonic()
     line = [sys.executable, "-m", "benchmarks.fuzz", name, INSIDE, f"--runs={runs}", f"--seed={seed}"]
+    line.append(f"--timeout={timeout}")
     log = Path("fuzzing", f"{name}.log")
     with log.open("wb") as output:
         code = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT).returncode
@@ -63,7 +65,7 @@ def _run(name: str, runs: int, seed: int) -> bool:
     return code != 0
 
 
-def _fuzz(name: str, runs: int, seed: int) -> None:
+def _fuzz(name: str, runs: int, seed: int, timeout: int) -> None:
     target = TARGETS[name]
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder, "corpus")
@@ -71,7 +73,7 @@ def _fuzz(name: str, runs: int, seed: int) -> None:
         call = target(Path(folder))
         for number, example in enumerate([*call.seeds, *(bytes([0, n, n]) for n in range(0, 256, 5))]):
             (corpus / f"{number:03}").write_bytes(example)
-        options = [f"-runs={runs}", f"-seed={seed}", "-timeout=5", "-rss_limit_mb=2048", "-max_len=20000"]
+        options = [f"-runs={runs}", f"-seed={seed}", f"-timeout={timeout}", "-rss_limit_mb=2048", "-max_len=20000"]
         atheris.Setup(["fuzz", *options, f"-artifact_prefix=fuzzing/{name}-", str(corpus)], _guarded(call.read))
         try:
             atheris.Fuzz()  # it ends the process
