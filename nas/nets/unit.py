@@ -33,9 +33,10 @@ class Unit(nn.Sequential):
 
     def _in_training(self, x: Tensor) -> bool:
         """Whether gradients will be asked for on a CPU, in the precision of `x`, and not by a compiler's graph."""
-        exact = x.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
         kept = self.training and torch.is_grad_enabled() and not torch.compiler.is_compiling()
-        return kept and exact and x.device.type == "cpu"
+        if not kept or torch.is_autocast_enabled("cpu"):  # asked first, since a tracer's `x` has no type yet
+            return False
+        return x.dtype in (torch.float32, torch.float64) and x.device.type == "cpu"
 
 
 def _convolved(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:

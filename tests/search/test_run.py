@@ -82,6 +82,7 @@ def attempt(folder: Path, fails: Fails, trials: int = 3) -> tuple[Study, Told]:
         baselines=SimpleNamespace(widths=(), seeds=1),
         warm_start=False,
         about=ABOUT,
+        init="none",
         timing=None,
     )
     run(this, trainings, make_sampler(problem(), sampler_settings("random"), 0), Stopping(trials), plan)

@@ -191,7 +191,7 @@ def built(arch: Architecture) -> nn.Module:
     """The module of `arch`, its weights allocated but not drawn."""
     with torch.device("meta"):
         net = build(arch)
-    return net.to_empty(device="cpu").eval()
+    return net.to_empty(device="cpu").eval().requires_grad_(False)
 
 
 def counted_macs(net: nn.Module, arch: Architecture) -> int:

@@ -137,7 +137,7 @@ def test_more_patterns_of_strides_than_can_be_searched_are_counted_and_refused(
 
 @EVERY
 def test_every_network_has_the_total_stride(spaces: dict[str, SearchSpace], name: str) -> None:
-    total = {"tiny": 8, "nas_bench_macro": 8, "per_block": 2, "blocks": 4}.get(name, 32)
+    total = {"tiny": 8, "small": 8, "nas_bench_macro": 8, "per_block": 2, "blocks": 4}.get(name, 32)
     rows = spaces[name].sample(np.random.default_rng(0), 200)
     strides = {prod(block.stride for block in spaces[name].architecture(row).blocks) for row in rows}
     assert strides == {total}
