@@ -73,6 +73,9 @@ class Failed:
         return self.kind == "environment"
 
 
+MOST_TRIES = 3
+"""Of an evaluation by one process that fails for a reason that may pass."""
+
 _FULL = re.compile("allocate memory|out of memory|No space left", re.IGNORECASE)
 
 

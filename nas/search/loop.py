@@ -1,6 +1,7 @@
 """The search itself: ask for a network, check the budget, send it up the rungs, tell; nothing is repeated."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import Trial, TrialState
 
 from nas.errors import RunFailed
-from nas.proxies.base import Failed
+from nas.proxies.base import MOST_TRIES, Failed
 from nas.search.context import AGAIN, Run
 from nas.search.executors.pending import Pending
 from nas.search.front import hypervolume, nondominated
@@ -55,7 +56,7 @@ def search(
 
     A new study begins with the networks of `start`, which are of the space. A network that is begun climbs the
     ladder until it is stopped, at the top, or fails: an evaluation that raises makes its trial a failed one, with
-    the reason; if that may pass, the evaluation is tried a second time before, and again when the run is resumed.
+    the reason; if that may pass, it is tried `MOST_TRIES` times before, and again when the run is resumed.
     Trials that an earlier process left unfinished come first, under their own numbers, from the rung they had
     reached; one of which it had not drawn all is drawn to its end. Returns what ended the search, in words.
 
@@ -171,17 +172,15 @@ def _tell(run: Run, ladder: Ladder, trial: Trial) -> None:
 
 @dataclass(slots=True)
 class _Failures:
-    """The failures of one process: which evaluations were tried a second time, and how many trials failed in a row."""
+    """The failures of one process: how often each evaluation did, by trial and rung, and how many trials in a row."""
 
-    again: set[tuple[int, int]] = field(default_factory=set)
+    of_each: Counter[tuple[int, int]] = field(default_factory=Counter)
     in_a_row: int = 0
 
     def try_again(self, number: int, rung: int, why: Failed) -> bool:
-        """Whether an evaluation is to be tried a second time."""
-        if not why.may_pass or (number, rung) in self.again:
-            return False
-        self.again.add((number, rung))
-        return True
+        """Whether an evaluation that failed is to be tried again at once."""
+        self.of_each[number, rung] += 1
+        return why.may_pass and self.of_each[number, rung] < MOST_TRIES
 
     def end(self, run: Run, why: Failed) -> None:
         """Count a trial that failed; end a search in which nothing else happens."""

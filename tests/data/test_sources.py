@@ -138,7 +138,7 @@ class TestEverySource:
             assert split.pixels.shape == (len(split), images.channels, 16, 16)
             assert split.labels.min() >= 0
             assert split.labels.max() < len(images.classes)
-        assert images.native_resolution >= 32
+        assert images.native_resolution >= 8
         pixels, labels = next(iter(ImageData(images, batch_size=8).train_dataloader()))
         assert pixels.shape == (8, images.channels, 16, 16)
         assert pixels.dtype == torch.float32

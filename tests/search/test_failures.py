@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nas.errors import DataError, RunFailed
-from nas.proxies.base import Failed
+from nas.proxies.base import MOST_TRIES, Failed
 from nas.search.executors.base import TookTooLong, WorkerDied
 from nas.search.loop import ALL_FAILED
 from nas.search.record.study import open_study
@@ -47,17 +47,18 @@ def test_a_reason_is_one_short_line() -> None:
 
 
 @pytest.mark.parametrize("name", ["random", "pareto"])
-def test_one_passing_failure_changes_nothing(name: str) -> None:
+@pytest.mark.parametrize("failures", range(1, MOST_TRIES))
+def test_a_few_passing_failures_change_nothing(name: str, failures: int) -> None:
     unbroken = go(problem(), in_memory(problem()), name, trials=8)
-    counting = Counting(lambda call: WorkerDied("killed") if call == 3 else None)
+    counting = Counting(lambda call: WorkerDied("killed") if 3 <= call < 3 + failures else None)
     assert go(problem(), in_memory(problem()), name, trials=8, evaluator=counting) == unbroken
-    assert counting.asked[3] == counting.asked[4]
-    assert len(counting.asked) == 9
+    assert len(set(counting.asked[3 : 4 + failures])) == 1
+    assert len(counting.asked) == 8 + failures
 
 
-def test_a_trial_that_fails_twice_is_shown_as_failed_and_evaluated_by_the_next_run(tmp_path: Path) -> None:
+def test_a_trial_that_fails_every_time_is_shown_as_failed_and_evaluated_by_the_next_run(tmp_path: Path) -> None:
     study = open_study(tmp_path, None, problem().directions, {})
-    counting = Counting(lambda call: OSError(28, "No space left on device") if call in (2, 3) else None)
+    counting = Counting(lambda call: OSError(28, "No space left on device") if 2 <= call < 2 + MOST_TRIES else None)
     broken = go(problem(), study, trials=5, evaluator=counting)
     assert [row.state for row in broken] == ["complete", "complete", "failed", "complete", "complete"]
     assert broken[2].error == "OSError: [Errno 28] No space left on device"
@@ -84,7 +85,7 @@ def test_a_search_ends_where_everything_fails_for_a_passing_reason(good: int, tm
     study = open_study(tmp_path, None, problem().directions, {})
     with pytest.raises(RunFailed, match=f"{ALL_FAILED} evaluations in a row failed, .* No space .* tries what failed"):
         go(problem(), study, trials=50, evaluator=counting)
-    assert len(counting.asked) == good + 2 * ALL_FAILED
+    assert len(counting.asked) == good + MOST_TRIES * ALL_FAILED
     found = go(problem(), open_study(tmp_path, None, problem().directions, {}), trials=15)
     assert len(keys(found, "complete")) == 15
     assert found == go(problem(), in_memory(problem()), trials=15)
@@ -96,7 +97,7 @@ def test_a_failure_that_comes_back_ends_every_run(tmp_path: Path) -> None:
         counting = Counting(lambda call: MemoryError())
         with pytest.raises(RunFailed):
             go(problem(), study, trials=50, evaluator=counting)
-        assert len(counting.asked) == 2 * ALL_FAILED
+        assert len(counting.asked) == MOST_TRIES * ALL_FAILED
 
 
 def test_the_limit_of_long_trainings_is_ten_times_that_of_a_trial() -> None:

@@ -1,12 +1,13 @@
 """Evaluations that are no trials: each is done once for a study, however often a run is resumed."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from optuna.study import Study
 
-from nas.proxies.base import Failed
+from nas.proxies.base import MOST_TRIES, Failed
 from nas.results.codec import from_json, to_json
 from nas.search.display import Display
 from nas.search.executors.base import Executor
@@ -36,12 +37,12 @@ def evaluate_once(
     """Results of `jobs` by name, in their order; those left to do are a `stage` of the display.
 
     Each result, a lasting failure too, is kept in the study's user attributes under its name, so that a resumed run
-    does not repeat it. What fails for a reason that may pass is tried once more here, and again by a resumed run.
+    does not repeat it. What fails for a reason that may pass is tried `MOST_TRIES` times, and again by a resumed run.
     """
     kept = study.user_attrs
     results = {name: _read(kept[name], job.gives, name) for name, job in jobs.items() if name in kept}
     waiting = [name for name in jobs if name not in results]
-    again: set[str] = set()
+    failed = Counter[str]()
     pending: Pending[str] = Pending(executor)
     if waiting:
         display.stage(stage, len(waiting))
@@ -57,10 +58,11 @@ def evaluate_once(
                 study.set_user_attr(name, to_json(result))
             elif not result.may_pass:
                 study.set_user_attr(name, {"error": result.error})
-            elif name not in again:
-                again.add(name)
-                waiting.append(name)
-                continue
+            else:
+                failed[name] += 1
+                if failed[name] < MOST_TRIES:
+                    waiting.append(name)
+                    continue
             results[name] = result
             display.advance()
     return {name: results[name] for name in jobs}
