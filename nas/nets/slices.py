@@ -6,7 +6,7 @@ all else starts as `nas.nets.build` draws it.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,14 +45,11 @@ def initial(arch: Architecture, pretrained: Pretrained, space: SearchSpace | Non
         origin = at.get(place)
         if origin is None or weight_kind(block) != weight_kind(source.arch.blocks[origin]):
             continue
-        mine, theirs = roles(state, number), roles(source.state, origin)
-        for role in mine.keys() & theirs.keys():
-            tensor = source.state[theirs[role]]
-            grey = number == 0 and block.op == "conv" and tensor.ndim == 4 and arch.in_channels == 1
-            paste(state[mine[role]], tensor.sum(1, keepdim=True) if grey else tensor)
+        mine = {role: state[name] for role, name in roles(state, number).items()}
+        paste_block(mine, source, origin, arch.in_channels)
     if source.head and arch.classes == source.arch.classes:
         for role in ("weight", "bias"):
-            paste(state[f"{len(arch.blocks) + 2}.{role}"], source.state[f"{len(source.arch.blocks) + 2}.{role}"])
+            _paste(state[f"{len(arch.blocks) + 2}.{role}"], source.state[f"{len(source.arch.blocks) + 2}.{role}"])
     return state
 
 
@@ -144,7 +141,19 @@ def _places_in(space: SearchSpace, arch: Architecture) -> Iterator[Place]:
         running[stage.name] += 1
 
 
-def paste(target: Tensor, source: Tensor) -> None:
+def paste_block(targets: Mapping[str, Tensor], source: Pretrained, number: int, in_channels: int) -> None:
+    """Put what block `number` of `source` has into `targets`, by role, of a network for images of `in_channels`.
+
+    Grey images meet the sum of the filters for colours.
+    """
+    block, theirs = source.arch.blocks[number], roles(source.state, number)
+    for role in targets.keys() & theirs.keys():
+        tensor = source.state[theirs[role]]
+        grey = number == 0 and block.op == "conv" and tensor.ndim == 4 and in_channels == 1
+        _paste(targets[role], tensor.sum(1, keepdim=True) if grey else tensor)
+
+
+def _paste(target: Tensor, source: Tensor) -> None:
     """Put as much of `source` as there is room for into the front of `target`, and into the centre of kernels."""
     if not target.ndim:
         target.copy_(source)

@@ -25,9 +25,9 @@ from torch.func import functional_call
 from nas.nets.blocks import block_module
 from nas.nets.build import build
 from nas.nets.conventions import PLAIN, Conventions
-from nas.nets.importance import ordered, roles
+from nas.nets.importance import ordered
 from nas.nets.pretrained.base import Pretrained
-from nas.nets.slices import paste, places, require_alike
+from nas.nets.slices import paste_block, places, require_alike
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import RULES, Block, weight_kind
 from nas.spaces.space import SearchSpace
@@ -147,12 +147,8 @@ def begin_from(net: Supernet, pretrained: Pretrained) -> None:
     require_alike(net.space.in_channels, len(stages), source)
     for number, ((stage, index), block) in enumerate(zip(places(source.arch), source.arch.blocks, strict=True)):
         key = f"{stages[stage].name}-{index}-{weight_kind(block)}"
-        shared = _by_role(net.blocks[key]) if key in net.blocks else {}
-        theirs = roles(source.state, number)
-        for role in shared.keys() & theirs.keys():
-            tensor = source.state[theirs[role]]
-            grey = number == 0 and tensor.ndim == 4 and net.space.in_channels == 1 and block.op == "conv"
-            paste(shared[role], tensor.sum(1, keepdim=True) if grey else tensor)
+        if key in net.blocks:
+            paste_block(_by_role(net.blocks[key]), source, number, net.space.in_channels)
 
 
 def recalibrate(net: nn.Module, batches: Iterable[Tensor]) -> None:
