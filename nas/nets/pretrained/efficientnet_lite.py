@@ -36,5 +36,5 @@ def load(name: str) -> Pretrained:
         state, head = mapped(tensors, arch)
     except ConfigError as error:
         raise ConfigError(f"init={name}: {package} is not what it was: {error}; install it again") from None
-    source = f"https://pypi.org/project/{package}/{metadata.version(package)}"
+    source = f"the package {package} {metadata.version(package)}"
     return Pretrained(name, arch, state, TENSORFLOW, MEAN, STD, head, source, "Apache-2.0", len(tensors))
