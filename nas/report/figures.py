@@ -4,7 +4,6 @@ Accuracies are drawn in percent, costs in the measure's own unit. Members of a f
 from cheap to expensive, as in the report's table.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -38,7 +37,11 @@ from nas.results.trials import TrialRow
 
 _SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_NAMES = {"mobilenet_v1": "MobileNetV1", "mobilenet_v2": "MobileNetV2"}
+_NAMES = {
+    "mobilenet_v1": "MobileNetV1",
+    "mobilenet_v2": "MobileNetV2",
+    **{f"efficientnet_lite{size}": f"EfficientNet-Lite{size}" for size in range(3)},
+}
 _SIZE = (8.6, 5.8)
 _BAND = "90 % of such searches"
 MOST_SHAPES = 2000
@@ -46,7 +49,7 @@ MOST_SHAPES = 2000
 
 
 def front_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
-    """Accuracy against the first cost: every trial, the confirmed front, width curves, the budget."""
+    """Accuracy against the first cost: every trial, the confirmed front, curves of the baselines, the budget."""
     measure = cost_measure(front)
     figure, axes = new_figure(_SIZE)
     _draw_trials(axes, trials, measure)
@@ -194,13 +197,13 @@ def _draw_trials(axes: Axes, trials: Sequence[TrialRow], measure: Measure) -> No
 def _draw_baselines(axes: Axes, baselines: Sequence[Baseline], measure: Measure) -> None:
     families: dict[str, list[Baseline]] = {}
     for baseline in baselines:
-        families.setdefault(re.sub(r"(_[wsr]\d[\d.]*)+$", "", baseline.name), []).append(baseline)
-    for index, (family, widths) in enumerate(sorted(families.items())):
-        points = sorted(_points(widths, measure), key=lambda point: point[0].value)
-        how = ", ".join(sorted({how_text(each.accuracy.how) for each in widths}))
+        families.setdefault(baseline.family, []).append(baseline)
+    for index, (family, networks) in enumerate(sorted(families.items())):
+        points = sorted(_points(networks, measure), key=lambda point: point[0].value)
+        how = ", ".join(sorted({how_text(each.accuracy.how) for each in networks}))
         x, y = [cost.value for cost, _ in points], [accuracy.value for _, accuracy in points]
         color, marker = ((BLACK, "s"), (GREEN, "^"), (PURPLE, "D"))[index % 3]
-        label = f"{_NAMES.get(family, family)} widths, {how}"
+        label = f"{_NAMES.get(family, family)}, {how}"
         axes.plot(x, y, "--", color=color, marker=marker, markersize=4, linewidth=1.1, label=label, zorder=3)
 
 

@@ -73,6 +73,7 @@ def report_html(front: Front, trials: Sequence[TrialRow]) -> str:
         title=f"{front.hardware.device}, {budget_words(front)}",
         subtitle=configuration_text(front),
         headline=summary.headline(front),
+        gain=front.gain.sentences,
         tiles=summary.tiles(front),
         notices=summary.notices(front),
         sections=[[section for section in row if section.blocks] for row in made],

@@ -136,6 +136,8 @@ def print_front(console: Console, front: Front) -> None:
         marked = any(member.latency_ms.extrapolates for member in members)
         for line in (_WHOSE, *([_MARK] if marked else [])):
             console.print(line, style="dim", highlight=False, soft_wrap=True)
+    for sentence in front.gain.sentences:
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(members: Sequence[Member]) -> Table:

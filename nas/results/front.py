@@ -12,6 +12,7 @@ from nas.measures import LIMITS
 from nas.reading.words import short
 from nas.results.codec import Count, Finite, Flag, Flat, Keys, MeasureName, Population, from_json, to_json
 from nas.results.costs import NETWORK_COSTS
+from nas.results.gain import Gain
 from nas.results.hardware import Hardware
 from nas.results.member import Baseline, Member
 from nas.results.quality import Hypervolume, PredictionErrors, ProxyFidelity
@@ -170,6 +171,8 @@ class Front:
     """the result: networks that no other beats, from cheap to expensive in latency"""
     confirmed: tuple[Annotated[Member, COSTS_BESIDE], ...]
     """every confirmed network, those of the front too, in the same order"""
+    gain: Gain
+    """what the front gains over the baselines"""
     learned: Flag | None
     """whether the best confirmed network is above always answering the commonest class by more than luck explains, on
     the validation images; null where none was confirmed"""

@@ -1,5 +1,6 @@
 """A confirmed network: what it costs, how accurate it is, and the files it ships as."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -156,3 +157,8 @@ class Baseline(Costed):
     """by the field of the measure; in front.json they stand beside the other keys"""
     accuracy: Accuracy
     """on the test images"""
+
+    @property
+    def family(self) -> str:
+        """The name without width, stride and resolution."""
+        return re.sub(r"(_[wsr]\d[\d.]*)+$", "", self.name)

@@ -13,6 +13,7 @@ import jsonschema
 from nas.measures import Interval
 from nas.results.costs import DeviceFigure
 from nas.results.front import SCHEMA, BudgetFacts, Counts, DataFacts, Front, LeftOut, NetworkCount
+from nas.results.gain import Gain, gain_over
 from nas.results.hardware import Hardware, LatencyErrors
 from nas.results.member import Accuracy, Baseline, FileAccuracy, HostTiming, Member, ModelFile
 from nas.results.quality import Hypervolume, PredictionErrors, ProxyFidelity, RungFidelity, WithoutModel
@@ -25,6 +26,7 @@ from nas.spaces.block import Block
 NOTATION = (
     "224x3 conv3/2-16 sep3-16 mb3e3/2-24x2 mb5e6/2-32 sep5-40 mb3e6/2-{width}x3 sep3-96 mb5e6/2-160x2 conv1-640 fc10"
 )
+Points = Sequence[tuple[float, float]]
 NETWORK = Architecture(224, 3, 10, (Block("conv", 3, 2, 16), Block("sep", 3, 1, 16)))
 
 
@@ -32,6 +34,7 @@ def sample_front(members: int = 6) -> Front:
     """A front of `members` networks and two dominated ones, with two curves of baselines."""
     confirmed = tuple(_member(index, members) for index in range(members))
     beaten = tuple(_member(index, members, worse=0.03) for index in (1, 3) if index < members)
+    baselines = tuple(_baseline(family, width) for family in (1, 2) for width in (0.25, 0.5, 0.75, 1.0))
     return Front(
         schema=SCHEMA,
         hardware=_hardware(),
@@ -61,10 +64,11 @@ def sample_front(members: int = 6) -> Front:
             warning="the cheap accuracies ranked no better …",
         ),
         predicted_and_measured=None,
-        baselines=tuple(_baseline(family, width) for family in (1, 2) for width in (0.25, 0.5, 0.75, 1.0)),
+        baselines=baselines,
         versions={"sepconv-nas": "0.1.0", "python": "3.11.7", "torch": "2.13.0", "optuna": "5.0.0"},
         front=confirmed,
         confirmed=confirmed + beaten,
+        gain=gain_over(baselines, confirmed, _data().test),
         learned=True,
         warnings=("the cheap accuracies ranked no better …", "the limit of 300M MACs excludes none"),
     )
@@ -89,6 +93,18 @@ def climbed_front() -> Front:
         proxy_fidelity=replace(front.proxy_fidelity, rungs=_rungs()),
         warnings=(*front.warnings, "the rung score ranked no better"),
     )
+
+
+def networks(points: Points, half: float = 0.0, *, kind: str = "front") -> list[Any]:
+    """Members of a front, or `baselines`, one for each latency (ms) and accuracy, known to within `half`."""
+    network: Any = getattr(sample_front(), kind)[0]
+
+    def at(ms: float, share: float) -> Any:
+        figure = replace(network.latency_ms, value=ms, low=ms, high=ms)
+        accuracy = replace(network.accuracy, value=share, low=share - half, high=share + half)
+        return replace(network, costs={**network.costs, "latency_ms": figure}, accuracy=accuracy)
+
+    return [at(*point) for point in points]
 
 
 def with_measured(front: Front) -> Front:
@@ -124,6 +140,7 @@ def bare_front() -> Front:
         versions={},
         front=(),
         confirmed=(),
+        gain=Gain(0, None, None, ()),
         learned=None,
         warnings=(),
     )

@@ -1,21 +1,29 @@
 """nas.report.html: the pages of a made-up run hold everything and load nothing."""
 
 import base64
+import io
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from nas.errors import RunError
 from nas.report.html import comparison_html, report_html, write_comparison, write_report
 from nas.report.network_row import network_row
+from nas.report.terminal import print_front
 from nas.report.text import bytes_text
+from nas.results.codec import to_json
 from nas.results.front import LeftOut, NetworkCount
+from nas.results.gain import gain_over
 from tests.helpers.run_sample import (
+    Points,
     bare_front,
     climbed_front,
+    networks,
     sample_front,
     sample_trials,
     with_measured,
@@ -99,6 +107,28 @@ def test_report_holds_everything_and_loads_nothing(run_folder: Path) -> None:
     ):
         assert said in page.text, said
     assert not list(run_folder.glob(".*.part"))
+
+
+@pytest.mark.parametrize(
+    "points", [[(5.0, 0.95), (9.0, 0.99)], [(5.0, 0.6), (9.0, 0.7)], [(50.0, 0.5)]], ids=["better", "worse", "apart"]
+)
+def test_page_terminal_and_front_json_say_the_same_of_the_gain(points: Points, tmp_path: Path) -> None:
+    members, sample = tuple(networks(points, half=0.01)), sample_front()
+    front = replace(sample, front=members, gain=gain_over(sample.baselines, members, sample.data.test))
+    folder = write_run(tmp_path / "run", front, sample_trials())
+    told = json.loads((folder / "front.json").read_text(encoding="utf-8"))["gain"]
+    page = Page(write_report(folder).read_text(encoding="utf-8")).text
+    text = io.StringIO()
+    print_front(Console(file=text, width=80), front)
+    assert len(told["sentences"]) == 2
+    for sentence in told["sentences"]:
+        assert sentence in page
+        assert sentence in text.getvalue().splitlines()
+    for key, figure in (("equal_latency", "points"), ("equal_accuracy", "share")):
+        found, sentence = told[key], told["sentences"][key == "equal_accuracy"]
+        shown = {"points": "{:+.1f} points", "share": "needs {:.2f} of the milliseconds"}[figure]
+        assert ("nothing to compare" in sentence) if found is None else (shown.format(found[figure]) in sentence)
+    assert told == to_json(gain_over(front.baselines, front.front, front.data.test))
 
 
 def test_report_shows_int8_beside_fp32_and_how_sure_membership_is(run_folder: Path) -> None:

@@ -92,11 +92,12 @@ def test_final_table_fits_80_columns() -> None:
     console, text = shown(terminal=False)
     print_front(console, sample_front())
     lines = text.getvalue().splitlines()
-    assert len(lines) == 2 + 6 + 2
-    assert "means of the seeds" in lines[-2]
+    assert len(lines) == 2 + 6 + 2 + 2
+    assert "means of the seeds" in lines[-4]
     assert lines[2].split() == ["1", "90.5", "(88.7-91.9)", "5.20*", "(4.84-5.56)", "3.12", "38.0M", "f000000000000000"]
     assert "…" not in text.getvalue()
-    assert "extrapolates" in lines[-1]
+    assert "extrapolates" in lines[-3]
+    assert tuple(lines[-2:]) == sample_front().gain.sentences
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 200])

@@ -46,12 +46,12 @@ def make(front: Front, trials: Sequence[TrialRow]) -> Section:
 
 
 def comparability(front: Front) -> str | None:
-    """How the width curves may be read, where their accuracies were not confirmed."""
+    """How the baselines may be read, where their accuracies were not confirmed."""
     hows = sorted({how_text(each.accuracy.how) for each in front.baselines} - {how_text("confirmed")})
     if not hows:
         return None
     return (
-        f"The MobileNet width curves were got by {', '.join(hows)}: set them beside the trials got the same way, "
+        f"The baselines were got by {', '.join(hows)}: set them beside the trials got the same way, "
         "not beside the confirmed front."
     )
 

@@ -11,6 +11,7 @@ from nas.problem import Problem
 from nas.results.codec import from_json
 from nas.results.costs import cost_values
 from nas.results.front import SCHEMA, BudgetFacts, Counts, Front, NetworkCount
+from nas.results.gain import gain_over
 from nas.results.hardware import Hardware
 from nas.results.member import Member
 from nas.results.quality import Hypervolume, PredictionErrors
@@ -43,6 +44,10 @@ def compose(
     chosen = _front(problem, members, [each.val_accuracy.value for each in members])
     chosen = _front(problem, chosen, [each.accuracy.value for each in chosen])
     judged = accuracies([*confirmed, *baselines.values()])[len(confirmed) :]  # the spread of seeds is that of all
+    compared = tuple(
+        baseline(problem, name, network, accuracy)
+        for (name, network), (accuracy, _) in zip(baselines.items(), judged, strict=True)
+    )
     return Front(
         schema=SCHEMA,
         hardware=_hardware(problem.profile),
@@ -59,13 +64,11 @@ def compose(
         hypervolume=_hypervolume(run, trials),
         proxy_fidelity=proxy_fidelity(run.study, ladder, members),
         predicted_and_measured=_prediction_errors(members),
-        baselines=tuple(
-            baseline(problem, name, network, accuracy)
-            for (name, network), (accuracy, _) in zip(baselines.items(), judged, strict=True)
-        ),
+        baselines=compared,
         versions={package: version(package) for package in PACKAGES},
         front=_by_latency(chosen),
         confirmed=_by_latency(members),
+        gain=gain_over(compared, chosen, about.data.test),
         learned=learned([each.val_accuracy.value for each in members], about.data),
         warnings=(),
         init=about.init,
