@@ -113,15 +113,20 @@ def read(path: Path, measurements: Iterable[Measurement]) -> dict[str, dict[str,
     return found
 
 
-def cifar10(cache: Path, pixels: int, accelerator: str = "auto") -> ImageView:
-    """The images of the data folder, unpacked and decoded once below `cache`."""
+def photographs(cache: Path) -> Path:
+    """The CIFAR-10 images of the data folder, unpacked once below `cache`: train/<class>/ and val/<class>/."""
     folder = cache / "cifar10"
     if not folder.exists():
         part = cache / f"cifar10.{os.getpid()}.part"
         with zipfile.ZipFile(data_file("cifar10/cifar10_25k.zip")) as archive:
             archive.extractall(part)
         part.rename(folder)
-    settings = DataSettings("cifar10", path=str(next(folder.rglob("train")).parent), flip=True, shift=2)
+    return next(folder.rglob("train")).parent
+
+
+def cifar10(cache: Path, pixels: int, accelerator: str = "auto") -> ImageView:
+    """The images of the data folder, decoded once below `cache`."""
+    settings = DataSettings("cifar10", path=str(photographs(cache)), flip=True, shift=2)
     decoded = cache / f"images-{pixels}"
     prepare(settings, 0, pixels, decoded)
     return ImageView(decoded, settings.flip, settings.shift, accelerator=accelerator)
