@@ -207,9 +207,10 @@ def make_missing(given: argparse.Namespace, make: Callable[[argparse.Namespace, 
     for images in given.images:
         for seed in range(given.seeds):
             known = done.get((images, seed))
+            others = [*known["words"], *known["scratch_words"]] if known else []
             if known and (known["words"], known["scratch_words"]) != (given.words, given.scratch):
                 raise RunError(
-                    f"{given.results} has {images} images, seed {seed}, of other settings: {' '.join(known['words'])}; "
+                    f"{given.results} has {images} images, seed {seed}, of other settings: {' '.join(others)}; "
                     "give another --results and --place"
                 )
             if known is None:
