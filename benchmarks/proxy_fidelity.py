@@ -203,7 +203,8 @@ def supernet(
         *(space, pictures, recipe, scale, seed, checkpoint),
         progress=lambda at: print(f"supernet {at.share:.1%}, loss {at.loss:.3f}", end="\r", file=sys.stderr),
     )
-    weights = SharedWeights(space, pictures, checkpoint, scale, defaults["calibration"], precision="bf16")
+    judging = replace(pictures, val_limit=defaults["validation"])
+    weights = SharedWeights(space, judging, checkpoint, scale, defaults["calibration"], precision="bf16")
     shared = SharedAccuracy(weights)
     free = TrainingFree(pictures, tuple(joined), scale, seed)
     rows = [{**free(arch).values, SHARED: shared(arch).rank_value} for arch in population()]

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from nas.data.batches import ImageData, Statistics
-from nas.data.images import Images, stratified
+from nas.data.images import Images, Split, stratified
 from nas.data.saved import open_saved
 from nas.data.settings import AUGMENTATION
 from nas.nets.device import device_of
@@ -32,7 +32,8 @@ class TrainingResolution:
 
 @dataclass(frozen=True, slots=True)
 class ImageView:
-    """Where the decoded images are, and how a training sees them: all, or at most `limit` training images, stratified.
+    """Where the decoded images are, and how a training sees them: all, or at most `limit` training images and
+    `val_limit` validation images, stratified.
 
     All that sees them computes on the device that `accelerator` names. What `AUGMENTATION` names, and `statistics`, are
     those of `ImageData`.
@@ -47,6 +48,7 @@ class ImageView:
     mixup: float = 0.0
     randaugment: tuple[int, int] | None = None
     limit: int | None = None
+    val_limit: int | None = None
     accelerator: str = "auto"
     statistics: Statistics | None = None
 
@@ -58,7 +60,7 @@ class ImageView:
     @property
     def images(self) -> Images:
         """The images, opened once in each process."""
-        return _opened(self.folder, self.limit)
+        return _opened(self.folder, self.limit, self.val_limit)
 
     def at(self, resolution: int, batch_size: int, seed: int) -> ImageData:
         """The data at `resolution` pixels, in batches."""
@@ -74,8 +76,11 @@ class ImageView:
 
 
 @lru_cache(maxsize=4)
-def _opened(folder: Path, limit: int | None) -> Images:
+def _opened(folder: Path, limit: int | None, val_limit: int | None) -> Images:
     images = open_saved(folder)
-    if limit is None or limit >= len(images.train):
-        return images
-    return replace(images, train=stratified(images.train, max(limit, len(images.classes))))
+    classes = len(images.classes)
+    return replace(images, train=_few(images.train, limit, classes), val=_few(images.val, val_limit, classes))
+
+
+def _few(split: Split, limit: int | None, classes: int) -> Split:
+    return split if limit is None or limit >= len(split) else stratified(split, max(limit, classes))

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from statistics import geometric_mean
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
@@ -51,6 +52,8 @@ class SupernetProxy:
     """choices: all values of a choice equally often; macs: even over MACs, as with any budget."""
     calibration: Positive
     """Batches of training images for the batch norms of each network judged."""
+    validation: Positive | None
+    """At most this number of validation images that judge a network, stratified; null: all."""
     joined: bool
     """Rank by shared weights and training-free scores (score.names) together."""
     start: bool
@@ -77,9 +80,9 @@ class SupernetProxy:
         """Train the shared weights, or go on with them; and judge a population with them, if scores are joined."""
         given, recipe = preparation, self.recipe(preparation.training)
         space, precision = given.problem.space, given.training.precision
-        path = given.folder / "supernet.pt"
+        path, pictures = given.folder / "supernet.pt", replace(given.pictures, val_limit=self.validation)
         weights = SharedWeights(
-            space, given.pictures, path, given.scale, self.calibration, precision=precision, start=given.start
+            space, pictures, path, given.scale, self.calibration, precision=precision, start=given.start
         )
         seconds = train_shared(given, weights, recipe)
         given.progress.message(f"supernet: trained in {seconds:.0f} s")
@@ -117,7 +120,8 @@ class SharedAccuracy:
 class RankedByBoth:
     """The accuracy with `shared` weights; its worth joins their ranking, by `SHARED`, with that of `scores`.
 
-    The two err for different reasons, so together they rank better than either.
+    The two err for different reasons, so together they rank better than either. Scores err alike: all of them together
+    count as much as the shared weights.
     """
 
     shared: Evaluator
@@ -125,7 +129,7 @@ class RankedByBoth:
     population: ScorePopulation
 
     def __call__(self, arch: Architecture) -> Evaluation:
-        """What `shared` says, with a worth in 0..1 (`ScorePopulation.worth`).
+        """What `shared` says, with a worth in 0..1: the geometric mean of its share and that of the scores.
 
         Raises:
             Unscorable: a score of `arch` is not finite.
@@ -135,7 +139,9 @@ class RankedByBoth:
     def join(self, found: Evaluation, arch: Architecture) -> Evaluation:
         """What `shared` has `found` of `arch`, with the worth."""
         free = self.scores(arch)
-        worth = self.population.worth({**free.values, SHARED: found.rank_value})
+        shares = self.population.shares({**free.values, SHARED: found.rank_value})
+        shared = shares.pop(SHARED)
+        worth = math.sqrt(shared * geometric_mean(shares.values()))
         return replace(found, worth=worth, seconds=found.seconds + sum(free.seconds.values()))
 
 
@@ -146,7 +152,9 @@ def rank_with_scores(preparation: Preparation, shared: SharedAccuracy, made_by: 
         ConfigError: fewer than `FEWEST` networks of the budget can be scored.
     """
     networks = draw_population(preparation)
-    name = f"shared:{digest((made_by, shared.weights.calibration, shared.weights.batch_size), version=1, size=4)}"
+    weights = shared.weights
+    judged_by = (made_by, weights.calibration, weights.batch_size, weights.pictures.val_limit)
+    name = f"shared:{digest(judged_by, version=1, size=4)}"
     judged = preparation.evaluate("shared weights of the space", name, Evaluation, shared, networks)
     rows: list[Mapping[str, float] | Failed] = []
     for scores, found in zip(score_networks(preparation, networks), judged, strict=True):

@@ -96,6 +96,18 @@ def test_scores_rank_among_a_population_alone_and_with_shared_weights(pictures: 
     assert (found.accuracy, found.worth) == (0.9, pytest.approx(0.5))
 
 
+@pytest.mark.parametrize("names", [("naswot",), ("naswot", "naswot_layers"), ("naswot", "naswot_layers", "entropy")])
+def test_shared_weights_count_as_much_as_all_scores_together(pictures: ImageView, names: tuple[str, ...]) -> None:
+    free = TrainingFree(pictures, names, TrainingResolution(16, 16), 0, 16)
+    below = {name: [value - step for step in range(8, 0, -1)] for name, value in free(ARCH).values.items()}
+    shares = [0.1 * step for step in range(1, 9)]
+    population = ScorePopulation.of({**below, SHARED: shares})
+    scores = 1 - (1 / 9) / (1 + 1 / np.std(below[names[0]]))  # one deviation's share beyond the best of eight
+    for shared, share in ((0.1, 1 / 9), (0.45, 0.5), (0.8, 8 / 9)):
+        found = RankedByBoth(lambda arch: evaluation(0.9), free, population).join(evaluation(0.9, worth=shared), ARCH)
+        assert found.worth == pytest.approx(np.sqrt(share * scores))
+
+
 # Images and rungs
 
 
@@ -107,6 +119,14 @@ def test_a_limit_leaves_a_stratified_part_to_train_on_and_all_to_judge(pictures:
     assert len(ImageView(pictures.folder, limit=10**6).images.train) == len(pictures.images.train)
     rows = {image.tobytes() for image in np.asarray(pictures.images.train.pixels)}
     assert all(image.tobytes() in rows for image in few.train.pixels)
+
+
+@pytest.mark.parametrize("count", [10, 50, 10**6])
+def test_few_validation_images_judge_and_are_of_all_classes(pictures: ImageView, count: int) -> None:
+    whole, few = pictures.images, ImageView(pictures.folder, val_limit=count).images
+    assert len(few.val) == min(count, len(whole.val))
+    assert np.ptp(np.bincount(few.val.labels, minlength=10)) <= 3
+    assert len(few.train) == len(whole.train)
 
 
 def test_scores_may_make_a_front_only_where_they_are_the_proxy() -> None:
