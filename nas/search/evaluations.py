@@ -1,5 +1,6 @@
 """From settings to what judges networks: the images, the rungs of a search, and the long trainings at its end."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,6 +81,8 @@ def rung_names(settings: SearchSettings) -> tuple[str, ...]:
 def decode_images(settings: SearchSettings, problem: Problem, native: int, folder: Path) -> Data:
     """The images, decoded once at each size needed, and at no more than their `native` pixels: batches are enlarged.
 
+    A proxy that sees fewer pixels shifts images by fewer, in proportion, and by one at least.
+
     Raises:
         DataError: the source is missing, inconsistent or unreadable.
         RunError: `folder` cannot be written.
@@ -95,7 +98,9 @@ def decode_images(settings: SearchSettings, problem: Problem, native: int, folde
 
     small = TrainingResolution(min(settings.proxy.resolution, largest), largest)
     large = TrainingResolution(min(settings.confirm.resolution or largest, largest), largest)
-    return Data(pictures(small), small, pictures(large), large)
+    seen = pictures(small)
+    seen = replace(seen, shift=math.ceil(seen.shift * small.pixels / largest))
+    return Data(seen, small, pictures(large), large)
 
 
 def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:

@@ -83,6 +83,14 @@ def test_without_init_nothing_changes(tmp_path: Path) -> None:
     assert trainings.long.conventions == trainings.baseline.conventions == PLAIN
 
 
+@pytest.mark.parametrize(("pixels", "shift"), [(8, 1), (16, 1), (32, 2), (64, 4)])
+def test_a_proxy_of_few_pixels_shifts_by_as_few(tmp_path: Path, pixels: int, shift: int) -> None:
+    settings = settings_of(*QUICK, "data.limit=60", "data.shift=4", f"proxy.resolution={pixels}")
+    space = replace(TINY, choices=replace(TINY.choices, resolution=(32, 64)))
+    data = decode_images(settings, Problem(space, PIXEL4, Budget()), 8, tmp_path)
+    assert (data.small.shift, data.large.shift) == (shift, 4)
+
+
 @needs_lite(0)
 def test_images_are_normalised_as_the_weights_want(tmp_path: Path) -> None:
     settings = settings_of(
