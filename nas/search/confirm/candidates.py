@@ -6,6 +6,7 @@ import numpy as np
 
 from nas.problem import Problem
 from nas.proxies.base import Failed
+from nas.search.believed import believed
 from nas.search.confirm.network import Confirmed, correct_images
 from nas.search.confirm.seeds import Weighed, best_spent
 from nas.search.context import Run
@@ -50,7 +51,9 @@ def confirm_candidates(
     problem, slots = run.problem, run.executor.slots
     complete = {str(trial.key): trial for trial in records(run.study) if trial.state == "complete"}
     networks = {key: decode(problem.space, trial.params) for key, trial in complete.items()}
-    keys, points = list(complete), [trial.values(problem) for trial in complete.values()]
+    values = believed(problem, list(complete.values())) if complete else {}
+    keys = [key for key, trial in complete.items() if trial.number in values]
+    points = [values[complete[key].number] for key in keys]
     order = [keys[i] for i in choose_to_confirm(points, problem.directions, 2 * settings.networks)] if points else []
     done: dict[str, list[Trained | Failed]] = {}
 

@@ -123,6 +123,17 @@ class ParetoSampler(BaseSampler):
         with threadpool_limits(limits=1, user_api="blas"):  # for small matrices waiting threads cost 50 times as much
             return self._proposal(study, trial, Grid(search_space))
 
+    def smoothed(self, params: Sequence[Mapping[str, Any]], losses: Array) -> Array:
+        """What the model makes of the `losses`, shape (n,), of one objective at `params`: its means there.
+
+        Among noisy observations the best are lucky ones; what others like them say takes that back.
+        """
+        grid = Grid(self._space or {})
+        points = np.tile(grid.rows(params), (2, 1))  # observed, and to be predicted
+        inputs = self._inputs(grid, points, self._costs(grid, points), len(losses))[slice(len(losses))]
+        with threadpool_limits(limits=1, user_api="blas"):
+            return fit(inputs, losses).predict(inputs)[0]
+
     def _proposal(self, study: Study, trial: FrozenTrial, grid: Grid) -> dict[str, Any]:
         rng = np.random.default_rng((self._seed, trial.number))
         history, signs = History.of(study, trial, grid, self._partial), signs_of(study)
