@@ -5,9 +5,10 @@
 Each search is that of `nas.search` with the space `nas_bench_macro`, objectives accuracy and MACs, and the 25,000
 CIFAR-10 images of the data folder (`NAS_DATA_DIR`, default `../shared/data`): images, proxy, sampler and front are the
 product's, in one thread of one process. The table of true accuracies is opened when a search has ended. Then the front
-that it would have handed over after each trial, by its own cheap accuracies, is scored: the hypervolume of the true
-accuracies (mean of two full trainings) and MACs, as a share of that of the best front of all 3,969 networks. Nothing
-but what is on its front counts for a search. For comparison, `random` trains networks drawn at random in full, by the
+that it would have handed over after each trial, by what it believes of its own cheap accuracies, is scored: the
+hypervolume of the true accuracies (mean of two full trainings) and MACs, as a share of that of the best front of all
+3,969 networks. Nothing but what is on its front counts for a search. Minutes of a supernet are its training's alone, by
+the wall clock. For comparison, `random` trains networks drawn at random in full, by the
 table. Runs are appended to `--results`; those that are there are not made again.
 """
 
@@ -32,6 +33,7 @@ from nas.commandline.composing import compose, read_arguments
 from nas.errors import NasError
 from nas.problem import reference_point
 from nas.results.trials import TrialRow
+from nas.search.believed import believed
 from nas.search.checks import check_settings
 from nas.search.context import Run
 from nas.search.evaluations import decode_images, make_trainings
@@ -50,12 +52,15 @@ COMMON = (
     "warm_start=false",
     "data=cifar10",
 )
+SUPERNET = ("proxy=supernet", "proxy.epochs=null", "training.precision=bf16")
 SEARCHES: Mapping[str, Sequence[str]] = {
-    "score": ("proxy=score", "trials=100"),
+    "score": ("proxy=score", "trials=200"),
     "short": ("proxy=short", "trials=100"),
     "score, then short": ("proxy=short", "rungs=[score,short]", "trials=100"),
-    "supernet, 2 minutes": ("proxy=supernet", "proxy.epochs=null", "proxy.minutes=2", "trials=100"),
-    "supernet, 10 minutes": ("proxy=supernet", "proxy.epochs=null", "proxy.minutes=10", "trials=100"),
+    "supernet, 1 minute": (*SUPERNET, "proxy.minutes=1", "trials=100"),
+    "supernet, 7 minutes": (*SUPERNET, "proxy.minutes=7", "trials=150"),
+    "supernet, 12 minutes": (*SUPERNET, "proxy.minutes=12", "trials=150"),
+    "score, then supernet, 1 minute": (*SUPERNET, "rungs=[score,supernet]", "proxy.minutes=1", "trials=200"),
 }
 """Settings of `nas.search` beside `COMMON`, by name."""
 AT = (1, 2, 3, 5, 10, 15, 25)
@@ -76,8 +81,8 @@ class _Clock(Quiet):
         self.ended[row.number] = time.process_time() - self.began
 
 
-def run(name: str, seed: int, minutes: float, cache: Path) -> list[tuple[float, float]]:
-    """CPU seconds and the share of the best hypervolume after each trial of the search `name`."""
+def run(name: str, seed: int, minutes: float, cache: Path) -> list[tuple[float, float, int]]:
+    """CPU seconds, the share of the best hypervolume and the front's size after each trial of the search `name`."""
     photographs = cifar10(cache, 32).folder.parent / "cifar10"
     path = next(photographs.rglob("train")).parent
     words = [*COMMON, *SEARCHES[name], f"data.path={path}", f"seed={seed}"]
@@ -99,10 +104,13 @@ def run(name: str, seed: int, minutes: float, cache: Path) -> list[tuple[float, 
     handed = []
     for number, seconds in sorted(clock.ended.items(), key=lambda each: each[1]):
         done = [t for t in records(study) if t.state == "complete" and clock.ended[t.number] <= clock.ended[number]]
-        front = [done[i] for i in nondominated([trial.values(sought) for trial in done], sought.directions)]
+        values = believed(sought, done) if done else {}
+        candidates = [trial for trial in done if trial.number in values]
+        points = [values[trial.number] for trial in candidates]
+        front = [candidates[i] for i in nondominated(points, sought.directions)]
         rows = np.array([[trial.params[each] for each in names] for trial in front], dtype=np.int64)
         share = hypervolume(table.true(rows), table.reference) / table.best if len(rows) else 0.0
-        handed.append((round(seconds, 2), round(share, 5)))
+        handed.append((round(seconds, 2), round(share, 5), len(rows)))
     return handed
 
 
@@ -114,9 +122,9 @@ def drawn_at_random(seed: int) -> float:
     return hypervolume(table.true(front), table.reference) / table.best
 
 
-def at(handed: Sequence[tuple[float, float]], minutes: float) -> float | None:
+def at(handed: Sequence[tuple[float, float, int]], minutes: float) -> float | None:
     """The share after so many CPU minutes, None before the first trial ended."""
-    done = [share for seconds, share in handed if seconds <= 60 * minutes]
+    done = [share for seconds, share, _ in handed if seconds <= 60 * minutes]
     return done[-1] if done else None
 
 
