@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
 
 from nas.data import augment as augmentations
-from nas.data.images import Images, Split
+from nas.data.images import Images, Split, stratified
 from nas.errors import ConfigError
 from nas.nets.device import device_of
 from nas.reading.plain import readable
@@ -134,19 +134,21 @@ class ImageData:
             batch = augmentations.colour(batch, self.colour, self.mean, self.std, generator)
         return augmentations.erase(batch, self.erase, generator) if self.erase else batch
 
-    def seen_dataloader(self) -> DataLoader[Batch]:
-        """The training images in order, as they are."""
-        return self._plain(self.images.train)
+    def seen_dataloader(self, limit: int | None = None) -> DataLoader[Batch]:
+        """The training images in order, as they are; at most `limit` of them, stratified."""
+        return self._plain(self.images.train, limit)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
-        """In order, as they are."""
-        return self._plain(self.images.val)
+    def val_dataloader(self, limit: int | None = None) -> DataLoader[Batch]:
+        """In order, as they are; at most `limit`, stratified."""
+        return self._plain(self.images.val, limit)
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """In order, as they are."""
         return self._plain(self.images.test)
 
-    def _plain(self, split: Split) -> DataLoader[Batch]:
+    def _plain(self, split: Split, limit: int | None = None) -> DataLoader[Batch]:
+        if limit is not None and limit < len(split):
+            split = stratified(split, limit)
         batches = ImageBatches(split, self.device, lambda pixels, labels, _: (self._normalised(pixels), labels))
         order = BatchSampler(SequentialSampler(batches), self.batch_size, drop_last=False)
         # A generator of its own, because a loader without one draws from torch's global one.

@@ -40,7 +40,7 @@ def initial(arch: Architecture, pretrained: Pretrained, space: SearchSpace | Non
     require_alike(arch.in_channels, len(space.stages) if space else _stages(arch), source)
     state = build(arch, source.conventions).state_dict()
     at = {place: number for number, place in enumerate(places(source.arch))}
-    mine_at = _places_in(space, arch) if space else places(arch)
+    mine_at = places_in(space, arch) if space else places(arch)
     for number, (place, block) in enumerate(zip(mine_at, arch.blocks, strict=True)):
         origin = at.get(place)
         if origin is None or weight_kind(block) != weight_kind(source.arch.blocks[origin]):
@@ -132,7 +132,7 @@ def places(arch: Architecture) -> Iterator[Place]:
         yield stage, index
 
 
-def _places_in(space: SearchSpace, arch: Architecture) -> Iterator[Place]:
+def places_in(space: SearchSpace, arch: Architecture) -> Iterator[Place]:
     """The place of every block, as its space has it."""
     numbers = {stage.name: number for number, stage in enumerate(space.stages)}
     running = Counter[str]()

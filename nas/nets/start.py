@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nas.nets.conventions import Conventions
 from nas.nets.pretrained import load
-from nas.nets.slices import initial
+from nas.nets.reconstruct import reconstructed
 from nas.nets.supernet import Supernet, begin_from
 from nas.spaces.architecture import Architecture
 from nas.spaces.space import SearchSpace
@@ -49,8 +49,8 @@ class FromWeights:
         """Shared weights of the same form, as new ones are drawn."""
         return Supernet(space, self.conventions, shared_statistics=True)
 
-    def __call__(self, arch: Architecture) -> dict[str, Tensor]:
-        """A state dict of `build(arch, conventions)`; raises as `initial` does."""
+    def fitted(self, arch: Architecture, images: Tensor) -> dict[str, Tensor]:
+        """A state dict of `build(arch, conventions)`, fitted on `images`; raises as `reconstructed` does."""
         weights = [load(init) for init in self.inits]
         own = next((each for each in weights if each.arch.blocks == arch.blocks), weights[0])
-        return initial(arch, own, self.space)
+        return reconstructed(arch, own, images, self.space)

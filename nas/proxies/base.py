@@ -12,7 +12,6 @@ from typing import ClassVar, Literal, Protocol, TypeVar
 
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import DataError
-from nas.nets.start import FromWeights
 from nas.problem import Problem
 from nas.proxies.scores.evaluate import ScoreSettings, TrainingFree
 from nas.reading.words import cut
@@ -20,6 +19,7 @@ from nas.spaces.architecture import Architecture
 from nas.training.distillation import Teacher
 from nas.training.long import Start
 from nas.training.settings import TrainingSettings
+from nas.training.start import FittedStart
 
 T = TypeVar("T")
 
@@ -135,7 +135,7 @@ class Preparation:
     long_epochs: int
     evaluate: EvaluateOnce
     progress: Progress
-    start: FromWeights | None = None
+    start: FittedStart | None = None
 
     @property
     def training_free(self) -> TrainingFree:
@@ -163,8 +163,8 @@ class Proxy(Protocol):
         """Its name in `PROXIES`, and that of the rung it is by itself."""
 
     @property
-    def resolution(self) -> int:
-        """Pixels at the space's largest resolution, others in proportion."""
+    def resolution(self) -> int | None:
+        """Pixels at the space's largest resolution, others in proportion; None: each network's own."""
 
     def prepare(self, preparation: Preparation) -> Prepared:
         """Do what is needed before the first network."""

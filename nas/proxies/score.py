@@ -25,8 +25,8 @@ class ScoreProxy:
     rungs: ClassVar[Mapping[str, str]] = RUNG
 
     name: Literal["score"]
-    resolution: Pixels
-    """Pixels at the space's largest resolution, others in proportion."""
+    resolution: Pixels | None
+    """Pixels at the space's largest resolution, others in proportion; null: each network's own."""
 
     def prepare(self, preparation: Preparation) -> Prepared:
         """Score the population."""

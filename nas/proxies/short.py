@@ -10,7 +10,6 @@ from annotated_types import Ge, Gt, Le
 
 from nas.data.views import ImageView, TrainingResolution
 from nas.nets.conventions import PLAIN
-from nas.nets.start import FromWeights
 from nas.proxies.base import Evaluation, Evaluator, Preparation, Prepared
 from nas.proxies.score import RUNG, rank_in_population
 from nas.spaces.architecture import Architecture
@@ -19,6 +18,7 @@ from nas.training.long import begin
 from nas.training.metrics import judge, wilson
 from nas.training.recipe import Recipe
 from nas.training.settings import Batch, Pixels, Positive
+from nas.training.start import FittedStart
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class ShortProxy:
     """Passes over the images."""
     images: Annotated[int, Ge(2), Le(10**9)] | None
     """At most this number of training images, stratified; null: all."""
-    resolution: Pixels
-    """Pixels at the space's largest resolution, others in proportion."""
+    resolution: Pixels | None
+    """Pixels at the space's largest resolution, others in proportion; null: each network's own."""
     batch_size: Batch
     """Images in a batch."""
-    learning_rate: Annotated[float, Gt(0)]
-    """Peak, for a batch of 64; scales with the batch size."""
+    learning_rate: Annotated[float, Gt(0)] | None
+    """Peak, for a batch of 64; scales with the batch size; null: as `confirm.learning_rate`."""
     correction: Annotated[float, Ge(0)]
     """How much training-free scores count beside the accuracy, since short trainings favour what learns fast: logits
     of accuracy for each standard deviation; 0 for none."""
@@ -46,7 +46,9 @@ class ShortProxy:
         """Score a population, if its scores are to correct the accuracies."""
         given = replace(preparation, pictures=replace(preparation.pictures, limit=self.images))
         prior = Prior(rank_in_population(given), self.correction) if self.correction else None
-        recipe = given.training.recipe(self.epochs, self.batch_size, self.learning_rate)
+        recipe = given.training.recipe(
+            self.epochs, self.batch_size, self.learning_rate, pretrained=given.start is not None
+        )
         short = ShortTraining(given.pictures, recipe, given.scale, given.seed, prior, given.start)
         long = replace(short, recipe=replace(recipe, epochs=given.long_epochs))
         return Prepared({"score": given.training_free, "short": short, "long": long})
@@ -84,7 +86,7 @@ class ShortTraining:
     scale: TrainingResolution
     seed: int
     prior: Prior | None = None
-    start: FromWeights | None = None
+    start: FittedStart | None = None
 
     def __call__(self, arch: Architecture) -> Evaluation:
         """Train and judge `arch`.

@@ -36,8 +36,8 @@ class SupernetProxy:
     """Passes over the training images; every image goes through all networks of its step."""
     minutes: Annotated[float, Gt(0)] | None
     """Wall-clock minutes instead, with epochs=null; such a run does not repeat exactly."""
-    resolution: Pixels
-    """Pixels at the space's largest resolution, others in proportion."""
+    resolution: Pixels | None
+    """Pixels at the space's largest resolution, others in proportion; null: each network's own."""
     batch_size: Batch
     """Images in a batch."""
     learning_rate: Annotated[float, Gt(0)]
@@ -81,12 +81,13 @@ class SupernetProxy:
         given, recipe = preparation, self.recipe(preparation.training)
         space, precision = given.problem.space, given.training.precision
         path, pictures = given.folder / "supernet.pt", replace(given.pictures, val_limit=self.validation)
+        begun = given.start.weights if given.start else None
         weights = SharedWeights(
-            space, pictures, path, given.scale, self.calibration, precision=precision, start=given.start
+            space, pictures, path, given.scale, self.calibration, precision=precision, start=begun
         )
         seconds = train_shared(given, weights, recipe)
         given.progress.message(f"supernet: trained in {seconds:.0f} s")
-        made_by = digest((recipe, given.scale, given.seed, given.start), version=1)
+        made_by = digest((recipe, given.scale, given.seed, begun), version=1)
         evaluator: Evaluator = SharedAccuracy(weights)
         if self.joined:
             evaluator = rank_with_scores(given, SharedAccuracy(weights), made_by)
@@ -187,7 +188,7 @@ def train_shared(preparation: Preparation, weights: SharedWeights, recipe: Share
         preparation.seed,
         weights.checkpoint,
         **_limits(preparation),
-        start=preparation.start,
+        start=preparation.start.weights if preparation.start else None,
         progress=show,
     )
 

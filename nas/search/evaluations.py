@@ -24,6 +24,7 @@ from nas.search.rungs import Ladder, Rung
 from nas.search.settings import SearchSettings
 from nas.spaces.architecture import Architecture
 from nas.training.long import LongTraining
+from nas.training.start import FittedStart
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ class Trainings:
     ladder: Ladder
     export: Export
     first_seed: int
-    compared: FromWeights | None = None
+    compared: FittedStart | None = None
 
     @property
     def long(self) -> LongTraining:
@@ -96,7 +97,7 @@ def decode_images(settings: SearchSettings, problem: Problem, native: int, folde
         augmentation = {name: getattr(data, name) for name in AUGMENTATION}
         return ImageView(place, **augmentation, accelerator=settings.accelerator)
 
-    small = TrainingResolution(min(settings.proxy.resolution, largest), largest)
+    small = TrainingResolution(min(settings.proxy.resolution or largest, largest), largest)
     large = TrainingResolution(min(settings.confirm.resolution or largest, largest), largest)
     seen = pictures(small)
     seen = replace(seen, shift=math.ceil(seen.shift * small.pixels / largest))
@@ -106,9 +107,11 @@ def decode_images(settings: SearchSettings, problem: Problem, native: int, folde
 def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:
     """The trainings of a run, after whatever its proxy needs beforehand."""
     folder, confirm, init = run.folder.resolve(), settings.confirm, absolute(settings.init)
-    start = None if init == NONE else FromWeights.of((init,), run.problem.space)
-    if start is not None:
+    start = compared = None
+    if init != NONE:
         data = data.seen_as(load(init))
+        start = FittedStart(FromWeights.of((init,), run.problem.space), data.large, data.long_scale)
+        compared = replace(start, weights=FromWeights.of(family(init)))
     preparation = Preparation(
         run.problem,
         data.small,
@@ -120,11 +123,13 @@ def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:
         settings.long.epochs,
         _evaluate_in(run),
         run.display,
-        start,
+        start and replace(start, pictures=data.small, scale=data.proxy_scale),
     )
     prepared = settings.proxy.prepare(preparation)
     rungs = tuple(Rung(name, prepared.evaluators[name]) for name in rung_names(settings))
-    recipe = settings.training.recipe(confirm.epochs, confirm.batch_size, confirm.learning_rate)
+    recipe = settings.training.recipe(
+        confirm.epochs, confirm.batch_size, confirm.learning_rate, pretrained=start is not None
+    )
     long = LongTraining(
         data.large,
         recipe,
@@ -134,7 +139,6 @@ def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:
         prepared.teacher,
     )
     export = Export(long, folder / "models", confirm.calibration)
-    compared = None if start is None else FromWeights.of(family(init))
     return Trainings(Ladder(rungs, settings.keep), export, settings.seed + 1, compared)
 
 

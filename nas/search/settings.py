@@ -12,6 +12,7 @@ from nas.identity import Free, agreeing, digest
 from nas.latency.profile import canonical_hardware
 from nas.nets.pretrained import NONE, is_file
 from nas.proxies import AnyProxy
+from nas.proxies.probe import NEEDS_INIT
 from nas.proxies.scores.evaluate import ScoreSettings
 from nas.proxies.short import LongSettings
 from nas.recording.devices import Reached
@@ -45,8 +46,9 @@ class ConfirmSettings:
     """Passes over the training images."""
     batch_size: Batch
     """Images of a step."""
-    learning_rate: Annotated[float, Gt(0)]
-    """At its peak, for a batch of 64; it scales with the batch size."""
+    learning_rate: Annotated[float, Gt(0)] | None
+    """At its peak, for a batch of 64; it scales with the batch size; null: 0.2 with sgd and 0.02 with adamw, or, from
+    pretrained weights, 0.01 and 0.001."""
     resolution: Pixels | None
     """null: each network at its own resolution; a number: fewer pixels, these at the space's largest resolution,
     others in proportion, so that accuracies are of another size than costs, which the report then says."""
@@ -145,6 +147,8 @@ class SearchSettings:
                 f"training.distillation.teacher=supernet needs proxy=supernet, got proxy={self.proxy.name}; "
                 "or give an ONNX file"
             )
+        if self.proxy.name == "probe" and self.init == NONE:
+            raise ConfigError(NEEDS_INIT)
         most = 2 * self.confirm.networks
         if self.confirm.members > most:
             raise ConfigError(

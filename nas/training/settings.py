@@ -11,6 +11,9 @@ from nas.training.recipe import Distillation, Recipe
 SUPERNET = "supernet"
 """The teacher that is the largest network of the shared weights."""
 
+RATES = {("sgd", False): 0.2, ("adamw", False): 0.02, ("sgd", True): 0.01, ("adamw", True): 0.001}
+"""Learning rates at the peak, for a batch of 64, by optimizer and whether trainings start from pretrained weights."""
+
 Positive = Annotated[int, Ge(1), Le(1_000_000)]
 Batch = Annotated[int, Ge(2), Le(65_536)]
 Pixels = Annotated[int, Ge(8), Le(1024)]
@@ -34,10 +37,11 @@ class DistillationSettings:
 class TrainingSettings:
     """What every training has in common: the proxy's, the confirmations and the baselines."""
 
-    optimizer: Literal["sgd", "adamw"]
-    """sgd: with Nesterov momentum; adamw wants a proxy.learning_rate of about 0.02."""
-    schedule: Literal["one_cycle", "cosine", "cyclical"]
-    """Of the learning rate: one_cycle, cosine (with warm-up), cyclical (four triangles)."""
+    optimizer: Literal["sgd", "adamw"] | None
+    """sgd: with Nesterov momentum; null: that, or adamw where trainings start from pretrained weights."""
+    schedule: Literal["one_cycle", "cosine", "cyclical"] | None
+    """Of the learning rate: one_cycle, cosine (with warm-up), cyclical (four triangles); null: the first, or the second
+    where trainings start from pretrained weights."""
     momentum: Annotated[float, Ge(0), Lt(1)]
     """Of SGD; AdamW's first beta."""
     weight_decay: Annotated[float, Ge(0)]
@@ -66,17 +70,18 @@ class TrainingSettings:
         path = self.distillation.teacher
         return None if path in (None, SUPERNET) else Path(path).expanduser().resolve()
 
-    def recipe(self, epochs: int, batch_size: int, learning_rate: float) -> Recipe:
-        """The recipe of one of the trainings."""
+    def recipe(self, epochs: int, batch_size: int, learning_rate: float | None, *, pretrained: bool) -> Recipe:
+        """The recipe of one of the trainings, from `pretrained` weights or from scratch, which decides what is null."""
+        optimizer = self.optimizer or ("adamw" if pretrained else "sgd")
         return Recipe(
             epochs,
             batch_size,
-            learning_rate,
+            learning_rate or RATES[optimizer, pretrained],
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
-            schedule=self.schedule,
-            optimizer=self.optimizer,
+            schedule=self.schedule or ("cosine" if pretrained else "one_cycle"),
+            optimizer=optimizer,
             ema=self.ema,
             precision=self.precision,
             clip=self.clip,

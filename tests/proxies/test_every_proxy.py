@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import torch
 import yaml
 from omegaconf import OmegaConf
 
@@ -16,6 +17,7 @@ from nas.commandline import parse
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import ConfigError
 from nas.latency.profile import load_profile
+from nas.nets.start import FromWeights
 from nas.problem import Problem
 from nas.proxies import PROXIES, AnyProxy
 from nas.proxies.base import Failed, Preparation, Proxy
@@ -26,8 +28,10 @@ from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
 from nas.training.settings import TrainingSettings
+from nas.training.start import FittedStart
 from tests.helpers.display import Silent
 from tests.helpers.docs import field_texts
+from tests.helpers.weights import trained
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -66,7 +70,7 @@ def settings_of(name: str, **changes: Any) -> Proxy:
     return parse(OmegaConf.create({**defaults, **cheap, **changes}), PROXIES[name])
 
 
-def preparation(pictures: ImageView, folder: Path, evaluate: Evaluations | None = None) -> Preparation:
+def preparation(name: str, pictures: ImageView, folder: Path, evaluate: Evaluations | None = None) -> Preparation:
     training = yaml.safe_load((data_dir("conf") / "search.yaml").read_text(encoding="utf-8"))["training"]
     return Preparation(
         PROBLEM,
@@ -79,7 +83,16 @@ def preparation(pictures: ImageView, folder: Path, evaluate: Evaluations | None 
         2,
         evaluate or Evaluations(),
         Silent(),
+        pretrained_start(pictures, folder) if name == "probe" else None,
     )
+
+
+def pretrained_start(pictures: ImageView, folder: Path) -> FittedStart:
+    """Made-up weights, for networks of the space tiny."""
+    arch = Architecture.from_notation("32x1 conv3/2-16 mb5e3/2-24x2 mb3e3/2-48x2 mb3e3-96 conv1-128 fc10")
+    path = folder / "weights.pth"
+    torch.save({"state_dict": trained(arch).state_dict(), "notation": arch.notation}, path)
+    return FittedStart(FromWeights.of((str(path),), PROBLEM.space), pictures, TrainingResolution(16, 32))
 
 
 def test_the_settings_of_a_search_take_each_proxy() -> None:
@@ -112,7 +125,7 @@ class TestEveryProxy:
             settings_of(name, nonsense=1)
 
     def test_its_evaluators_travel_and_repeat(self, name: str, pictures: ImageView, tmp_path: Path) -> None:
-        prepared = settings_of(name).prepare(preparation(pictures, tmp_path))
+        prepared = settings_of(name).prepare(preparation(name, pictures, tmp_path))
         assert list(prepared.evaluators) == list(PROXIES[name].rungs)
         for rung, evaluator in prepared.evaluators.items():
             found, again = evaluator(NETWORK), pickle.loads(pickle.dumps(evaluator))(NETWORK)
@@ -130,13 +143,13 @@ class TestEveryProxy:
     ) -> None:
         done = Evaluations()
         settings = settings_of(name)
-        settings.prepare(preparation(pictures, tmp_path, done))
+        settings.prepare(preparation(name, pictures, tmp_path, done))
         assert len(set(done.names)) == len(done.names)
         again = Evaluations()
-        settings.prepare(preparation(pictures, tmp_path, again))
+        settings.prepare(preparation(name, pictures, tmp_path, again))
         assert again.names == done.names
         other = Evaluations()
-        given = preparation(pictures, tmp_path, other)
+        given = preparation(name, pictures, tmp_path, other)
         settings.prepare(dataclasses.replace(given, scores=dataclasses.replace(given.scores, names=("depth",))))
         assert not done.names or other.names != done.names
 
@@ -144,8 +157,8 @@ class TestEveryProxy:
         self, name: str, pictures: ImageView, tmp_path: Path
     ) -> None:
         done = Evaluations()
-        settings_of(name).prepare(preparation(pictures, tmp_path, done))
+        settings_of(name).prepare(preparation(name, pictures, tmp_path, done))
         if done.names:
             reason = "at least 8 networks inside the budget, got 5; the first error: ValueError: no"
             with pytest.raises(ConfigError, match=reason):
-                settings_of(name).prepare(preparation(pictures, tmp_path, Evaluations(broken=3)))
+                settings_of(name).prepare(preparation(name, pictures, tmp_path, Evaluations(broken=3)))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from nas.commandline import command
 from nas.data.prepare import prepare
@@ -28,6 +29,7 @@ from nas.search.settings import SearchSettings
 from nas.spaces.architecture import Architecture
 from nas.training.recipe import Recipe
 from tests.helpers.journal import load_journal
+from tests.helpers.weights import trained
 
 ARCH = Architecture.from_notation("16x1 conv3/2-8 sep3/2-16 fc10")
 
@@ -172,6 +174,25 @@ def test_a_search_by_scores_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert search(monkeypatch, tmp_path, "proxy=score") == 0  # once more: nothing is scored or trained again
     after = load_journal(tmp_path / "run")
     assert (after.trials, after.user_attrs) == (before.trials, before.user_attrs)
+
+
+def test_a_search_by_a_probe_of_pretrained_features(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert search(monkeypatch, tmp_path, "proxy=probe") == 2
+    assert "proxy=probe judges pretrained features; give init=" in capsys.readouterr().err
+    arch = Architecture.from_notation("32x1 conv3/2-16 mb5e3/2-24x2 mb3e3/2-48x2 mb3e3-96 conv1-128 fc10")
+    torch.save({"state_dict": trained(arch).state_dict(), "notation": arch.notation}, tmp_path / "mine.pth")
+    given = ("proxy=probe", f"init={tmp_path / 'mine.pth'}", "baselines.resolutions=[]")
+    assert search(monkeypatch, tmp_path, *given) == 0
+    front, trials = finished(tmp_path)
+    assert {row["how"] for row in trials} == {"probe"}
+    assert all(0 < float(row["worth"]) < 1 for row in trials)
+    assert max(float(row["accuracy"]) for row in trials) > 0.2  # features of random weights tell digits apart, too
+    assert front["proxy"]["how"] == "probe"
+    before = load_journal(tmp_path / "run")
+    assert search(monkeypatch, tmp_path, *given) == 0  # once more: nothing is judged or trained again
+    assert load_journal(tmp_path / "run").trials == before.trials
 
 
 def test_a_search_by_a_supernet(

@@ -1,0 +1,65 @@
+"""proxy=probe: no training at all; a network cut out of pretrained weights, with a classifier in closed form."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from nas.errors import ConfigError
+from nas.nets.build import build
+from nas.proxies.base import Evaluation, Preparation, Prepared
+from nas.proxies.score import RUNG
+from nas.spaces.architecture import Architecture
+from nas.training.long import begin
+from nas.training.metrics import judge, wilson
+from nas.training.settings import Pixels, Positive
+from nas.training.start import FittedStart
+
+NEEDS_INIT = "proxy=probe judges pretrained features; give init=, such as init=efficientnet_lite2"
+
+PROBE = {"probe": "probe of pretrained features"}
+"""The rung that other proxies offer too, from pretrained weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeProxy:
+    """No training: what features cut out of pretrained weights tell apart, with a classifier in closed form."""
+
+    rungs: ClassVar[Mapping[str, str]] = {**RUNG, **PROBE}
+
+    name: Literal["probe"]
+    resolution: Pixels | None
+    """Pixels at the space's largest resolution, others in proportion; null: each network's own."""
+    images: Positive
+    """Validation images that judge a network, at most."""
+
+    def prepare(self, preparation: Preparation) -> Prepared:
+        """Nothing has to be done beforehand."""
+        given = preparation
+        if given.start is None:
+            raise ConfigError(NEEDS_INIT)
+        return Prepared({"score": given.training_free, "probe": Probe(given.start, given.seed, self.images)})
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The accuracy of a network as trainings from `start` would begin it, on at most `images` validation images.
+
+    The networks of a space differ in it by what was cut away, and the trainings that follow keep most of that order.
+    """
+
+    start: FittedStart
+    seed: int
+    images: int
+
+    def __call__(self, arch: Architecture) -> Evaluation:
+        """The accuracy, and worth = exp(-loss), since the loss tells more; raises as `start` does."""
+        started = time.perf_counter()
+        net = build(arch, self.start.conventions)
+        net.load_state_dict(begin(self.start, arch, self.seed) or {})
+        pictures, resolution = self.start.pictures, self.start.scale(arch)
+        metrics = judge(net.to(pictures.device), pictures.at(resolution, 64, self.seed).val_dataloader(self.images))
+        low, high = wilson(metrics.accuracy, min(self.images, len(pictures.images.val)))
+        seconds, worth = time.perf_counter() - started, math.exp(-metrics.loss)
+        return Evaluation(metrics.accuracy, low, high, "probe", seconds, 1, resolution, worth)

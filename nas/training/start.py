@@ -1,0 +1,45 @@
+"""Pretrained weights as the start of a network, made ready with the user's images and no gradient."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from nas.data.views import ImageView, TrainingResolution
+from nas.nets.build import build
+from nas.nets.conventions import Conventions
+from nas.nets.reconstruct import images_needed
+from nas.nets.start import FromWeights
+from nas.spaces.architecture import Architecture
+from nas.training.head import head_in_closed_form
+
+
+@dataclass(frozen=True, slots=True)
+class FittedStart:
+    """Networks cut out of pretrained `weights`, fitted to the training images as they are seen at `scale`.
+
+    Their layers follow the pretrained network's (`reconstructed`), then the classifier is found in closed form.
+    """
+
+    weights: FromWeights
+    pictures: ImageView
+    scale: TrainingResolution
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The same wherever weights and images lie; a training knows its images and its scale itself."""
+        return "fitted", *self.weights.identity
+
+    @property
+    def conventions(self) -> Conventions:
+        """Those of the weights."""
+        return self.weights.conventions
+
+    def __call__(self, arch: Architecture) -> dict[str, Tensor]:
+        """A state dict of `build(arch, conventions)`; raises as `nas.nets.slices.initial` does."""
+        resolution = self.scale(arch)
+        wanted = images_needed(arch, resolution)
+        images, _ = next(iter(self.pictures.at(resolution, max(2, wanted), seed=0).seen_dataloader(wanted)))
+        net = build(arch, self.conventions).to(images.device)
+        net.load_state_dict(self.weights.fitted(arch, images))
+        head_in_closed_form(net, self.pictures.at(resolution, 64, seed=0))
+        return net.state_dict()
