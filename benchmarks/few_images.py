@@ -108,7 +108,7 @@ def from_scratch(words: Sequence[str], networks: Sequence[Architecture], folder:
     settings = parse(compose("search", SearchSettings, read_arguments(words))[0], SearchSettings)
     checked, confirm, place = check_settings(settings), settings.confirm, folder / "scratch"
     data = decode_images(settings, checked.problem, checked.pixels, folder)
-    recipe = settings.training.recipe(confirm.epochs, confirm.batch_size, confirm.learning_rate)
+    recipe = settings.training.recipe(confirm.epochs, confirm.batch_size, confirm.learning_rate, pretrained=False)
     training = LongTraining(data.large, recipe, data.long_scale, place / "weights")
     place.mkdir(exist_ok=True)
     study = open_study(place, None, ("maximize",), {"training": training.digest}, earlier_journal(place))

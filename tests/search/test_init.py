@@ -24,6 +24,7 @@ from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
+from nas.training.start import FittedStart
 from tests.helpers.calls import check_refused
 from tests.helpers.refusal import refusal
 from tests.helpers.search import PIXEL4, TINY, context, in_memory
@@ -55,14 +56,15 @@ def test_trainings_and_baselines_start_from_the_weights(weights: Path, tmp_path:
     trainings = trainings_of(tmp_path, f"init={weights}", "confirm.resolution=16", "proxy.resolution=8")
     long, arch = trainings.long, TINY.architecture([0] * len(TINY.variables))
     assert (long.conventions, trainings.baseline.conventions) == (TENSORFLOW, TENSORFLOW)
-    assert isinstance(long.start, FromWeights)
-    (theirs,) = long.start.digests
-    assert trainings.baseline.start == FromWeights((str(weights),), (theirs,))
-    torch.manual_seed(3)
-    expected = initial(arch, load(str(weights)), TINY)
-    torch.manual_seed(3)
-    found = long.start(arch)
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert isinstance(long.start, FittedStart)
+    (theirs,) = long.start.weights.digests
+    assert isinstance(trainings.baseline.start, FittedStart)
+    assert trainings.baseline.start.weights == FromWeights((str(weights),), (theirs,))
+    assert (long.start.scale, long.start.pictures.statistics) == (long.scale, long.pictures.statistics)
+    assert (long.recipe.optimizer, long.recipe.schedule, long.recipe.learning_rate) == ("adamw", "cosine", 0.001)
+    expected, found = initial(arch, load(str(weights)), TINY), long.start(arch)
+    assert found.keys() == expected.keys()
+    assert torch.equal(found["0.0.weight"], expected["0.0.weight"])  # the stem is rescaled by its norm alone
     evaluation = trainings.ladder.rungs[0].evaluator(arch)
     assert isinstance(evaluation, Evaluation)
     assert 0 <= evaluation.accuracy <= 1
@@ -141,7 +143,7 @@ def test_efficientnet_lite_are_compared_with_all_three() -> None:
     found = networks_to_compare(wanted, settings, "efficientnet_lite1", 96)
     assert list(found) == [f"efficientnet_lite{size}_r96" for size in range(3)]
     start = FromWeights.of(tuple(f"efficientnet_lite{size}" for size in range(3)))
-    state = start(found["efficientnet_lite2_r96"])
+    state = start.fitted(found["efficientnet_lite2_r96"], torch.zeros(2, 3, 96, 96))
     assert state["0.0.weight"].abs().sum() == load("efficientnet_lite2").state["0.0.weight"].abs().sum()
 
 

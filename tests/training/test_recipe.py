@@ -69,10 +69,17 @@ def test_the_settings_of_a_search_make_the_recipe(tmp_path: Path) -> None:
     def settings(**changed: Any) -> TrainingSettings:
         return parse(OmegaConf.create({**section, **changed}), TrainingSettings)
 
-    assert settings().recipe(5, 32, 0.2) == Recipe(5, 32, 0.2)  # the defaults are the same ones
+    assert settings().recipe(5, 32, 0.2, pretrained=False) == Recipe(5, 32, 0.2)  # the defaults are the same ones
+    tuned = settings().recipe(5, 32, None, pretrained=True)
+    assert tuned == Recipe(5, 32, 0.001, optimizer="adamw", schedule="cosine")
+    assert settings(optimizer="sgd").recipe(5, 32, None, pretrained=True).learning_rate == 0.01
+    assert settings(optimizer="adamw").recipe(5, 32, None, pretrained=False).learning_rate == 0.02
+    assert settings().recipe(5, 32, None, pretrained=False) == Recipe(5, 32, 0.2)
     path = tmp_path / "t.onnx"
     distillation = {"teacher": str(path), "alpha": 0.9, "temperature": 2.0}
-    recipe = settings(schedule="cosine", ema=0.99, clip=None, distillation=distillation).recipe(1, 8, 0.1)
+    recipe = settings(schedule="cosine", ema=0.99, clip=None, distillation=distillation).recipe(
+        1, 8, 0.1, pretrained=False
+    )
     assert recipe == Recipe(
         *(1, 8, 0.1), schedule="cosine", ema=0.99, clip=None, distillation=Distillation(path, 0.9, 2.0)
     )

@@ -11,7 +11,6 @@ from nas.data.views import ImageView, TrainingResolution
 from nas.nets.build import build
 from nas.nets.conventions import PLAIN
 from nas.nets.pretrained import load
-from nas.nets.slices import initial
 from nas.nets.start import FromWeights
 from nas.spaces.architecture import Architecture
 from nas.training.fit import fit
@@ -49,17 +48,11 @@ def judged(arch: Architecture, state: dict[str, Tensor], pictures: ImageView) ->
 
 
 def test_slices_know_much_of_what_the_whole_network_knows(start: FittedStart, pictures: ImageView) -> None:
-    (weights,) = (load(init) for init in start.weights.inits)
     known = judged(WHOLE, start(WHOLE), pictures).accuracy
     assert known > 0.9
     for notation in SLICES:
         arch = Architecture.from_notation(notation)
-        net = build(arch)
-        net.load_state_dict(initial(arch, weights))
-        head_in_closed_form(net, pictures.at(PIXELS, 64, 0))
-        cut = judged(arch, net.state_dict(), pictures)
         fitted = judged(arch, start(arch), pictures)
-        assert fitted.loss < cut.loss
         assert fitted.accuracy > 0.75 * known
 
 
