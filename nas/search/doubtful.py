@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from nas.data.images import imbalance, unjudged
 from nas.latency.doubtful import doubtful_times
+from nas.nets.pretrained import NONE
 from nas.problem import Problem
 from nas.results.front import DataFacts
 from nas.search.evaluations import rung_names
@@ -25,6 +26,7 @@ def doubts(settings: SearchSettings, problem: Problem, data: DataFacts) -> list[
             if field == _BYTES
         ),
         *_confirmation(settings, data.train),
+        *_pixels(settings, max(problem.space.resolution)),
         *(doubt for doubt in of_images if doubt),
     ]
 
@@ -57,4 +59,14 @@ def _confirmation(settings: SearchSettings, images: int) -> Iterator[str]:
         yield (
             f"confirm.epochs={confirm.epochs} is a shorter training than the search's own, {name}={epochs}: the "
             f"confirmed accuracies may be below the cheap ones; raise confirm.epochs to {epochs} or more"
+        )
+
+
+def _pixels(settings: SearchSettings, largest: int) -> Iterator[str]:
+    """Where pretrained features are judged on images far smaller than those they are cut out for."""
+    pixels = settings.proxy.resolution or largest
+    if settings.init != NONE and 2 * pixels < largest:
+        yield (
+            f"proxy.resolution={pixels} shows networks of {largest} pixels that start from pretrained weights little of "
+            "what these know; take proxy=probe, or proxy.resolution=null"
         )

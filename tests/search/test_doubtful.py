@@ -67,6 +67,22 @@ def test_a_confirmation_shorter_than_the_search(overrides: tuple[str, ...], expe
     assert all(expected in each and "confirm.epochs=2 is a shorter training" in each for each in found if expected)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "pixels"),
+    [
+        (("init=mine.pth", "proxy=short", "proxy.resolution=12"), 12),
+        (("init=mine.pth", "proxy=score", "proxy.resolution=15"), 15),
+        (("init=mine.pth", "proxy=probe"), None),
+        (("init=mine.pth", "proxy=short", "proxy.resolution=null"), None),
+        (("proxy=short", "proxy.resolution=12"), None),
+    ],
+)
+def test_pretrained_features_that_see_few_pixels(overrides: tuple[str, ...], pixels: int | None) -> None:
+    found = said(*overrides)
+    assert len(found) == (pixels is not None)
+    assert all(f"proxy.resolution={pixels} shows networks of 32 pixels" in each for each in found)
+
+
 def test_unbalanced_classes() -> None:
     data = replace(sample_front().data, counts={"train": {"a": 90, "b": 10}})
     settings = settings_of("hardware=pixel4", "search_space=tiny", "budget=null")
