@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from nas.errors import ConfigError
@@ -31,27 +31,27 @@ class ProbeProxy:
     name: Literal["probe"]
     resolution: Pixels | None
     """Pixels at the space's largest resolution, others in proportion; null: each network's own."""
-    images: Positive
-    """Validation images that judge a network, at most."""
+    validation: Positive | None
+    """At most this number of validation images that judge a network, stratified; null: all."""
 
     def prepare(self, preparation: Preparation) -> Prepared:
         """Nothing has to be done beforehand."""
         given = preparation
         if given.start is None:
             raise ConfigError(NEEDS_INIT)
-        return Prepared({"score": given.training_free, "probe": Probe(given.start, given.seed, self.images)})
+        start = replace(given.start, pictures=replace(given.start.pictures, val_limit=self.validation))
+        return Prepared({"score": given.training_free, "probe": Probe(start, given.seed)})
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The accuracy of a network as trainings from `start` would begin it, on at most `images` validation images.
+    """The accuracy of a network as trainings from `start` would begin it.
 
     The networks of a space differ in it by what was cut away, and the trainings that follow keep most of that order.
     """
 
     start: FittedStart
     seed: int
-    images: int
 
     def __call__(self, arch: Architecture) -> Evaluation:
         """The accuracy, and worth = exp(-loss), since the loss tells more; raises as `start` does."""
@@ -59,7 +59,7 @@ class Probe:
         net = build(arch, self.start.conventions)
         net.load_state_dict(begin(self.start, arch, self.seed) or {})
         pictures, resolution = self.start.pictures, self.start.scale(arch)
-        metrics = judge(net.to(pictures.device), pictures.at(resolution, 64, self.seed).val_dataloader(self.images))
-        low, high = wilson(metrics.accuracy, min(self.images, len(pictures.images.val)))
+        metrics = judge(net.to(pictures.device), pictures.at(resolution, 64, self.seed).val_dataloader())
+        low, high = wilson(metrics.accuracy, len(pictures.images.val))
         seconds, worth = time.perf_counter() - started, math.exp(-metrics.loss)
         return Evaluation(metrics.accuracy, low, high, "probe", seconds, 1, resolution, worth)

@@ -82,9 +82,7 @@ class SupernetProxy:
         space, precision = given.problem.space, given.training.precision
         path, pictures = given.folder / "supernet.pt", replace(given.pictures, val_limit=self.validation)
         begun = given.start.weights if given.start else None
-        weights = SharedWeights(
-            space, pictures, path, given.scale, self.calibration, precision=precision, start=begun
-        )
+        weights = SharedWeights(space, pictures, path, given.scale, self.calibration, precision=precision, start=begun)
         seconds = train_shared(given, weights, recipe)
         given.progress.message(f"supernet: trained in {seconds:.0f} s")
         made_by = digest((recipe, given.scale, given.seed, begun), version=1)

@@ -35,8 +35,8 @@ def head_in_closed_form(net: nn.Sequential, data: ImageData, images: int = 2000)
     """Set the classifier of `net`, of `nas.nets.build`, to the linear discriminant of its features.
 
     The features are those of at most so many training `images`, as they are. Of `RIDGES` it has the one with the least
-    loss on as many validation images, and its logits are scaled by what gives the least, so that their softmax is a
-    probability; where the classifier that `net` has does better, it stays.
+    loss on at most half as many validation images, and its logits are scaled by what gives the least, so that their
+    softmax is a probability; where the classifier that `net` has does better, it stays.
     """
     classifier = net[-1]
     assert isinstance(classifier, nn.Linear)
@@ -49,7 +49,7 @@ def head_in_closed_form(net: nn.Sequential, data: ImageData, images: int = 2000)
         return found.double()
 
     classes = observe(features, data.seen_dataloader(images), classifier.out_features)
-    parts = [(features(batch), labels.to(device)) for batch, labels in data.val_dataloader(images)]
+    parts = [(features(batch), labels.to(device)) for batch, labels in data.val_dataloader(images // 2)]
     seen, labels = torch.cat([found for found, _ in parts]), torch.cat([each for _, each in parts])
     given = classifier.weight.detach().double(), classifier.bias.detach().double()
     tried = [(float(F.cross_entropy(F.linear(seen, *given), labels)), *given)]
