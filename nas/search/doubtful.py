@@ -67,6 +67,6 @@ def _pixels(settings: SearchSettings, largest: int) -> Iterator[str]:
     pixels = settings.proxy.resolution or largest
     if settings.init != NONE and 2 * pixels < largest:
         yield (
-            f"proxy.resolution={pixels} shows networks of {largest} pixels that start from pretrained weights little of "
-            "what these know; take proxy=probe, or proxy.resolution=null"
+            f"proxy.resolution={pixels} shows networks of {largest} pixels little of what their pretrained weights know; "
+            "take proxy=probe, or proxy.resolution=null"
         )
