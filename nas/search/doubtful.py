@@ -67,6 +67,6 @@ def _pixels(settings: SearchSettings, largest: int) -> Iterator[str]:
     pixels = settings.proxy.resolution or largest
     if settings.init != NONE and 2 * pixels < largest:
         yield (
-            f"proxy.resolution={pixels} shows networks of {largest} pixels little of what their pretrained weights know; "
+            f"proxy.resolution={pixels} shows networks of {largest} pixels little of what pretrained weights know; "
             "take proxy=probe, or proxy.resolution=null"
         )
