@@ -179,7 +179,7 @@ SETTINGS = [
         "reach.host=pi": r"host goes with device=ssh",
         "reach.port=x": r"reach\.port: .*integer",
         "training.optimizer=rprop": r"training\.optimizer: .*'sgd' or 'adamw'",
-        "training.schedule=null": r"training\.schedule: ",
+        "training.schedule=step": r"training\.schedule: .*'one_cycle'",
         "training.momentum=1": r"training\.momentum: .*less than 1",
         "training.weight_decay=-1": r"training\.weight_decay: ",
         "training.weight_decay=inf": r"training\.weight_decay: must be a finite number",
