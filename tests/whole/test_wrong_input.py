@@ -82,7 +82,7 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
         r"unknown data 'mnist'; known: cifar10, digits, fashion_mnist, hf, imagefolder",
     ),
     "group name": ("search", ["sampler.name=magic"], r"unknown sampler 'magic'; known: nsga2, pareto, random, tpe"),
-    "proxy name": ("search", ["proxy.name=magic"], r"unknown proxy 'magic'; known: score, short, supernet"),
+    "proxy name": ("search", ["proxy.name=magic"], r"unknown proxy 'magic'; known: probe, score, short, supernet"),
     "executor name": ("search", ["executor.name=magic"], r"unknown executor 'magic'; known: local"),
     "grammar": ("search", ["budget=[300M"], r"cannot read the command line: .* in 'budget=\[300M'"),
     "no value": ("search", ["trials"], r"trials"),
