@@ -135,7 +135,7 @@ class ImageData:
         return augmentations.erase(batch, self.erase, generator) if self.erase else batch
 
     def seen_dataloader(self, limit: int | None = None) -> DataLoader[Batch]:
-        """The training images in order, as they are; at most `limit` of them, stratified."""
+        """The training images in order, as they are; at most `limit` of them, or one of each class, stratified."""
         return self._plain(self.images.train, limit)
 
     def val_dataloader(self, limit: int | None = None) -> DataLoader[Batch]:
@@ -147,7 +147,7 @@ class ImageData:
         return self._plain(self.images.test)
 
     def _plain(self, split: Split, limit: int | None = None) -> DataLoader[Batch]:
-        if limit is not None and limit < len(split):
+        if limit is not None and (limit := max(limit, len(self.images.classes))) < len(split):
             split = stratified(split, limit)
         batches = ImageBatches(split, self.device, lambda pixels, labels, _: (self._normalised(pixels), labels))
         order = BatchSampler(SequentialSampler(batches), self.batch_size, drop_last=False)

@@ -62,6 +62,17 @@ def test_val_and_test_are_whole_in_order_and_never_augmented() -> None:
         assert labels.tolist() == images.splits[name].labels.tolist()
 
 
+@pytest.mark.parametrize("limit", [1, 7, 20, 10_000])
+def test_a_limit_leaves_every_class_an_image(limit: int) -> None:
+    images = random_images(train=60)
+    data = ImageData(images, batch_size=8, flip=True)
+    pixels, labels = batches_of(data.seen_dataloader(limit))
+    assert len(labels) == min(max(limit, len(images.classes)), 60)
+    assert set(labels.tolist()) == set(images.train.labels.tolist())
+    whole, _ = batches_of(data.seen_dataloader())
+    assert set(pixels.sum((1, 2, 3)).tolist()) <= set(whole.sum((1, 2, 3)).tolist())
+
+
 def test_the_seed_decides_order_and_augmentation_and_nothing_else_does() -> None:
     images = random_images()
 
