@@ -25,7 +25,7 @@ import numpy as np
 import optuna
 
 from benchmarks.multi_fidelity import Quiet
-from benchmarks.proxy_fidelity import cifar10
+from benchmarks.proxy_fidelity import photographs
 from benchmarks.search_efficiency import machine, versions
 from benchmarks.tables import hypervolume, problem
 from nas.commandline import parse
@@ -83,9 +83,7 @@ class _Clock(Quiet):
 
 def run(name: str, seed: int, minutes: float, cache: Path) -> list[tuple[float, float, int]]:
     """CPU seconds, the share of the best hypervolume and the front's size after each trial of the search `name`."""
-    photographs = cifar10(cache, 32).folder.parent / "cifar10"
-    path = next(photographs.rglob("train")).parent
-    words = [*COMMON, *SEARCHES[name], f"data.path={path}", f"seed={seed}"]
+    words = [*COMMON, *SEARCHES[name], f"data.path={photographs(cache)}", f"seed={seed}"]
     settings = parse(compose("search", SearchSettings, read_arguments(words))[0], SearchSettings)
     clock = _Clock(time.process_time())
     checked = check_settings(settings)

@@ -53,9 +53,10 @@ def networks(space: SearchSpace, pixels: int, count: int, seed: int) -> list[Arc
     return [ordered[min(int(place), len(ordered) - 1)] for place in places]
 
 
-def measure(arch: Architecture, start: FittedStart, given: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def measure(
+    arch: Architecture, start: FittedStart, settings: SearchSettings, given: argparse.Namespace, folder: Path
+) -> dict[str, Any]:
     """All that is asked for of one network."""
-    settings = parse(compose("search", SearchSettings, read_arguments(given.words))[0], SearchSettings)
 
     def trained(begin: Start | None) -> tuple[float, float]:
         recipe = settings.training.recipe(
@@ -108,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     use_one_thread()
     for folder in (given.cache, given.results.parent):
         folder.mkdir(parents=True, exist_ok=True)
+    settings = parse(compose("search", SearchSettings, read_arguments(given.words))[0], SearchSettings)
     space = load_space("lite").with_data(3, 10)
     pictures = replace(cifar10(given.cache, 32), limit=given.images, statistics=load(given.init).statistics(3))
     start = FittedStart(FromWeights.of((given.init,), space), pictures, TrainingResolution(given.pixels, given.pixels))
@@ -118,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for arch in networks(space, given.pixels, given.networks, given.seed):
         if arch.notation not in there:
             with tempfile.TemporaryDirectory() as folder:
-                row = measure(arch, start, given, Path(folder))
+                row = measure(arch, start, settings, given, Path(folder))
             there[arch.notation] = row
             with given.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({**row, "asked": asked, "machine": machine(), "versions": versions()}) + "\n")

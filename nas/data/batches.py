@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
 
 from nas.data import augment as augmentations
-from nas.data.images import Images, Split, stratified
+from nas.data.images import Images, Split, few
 from nas.errors import ConfigError
 from nas.nets.device import device_of
 from nas.reading.plain import readable
@@ -147,8 +147,7 @@ class ImageData:
         return self._plain(self.images.test)
 
     def _plain(self, split: Split, limit: int | None = None) -> DataLoader[Batch]:
-        if limit is not None and (limit := max(limit, len(self.images.classes))) < len(split):
-            split = stratified(split, limit)
+        split = few(split, limit, len(self.images.classes))
         batches = ImageBatches(split, self.device, lambda pixels, labels, _: (self._normalised(pixels), labels))
         order = BatchSampler(SequentialSampler(batches), self.batch_size, drop_last=False)
         # A generator of its own, because a loader without one draws from torch's global one.

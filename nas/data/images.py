@@ -31,6 +31,11 @@ def stratified(split: Split, count: int) -> Split:
     return Split(np.asarray(split.pixels[chosen]), np.asarray(split.labels[chosen]))
 
 
+def few(split: Split, limit: int | None, classes: int) -> Split:
+    """At most `limit` images of `split`, stratified, or one of each of its `classes`; all without a limit."""
+    return split if limit is None or max(limit, classes) >= len(split) else stratified(split, max(limit, classes))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Images:
     """A classified data set, all splits at one size.

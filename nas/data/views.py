@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from nas.data.batches import ImageData, Statistics
-from nas.data.images import Images, Split, stratified
+from nas.data.images import Images, few
 from nas.data.saved import open_saved
 from nas.data.settings import AUGMENTATION
 from nas.nets.device import device_of
@@ -79,8 +79,4 @@ class ImageView:
 def _opened(folder: Path, limit: int | None, val_limit: int | None) -> Images:
     images = open_saved(folder)
     classes = len(images.classes)
-    return replace(images, train=_few(images.train, limit, classes), val=_few(images.val, val_limit, classes))
-
-
-def _few(split: Split, limit: int | None, classes: int) -> Split:
-    return split if limit is None or limit >= len(split) else stratified(split, max(limit, classes))
+    return replace(images, train=few(images.train, limit, classes), val=few(images.val, val_limit, classes))

@@ -84,7 +84,8 @@ def _along(
     if "expand.0.weight" in parts:
         importance = _columns(state[parts["project.0.weight"]])
         if "depthwise.1.weight" in parts:
-            importance = importance * _deviation(state, parts["depthwise.1.weight"].removesuffix(".weight"), activation)
+            scale, middle = (state[parts[f"depthwise.1.{name}"]] for name in ("weight", "bias"))
+            importance = importance * _deviation(scale, middle, activation)
         hidden = _largest_first(importance)
     if "se.excite.weight" in parts:
         squeezed = _largest_first(_columns(state[parts["se.excite.weight"]]))
@@ -109,13 +110,12 @@ def _columns(weight: Tensor) -> Tensor:
     return weight.abs().sum((0, 2, 3))
 
 
-def _deviation(state: State, norm: str, activation: str) -> Tensor:
-    """The standard deviation of the activated outputs of a norm by name, if those of the norm are Gaussian."""
-    scale, middle = (state[f"{norm}.{name}"].double()[:, None] for name in ("weight", "bias"))
+def _deviation(scale: Tensor, middle: Tensor, activation: str) -> Tensor:
+    """The standard deviation of activated Gaussians of deviation `scale` around `middle`, as a norm's outputs are."""
     grid = torch.linspace(-5, 5, 1001, dtype=torch.float64)
     density = torch.exp(-(grid**2) / 2)
     density /= density.sum()
-    values: Tensor = MODULES[activation]()(middle + scale * grid)
+    values: Tensor = MODULES[activation]()(middle.double()[:, None] + scale.double()[:, None] * grid)
     mean = (values * density).sum(1, keepdim=True)
     return ((values - mean).square() * density).sum(1).sqrt().float()
 

@@ -18,15 +18,12 @@ from nas.training.start import FittedStart
 
 NEEDS_INIT = "proxy=probe judges pretrained features; give init=, such as init=efficientnet_lite2"
 
-PROBE = {"probe": "probe of pretrained features"}
-"""The rung that other proxies offer too, from pretrained weights."""
-
 
 @dataclass(frozen=True, slots=True)
 class ProbeProxy:
     """No training: what features cut out of pretrained weights tell apart, with a classifier in closed form."""
 
-    rungs: ClassVar[Mapping[str, str]] = {**RUNG, **PROBE}
+    rungs: ClassVar[Mapping[str, str]] = {**RUNG, "probe": "probe of pretrained features"}
 
     name: Literal["probe"]
     resolution: Pixels | None
@@ -57,7 +54,7 @@ class Probe:
         """The accuracy, and worth = exp(-loss), since the loss tells more; raises as `start` does."""
         started = time.perf_counter()
         net = build(arch, self.start.conventions)
-        net.load_state_dict(begin(self.start, arch, self.seed) or {})
+        net.load_state_dict(begin(self.start, arch, self.seed))
         pictures, resolution = self.start.pictures, self.start.scale(arch)
         metrics = judge(net.to(pictures.device), pictures.at(resolution, 64, self.seed).val_dataloader())
         low, high = wilson(metrics.accuracy, len(pictures.images.val))

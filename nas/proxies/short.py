@@ -97,7 +97,7 @@ class ShortTraining:
         resolution = self.scale(arch)
         data = self.pictures.at(resolution, self.recipe.batch_size, self.seed)
         conventions = self.start.conventions if self.start else PLAIN
-        initial = begin(self.start, arch, self.seed)
+        initial = begin(self.start, arch, self.seed) if self.start else None
         fitted = fit(arch, data, self.recipe, self.seed, initial=initial, conventions=conventions)
         share, images = judge(fitted.net, data.val_dataloader()).accuracy, len(data.images.val)
         low, high = wilson(share, images)

@@ -186,7 +186,7 @@ def train_shared(preparation: Preparation, weights: SharedWeights, recipe: Share
         preparation.seed,
         weights.checkpoint,
         **_limits(preparation),
-        start=preparation.start.weights if preparation.start else None,
+        start=weights.start,
         progress=show,
     )
 

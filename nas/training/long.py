@@ -41,11 +41,11 @@ class Start(Protocol):
 Classes = NDArray[np.int64]
 
 
-def begin(start: Start | None, arch: Architecture, seed: int) -> Mapping[str, Tensor] | None:
+def begin(start: Start, arch: Architecture, seed: int) -> Mapping[str, Tensor]:
     """What a training with `seed` starts from; torch's own random state stays as it was."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
-        return start(arch) if start else None
+        return start(arch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class LongTraining:
             Diverged: the loss stopped being finite.
         """
         data = self.data(arch, seed)
-        initial = begin(self.start, arch, seed)
+        initial = begin(self.start, arch, seed) if self.start else None
         fitted = fit(arch, data, self.recipe, seed, initial=initial, teacher=self.teacher, conventions=self.conventions)
         found = correct(predictor(fitted.net), data.val_dataloader())
         content = io.BytesIO()

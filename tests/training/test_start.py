@@ -73,8 +73,6 @@ def test_a_classifier_that_does_better_stays(start: FittedStart, pictures: Image
 def test_starts_are_the_same_each_time_and_known_by_their_weights(start: FittedStart, pictures: ImageView) -> None:
     arch = Architecture.from_notation(SLICES[1])
     one, two = begin(start, arch, 3), begin(start, arch, 3)
-    assert one is not None
-    assert two is not None
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert start.conventions == PLAIN
     elsewhere = replace(start, pictures=replace(pictures, folder=Path("elsewhere")))
