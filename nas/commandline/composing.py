@@ -83,6 +83,8 @@ def answer(name: str, settings: type[Any], arguments: Sequence[str]) -> None:
 def compose(name: str, settings: type[Any], given: argparse.Namespace) -> list[DictConfig]:
     """The configuration of every run that the arguments ask for, with that of Hydra under `hydra`.
 
+    What `settings.implied`, where there is one, says of a run's words goes before them.
+
     Raises:
         ConfigError: they cannot be read, or name what there is not.
     """
@@ -98,7 +100,8 @@ def compose(name: str, settings: type[Any], given: argparse.Namespace) -> list[D
     found = []
     with hydra.initialize_config_dir(str(data_dir("conf")), job_name=name, version_base="1.3"):
         for number, run in enumerate(runs):
-            config = _told(settings, partial(hydra.compose, name, run, return_hydra_config=True))
+            implied = settings.implied(run) if hasattr(settings, "implied") else []
+            config = _told(settings, partial(hydra.compose, name, [*implied, *run], return_hydra_config=True))
             OmegaConf.update(config, "hydra.job.num", number, force_add=True)
             found.append(config)
     return found

@@ -1,5 +1,6 @@
 """The settings of `python -m nas.search`, as the code below Hydra sees them. Defaults are in conf/search.yaml."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +13,7 @@ from nas.identity import Free, agreeing, digest
 from nas.latency.profile import canonical_hardware
 from nas.nets.pretrained import NONE, is_file
 from nas.proxies import AnyProxy
+from nas.proxies.implied import implied_proxy
 from nas.proxies.probe import NEEDS_INIT
 from nas.proxies.scores.evaluate import ScoreSettings
 from nas.proxies.short import LongSettings
@@ -155,6 +157,11 @@ class SearchSettings:
                 f"confirm.members={self.confirm.members} is more than can be confirmed with "
                 f"confirm.networks={self.confirm.networks}, which goes up to {most}; raise confirm.networks"
             )
+
+    @staticmethod
+    def implied(words: Sequence[str]) -> list[str]:
+        """The groups that a command line of `words` means and does not name: the proxy."""
+        return implied_proxy(words, NONE)
 
     def run_name(self) -> str:
         """The name of the run folder: readable, and one for each set of settings that must agree.

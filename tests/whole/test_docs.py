@@ -5,16 +5,15 @@ import re
 import shlex
 from collections.abc import Iterator
 from importlib import import_module
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
 
 import nas
 from nas.commandline import parse
+from nas.commandline.composing import compose, read_arguments
 from nas.errors import SpaceError
 from nas.spaces.cost import cost
 from nas.spaces.load import known_spaces, load_space
@@ -49,16 +48,8 @@ def test_commands_in_the_docs_exist_and_take_their_settings(page: str, line: str
     if name == "report":
         assert len(arguments) == 1
         return
-    sweeps = [argument.replace(",", "\n") if "[" not in argument else argument for argument in arguments]
-    lists = [
-        [f"{key}={value}" for value in values.split("\n")]
-        for key, _, values in (sweep.partition("=") for sweep in sweeps)
-        if key != "-m"
-    ]
     settings = settings_page.COMMANDS[name]
-    for overrides in product(*lists):
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            config = compose(name, list(overrides))
+    for config in compose(name, settings, read_arguments(arguments)):
         assert isinstance(parse(config, settings), settings)
 
 

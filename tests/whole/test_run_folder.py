@@ -6,9 +6,9 @@ from pathlib import Path
 
 import onnx
 import pytest
-from hydra import compose, initialize_config_dir
 
 from nas.commandline import parse, run_folder
+from nas.commandline.composing import compose, read_arguments
 from nas.latency.profile import load_profile
 from nas.problem import Problem
 from nas.resources import data_dir
@@ -22,13 +22,13 @@ DATA = DataFacts("digits", None, ("0", "1"), 6, 2, 2, {"train": {"0": 3, "1": 3}
 
 
 def settings_of(*overrides: str) -> SearchSettings:
-    with initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
-        return parse(compose("search", overrides=list(overrides)), SearchSettings)
+    (config,) = compose("search", SearchSettings, read_arguments(overrides))
+    return parse(config, SearchSettings)
 
 
 def folder_of(*overrides: str) -> str:
-    with initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
-        return run_folder(compose("search", overrides=list(overrides)), SearchSettings)
+    (config,) = compose("search", SearchSettings, read_arguments(overrides))
+    return run_folder(config, SearchSettings)
 
 
 def identity_of(settings: SearchSettings) -> dict[str, object]:
@@ -102,7 +102,7 @@ def spaces_and_profiles(folder: Path) -> None:
         ("keep=0.5", ["keep=0.50", "keep=5e-1", "keep=.5"]),
         ("proxy.correction=1", ["proxy.correction=1.0", "proxy.correction=1e0"]),
         ("warm_start=true", ["warm_start=True", "warm_start=TRUE"]),
-        ("rungs=[short]", ["rungs=null", "rungs=['short']"]),
+        ("rungs=[score]", ["rungs=null", "rungs=['score']"]),
         ("baselines.widths=[1]", ["baselines.widths=[1.0]", "baselines.widths=[1e0]"]),
         ("training.distillation.teacher=teacher.onnx", ["training.distillation.teacher=./teacher.onnx"]),
         (
@@ -123,7 +123,12 @@ def test_spellings_of_one_value_name_one_folder(one: str, others: list[str], her
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        *(("seed=1", "seed"), ("budget=150M", "budget"), ("proxy.epochs=9", "proxy.epochs"), ("keep=0.5", "keep")),
+        *(
+            ("seed=1", "seed"),
+            ("budget=150M", "budget"),
+            ("proxy.resolution=24", "proxy.resolution"),
+            ("keep=0.5", "keep"),
+        ),
         *(("training.ema=0.9", "training.ema"), ("data.shift=1", "data.shift"), ("sampler.start=9", "sampler.start")),
     ],
 )
@@ -132,7 +137,7 @@ def test_a_study_names_the_setting_in_which_it_differs(change: str, named: str, 
     assert {key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)} == {named}
 
 
-@pytest.mark.parametrize(("change", "named"), [("sampler=random", "sampler.name"), ("proxy=score", "proxy.name")])
+@pytest.mark.parametrize(("change", "named"), [("sampler=random", "sampler.name"), ("proxy=short", "proxy.name")])
 def test_another_choice_of_a_group_is_named_before_its_options(change: str, named: str, here: Path) -> None:
     ours, theirs = identity_of(settings_of()), identity_of(settings_of(change))
     assert next(key for key, value in theirs.items() if ours.get(key) != value) == named
