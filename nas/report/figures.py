@@ -182,7 +182,7 @@ def _points(networks: Iterable[Member | Baseline], measure: Measure) -> list[tup
 
 def _draw_trials(axes: Axes, trials: Sequence[TrialRow], measure: Measure) -> None:
     for state, marker, label in (("complete", "o", "evaluated"), ("stopped", "x", "stopped early")):
-        rows = [row for row in trials if row.state == state]
+        rows = [row for row in trials if row.state == state and not row.ranked_only]
         points = [(row.figures.get(measure.field), row.accuracy, how_text(row.how)) for row in rows]
         known = [point for point in points if None not in point]
         if known:

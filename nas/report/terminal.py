@@ -195,7 +195,8 @@ def _trial_text(row: TrialRow) -> str:
     if row.state == "failed":
         return f"failed: {' '.join((row.error or 'no reason recorded').split())}"
     how = how_text(row.how)
-    parts = [how if row.accuracy is None else f"accuracy {percent(row.accuracy)} % ({how})"]
+    worth = "above {} % of the space" if row.ranked_only else "accuracy {} %"
+    parts = [how if row.accuracy is None else f"{worth.format(percent(row.accuracy))} ({how})"]
     ms, macs = row.figures.get("latency_ms"), row.figures.get("macs")
     parts += [f"{ms:.2f} ms"] if ms is not None else []
     parts += [f"{count_text(macs)} MACs"] if macs is not None else []

@@ -54,6 +54,11 @@ class TrialRow:
         """What is known of the network, by the field of the measure: costs and accuracy."""
         return {**self.costs, "accuracy": self.accuracy}
 
+    @property
+    def ranked_only(self) -> bool:
+        """Whether `accuracy` is no share of images, but of the networks that training-free scores place below it."""
+        return self.how == "score"
+
 
 _TEXTS = ("state", "key", "notation", "how", "error")
 _BESIDE = Flat("costs", TRIAL_COSTS.names)

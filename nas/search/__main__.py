@@ -134,7 +134,7 @@ class _Tracked:
         self.warning, self.warnings = display.warning, display.warnings
         self._display, self._tracker = display, tracker
 
-    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float) -> None:
+    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:
         self._display.trial(row, front_size=front_size, hypervolume=hypervolume, best=best)
         self._tracker.trial(row, hypervolume, front_size)
 

@@ -14,5 +14,5 @@ class Display(Progress, Protocol):
     def warnings(self) -> Sequence[str]:
         """What it warned of, each once."""
 
-    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float) -> None:
-        """`row` has just finished; the other figures are of the whole search so far."""
+    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:
+        """`row` has just finished; the other figures are of the whole search so far, `best` of its accuracies."""

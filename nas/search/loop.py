@@ -19,6 +19,7 @@ from nas.search.parameters import decode, distributions, encode
 from nas.search.pareto.pool import Exhausted
 from nas.search.patience import Patience
 from nas.search.record.trial import (
+    accuracies,
     ask,
     close,
     draw,
@@ -200,5 +201,5 @@ def _show(run: Run, number: int) -> None:
         record(run.study, number).row(),
         front_size=len(nondominated(points, run.problem.directions)),
         hypervolume=hypervolume(points, run.problem.objectives, run.reference_point),
-        best=max((trial.rungs[-1].accuracy or 0.0 for trial in complete), default=0.0),
+        best=max(accuracies(complete), default=None),
     )

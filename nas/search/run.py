@@ -19,7 +19,7 @@ from nas.search.confirm.target import DeviceTiming, measure_on_target
 from nas.search.context import AGAIN, Run
 from nas.search.evaluations import Trainings
 from nas.search.loop import Stopping, search
-from nas.search.record.trial import records
+from nas.search.record.trial import accuracies, records
 from nas.search.result.about import About
 from nas.search.result.compose import compose
 from nas.search.result.fidelity import fidelity_warnings
@@ -121,8 +121,7 @@ def _require(found: Sized, done: str, context: Run) -> None:
 
 def _cheap_accuracies(context: Run) -> list[float]:
     """The accuracies that the search was led by; none where training-free scores led it."""
-    last = [trial.rungs[-1] for trial in records(context.study) if trial.state == "complete"]
-    return [rung.accuracy for rung in last if rung.accuracy is not None and rung.how != "score"]
+    return accuracies([trial for trial in records(context.study) if trial.state == "complete"])
 
 
 def _metadata(problem: Problem, arch: Architecture, init: Init | None) -> Mapping[str, Any]:

@@ -60,6 +60,11 @@ def test_budget_line_is_drawn_only_on_its_own_axis() -> None:
     assert "budget, 25 ms" in labels(in_ms)
 
 
+def test_what_is_no_accuracy_is_not_drawn_as_one() -> None:
+    trials = [replace(row, how="score") for row in sample_trials()]
+    assert not any("evaluated" in label for label in labels(front_figure(sample_front(), trials)))
+
+
 @pytest.mark.parametrize("cost", ["latency", "macs", "params", "weights", "memory"])
 def test_front_figure_with_each_cost(cost: str) -> None:
     front = replace(sample_front(), objectives=("accuracy", cost))

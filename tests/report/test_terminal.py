@@ -2,11 +2,12 @@
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from nas.report.terminal import TerminalDisplay, print_front
+from nas.report.terminal import TerminalDisplay, _trial_text, print_front
 from tests.helpers.display import Silent
 from tests.helpers.run_sample import sample_front, sample_trials
 
@@ -133,3 +134,9 @@ def test_a_warning_is_printed_once_and_kept() -> None:
     assert len(second) < 500
     assert message == r"caf\xe9  [2J"
     assert progress.warnings == ["too late", second.removeprefix("warning: ")]
+
+
+def test_what_scores_give_is_not_called_an_accuracy() -> None:
+    row = replace(sample_trials(1)[0], accuracy=0.75, how="score")
+    assert "above 75.0 % of the space (training-free score)" in _trial_text(row)
+    assert "accuracy 75.0 % (short training)" in _trial_text(replace(row, how="short"))

@@ -6,7 +6,7 @@ pass: it is evaluated again when the run is resumed. Of what it proposes, the sa
 `expected_gain`. What was asked for with `enqueue_trial` has neither.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
@@ -100,6 +100,12 @@ class TrialRecord:
 
 
 _NO_RUNG = RungRecord("", 0.0)
+
+
+def accuracies(trials: Iterable[TrialRecord]) -> list[float]:
+    """Those of the last rung of each; what training-free scores give is none, but a share of networks."""
+    last = [trial.rungs[-1] for trial in trials if trial.rungs]
+    return [rung.accuracy for rung in last if rung.accuracy is not None and rung.how != "score"]
 
 
 def read_trial(trial: Trial | FrozenTrial) -> TrialRecord:
