@@ -1,6 +1,6 @@
 """What a search from pretrained weights gives with few images: CIFAR-10, 10 to 2,000 images a class.
 
-    python -m benchmarks.few_images --images 10 50 200 2000 -- hardware=pixel4 budget=30ms confirm.epochs=20
+    python -m benchmarks.few_images --images 10 50 200 2000 -- hardware=pixel4 budget=30ms
 
 For each number of images a class and each seed, the whole search, `python -m nas.search` with
 `init=efficientnet_lite2` and the settings given, sees so many training images of each class, of which its validation
@@ -108,7 +108,8 @@ def from_scratch(words: Sequence[str], networks: Sequence[Architecture], folder:
     settings = parse(compose("search", SearchSettings, read_arguments(words))[0], SearchSettings)
     checked, confirm, place = check_settings(settings), settings.confirm, folder / "scratch"
     data = decode_images(settings, checked.problem, checked.pixels, folder)
-    recipe = settings.training.recipe(confirm.epochs, confirm.batch_size, confirm.learning_rate, pretrained=False)
+    epochs = confirm.passes(len(data.large.images.train), pretrained=True)  # as many as the front's
+    recipe = settings.training.recipe(epochs, confirm.batch_size, confirm.learning_rate, pretrained=False)
     training = LongTraining(data.large, recipe, data.long_scale, place / "weights")
     place.mkdir(exist_ok=True)
     study = open_study(place, None, ("maximize",), {"training": training.digest}, earlier_journal(place))

@@ -55,9 +55,10 @@ def _confirmation(settings: SearchSettings, images: int) -> Iterator[str]:
         return
     name, epochs = ("long.epochs", settings.long.epochs) if top == "long" else ("proxy.epochs", proxy.epochs)
     seen = min(proxy.images or images, images)
-    if confirm.epochs * images < epochs * seen:
+    longest = confirm.passes(images, pretrained=settings.init != NONE)
+    if longest * images < epochs * seen:
         yield (
-            f"confirm.epochs={confirm.epochs} is a shorter training than the search's own, {name}={epochs}: the "
+            f"confirm.epochs={longest} is a shorter training than the search's own, {name}={epochs}: the "
             f"confirmed accuracies may be below the cheap ones; raise confirm.epochs to {epochs} or more"
         )
 

@@ -128,7 +128,10 @@ def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:
     prepared = settings.proxy.prepare(preparation)
     rungs = tuple(Rung(name, prepared.evaluators[name]) for name in rung_names(settings))
     recipe = settings.training.recipe(
-        confirm.epochs, confirm.batch_size, confirm.learning_rate, pretrained=start is not None
+        confirm.passes(len(data.large.images.train), pretrained=start is not None),
+        confirm.batch_size,
+        confirm.learning_rate,
+        pretrained=start is not None,
     )
     long = LongTraining(
         data.large,

@@ -44,8 +44,9 @@ class ConfirmSettings:
     """Trainings of each."""
     extra: Annotated[int, Ge(0), Le(10_000)]
     """Further trainings where it is open who is on the front; 0 for none."""
-    epochs: Positive
-    """Passes over the training images."""
+    epochs: Positive | None
+    """Passes over the training images; null: 6, or, from pretrained weights, what makes 20,000 images of them, from 3
+    to 40."""
     batch_size: Batch
     """Images of a step."""
     learning_rate: Annotated[float, Gt(0)] | None
@@ -56,6 +57,12 @@ class ConfirmSettings:
     others in proportion, so that accuracies are of another size than costs, which the report then says."""
     calibration: Positive
     """Training images that the ranges of int8 are taken from."""
+
+    def passes(self, images: int, *, pretrained: bool) -> int:
+        """The epochs of a training on so many `images`, from `pretrained` weights or from scratch."""
+        if self.epochs is not None:
+            return self.epochs
+        return min(40, max(3, round(20_000 / images))) if pretrained else 6
 
 
 @dataclass(frozen=True, slots=True)

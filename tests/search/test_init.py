@@ -201,3 +201,22 @@ def test_the_space_made_of_the_weights_is_the_default() -> None:
     wanted = ("hardware=pixel4", "init=efficientnet_lite0", "baselines.resolutions=[]")
     assert check_settings(settings_of(*wanted)).problem.space.name == "lite"
     assert check_settings(settings_of("hardware=pixel4")).problem.space.name == "small"
+
+
+@pytest.mark.parametrize(
+    ("given", "images", "pretrained", "epochs"),
+    [
+        ("null", 20_000, False, 6),
+        ("null", 100, False, 6),
+        ("null", 100, True, 40),
+        ("null", 2_000, True, 10),
+        ("null", 20_000, True, 3),
+        ("7", 100, True, 7),
+        ("7", 100, False, 7),
+    ],
+)
+def test_few_images_are_shown_to_pretrained_networks_more_often(
+    given: str, images: int, pretrained: bool, epochs: int
+) -> None:
+    confirm = settings_of(f"confirm.epochs={given}").confirm
+    assert confirm.passes(images, pretrained=pretrained) == epochs
