@@ -10,10 +10,10 @@ from nas.search.settings import SearchSettings
 @pytest.mark.parametrize(
     ("words", "name"),
     [
-        ((), "score"),
-        (("proxy.resolution=24",), "score"),
-        (("rungs=[score]",), "score"),
-        (("init=none",), "score"),
+        ((), "short"),
+        (("proxy.resolution=24",), "short"),
+        (("rungs=[score]",), "short"),
+        (("init=none",), "short"),
         (("init=efficientnet_lite0",), "probe"),
         (("init=efficientnet_lite0", "proxy.validation=500"), "probe"),
         (("init=efficientnet_lite0", "proxy.epochs=1"), "short"),
@@ -34,4 +34,4 @@ def test_the_proxy_that_offers_what_is_asked_for(words: tuple[str, ...], name: s
 
 def test_every_run_of_a_multirun_has_its_own() -> None:
     configs = compose("search", SearchSettings, read_arguments(["-m", "init=none,efficientnet_lite0"]))
-    assert [parse(config, SearchSettings).proxy.name for config in configs] == ["score", "probe"]
+    assert [parse(config, SearchSettings).proxy.name for config in configs] == ["short", "probe"]

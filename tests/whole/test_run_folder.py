@@ -102,7 +102,7 @@ def spaces_and_profiles(folder: Path) -> None:
         ("keep=0.5", ["keep=0.50", "keep=5e-1", "keep=.5"]),
         ("proxy.correction=1", ["proxy.correction=1.0", "proxy.correction=1e0"]),
         ("warm_start=true", ["warm_start=True", "warm_start=TRUE"]),
-        ("rungs=[score]", ["rungs=null", "rungs=['score']"]),
+        ("rungs=[short]", ["rungs=null", "rungs=['short']"]),
         ("baselines.widths=[1]", ["baselines.widths=[1.0]", "baselines.widths=[1e0]"]),
         ("training.distillation.teacher=teacher.onnx", ["training.distillation.teacher=./teacher.onnx"]),
         (
@@ -126,7 +126,7 @@ def test_spellings_of_one_value_name_one_folder(one: str, others: list[str], her
         *(
             ("seed=1", "seed"),
             ("budget=150M", "budget"),
-            ("proxy.resolution=24", "proxy.resolution"),
+            ("proxy.epochs=9", "proxy.epochs"),
             ("keep=0.5", "keep"),
         ),
         *(("training.ema=0.9", "training.ema"), ("data.shift=1", "data.shift"), ("sampler.start=9", "sampler.start")),
@@ -137,7 +137,7 @@ def test_a_study_names_the_setting_in_which_it_differs(change: str, named: str, 
     assert {key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)} == {named}
 
 
-@pytest.mark.parametrize(("change", "named"), [("sampler=random", "sampler.name"), ("proxy=short", "proxy.name")])
+@pytest.mark.parametrize(("change", "named"), [("sampler=random", "sampler.name"), ("proxy=score", "proxy.name")])
 def test_another_choice_of_a_group_is_named_before_its_options(change: str, named: str, here: Path) -> None:
     ours, theirs = identity_of(settings_of()), identity_of(settings_of(change))
     assert next(key for key, value in theirs.items() if ours.get(key) != value) == named
