@@ -63,7 +63,8 @@ _FREE_BELOW = {("conv", "in_channels"), ("pool", "in_channels"), ("pool", "out_c
 def layer_counts(layer: Layer) -> tuple[int, ...]:
     """FEATURES of one layer in units, without the last: whole numbers, so that sums are exact in any order."""
     pointwise = layer.op == "conv" and layer.kernel == 1
-    convolution, depthwise = layer.op == "conv" and not pointwise, layer.op == "depthwise"
+    convolution = layer.op == "grouped" or (layer.op == "conv" and not pointwise)
+    depthwise = layer.op == "depthwise"
     pixels = layer.out_size**2
     channels = _tiled(layer.out_channels)
     rows = _tiled(pixels) if pixels > 1 else 1  # a single pixel is a matrix times a vector, which has its own kernel
@@ -77,11 +78,11 @@ def layer_counts(layer: Layer) -> tuple[int, ...]:
         depthwise_macs,
         depthwise_macs * (layer.kernel > 3),
         layer.out_elements * pointwise,
-        moved // layer.out_channels * channels * (layer.op in ("depthwise", "pool")),
+        moved // layer.out_channels * channels * (layer.op in ("depthwise", "pool", "maxpool", "avgpool")),
         max(0, moved - _CACHED) * (layer.op in ("conv", "depthwise")),
         layer.params,
         max(0, weights - _CACHED),
-        layer.out_elements * (layer.op in ("add", "scale")),
+        layer.out_elements * (layer.op in ("add", "scale", "concat", "split", "shuffle")),
     )
 
 

@@ -45,6 +45,7 @@ _CLOCK_MS = 0.003  # the profiler counts whole microseconds and adds some: short
 _NOISE = 0.015  # relative error of the model itself
 _BURSTS = 16  # behind a measurement: its error is its spread / sqrt(16)
 _OCTAVES = tuple(range(19, 27))  # log2 of working sets where m bends: 0.5 to 64 MB, from a private cache to memory
+_WINDOWED = ("conv", "depthwise", "grouped", "maxpool", "avgpool")  # kinds of which depend on kernel and stride
 _LEAST = 0.25  # of f0 that a layer costs at the least
 _PRIOR_LEVEL, _PRIOR_SHAPE = 0.2, 0.05  # of the first and of any other coefficient of q
 _PRIOR_CALL = 0.01  # of what all calls cost, of the median network
@@ -56,7 +57,7 @@ def kind(layer: Layer) -> str:
     if layer.op == "conv" and layer.kernel == 1:
         name = "pointwise" if layer.in_channels >= _BLOCK else "narrow"
     else:
-        name = f"{layer.op}{layer.kernel}/{layer.stride}" if layer.op in ("conv", "depthwise") else layer.op
+        name = f"{layer.op}{layer.kernel}/{layer.stride}" if layer.op in _WINDOWED else layer.op
     return name if is_clamp(layer.activation) else f"{name} {layer.activation}"
 
 
@@ -73,7 +74,11 @@ def roofline_terms(layer: Layer) -> Array:
         sums = written * -(-depth // _DEPTH)
         read, weights = pixels * depth * (sets + (rest > 0)), depth * blocks * _BLOCK
         terms = (pixels * depth * sets * _SET, *part, sums, read, weights, clamped, calls)
-    elif layer.op in ("conv", "depthwise"):  # a row's ends, where the window hangs over, cost more than its middle
+    elif layer.op in (
+        "conv",
+        "depthwise",
+        "grouped",
+    ):  # a row's ends, where the window hangs over, cost more than its middle
         inputs = layer.in_channels // layer.groups  # for one output: those of a stem, which may be grey
         rows, read = layer.out_size * blocks * _BLOCK, layer.in_size**2 * (depth if layer.op == "depthwise" else inputs)
         ragged = written * (layer.out_channels % _BLOCK > 0)  # int8 kernels are slow where a block is not full
@@ -89,7 +94,7 @@ def place(layer: Layer) -> Array:
     """The logarithms of a layer's shape, and how full its blocks are: what q depends on."""
     if layer.op == "linear":
         return np.log2([layer.in_channels])
-    if layer.op in ("pool", "add", "scale"):
+    if layer.op in ("pool", "add", "scale", "concat", "split", "shuffle", "maxpool", "avgpool"):
         return np.log2([layer.in_channels, layer.in_size])
     blocks = [-(-channels // _BLOCK) * _BLOCK for channels in (layer.in_channels, layer.out_channels)]
     full = (layer.in_channels / blocks[0] + layer.out_channels / blocks[1]) / 2

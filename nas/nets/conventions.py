@@ -58,9 +58,9 @@ class SamePadded(nn.Conv2d):
             super().__init__(
                 *(plain.in_channels, plain.out_channels, plain.kernel_size[0], plain.stride[0]),
                 groups=plain.groups,
-                bias=False,
+                bias=plain.bias is not None,
             )
-        self.weight = plain.weight
+        self.weight, self.bias = plain.weight, plain.bias
 
     def forward(self, input: Tensor) -> Tensor:
         """NCHW to NCHW."""
@@ -69,7 +69,7 @@ class SamePadded(nn.Conv2d):
             size = [(pixels - 1) // stride + 1 for pixels in input.shape[2:]]
             return torch.onnx.ops.symbolic(
                 "Conv",
-                (input, self.weight),
+                (input, self.weight) if self.bias is None else (input, self.weight, self.bias),
                 {
                     "auto_pad": "SAME_UPPER",
                     "strides": [stride, stride],
@@ -81,8 +81,8 @@ class SamePadded(nn.Conv2d):
             )
         height, width = (same_padding(pixels, kernel, stride) for pixels in input.shape[2:])
         padded = F.pad(input, (*width, *height))
-        if self.groups == 1:
-            return F.conv2d(padded, self.weight, None, stride)
+        if self.groups == 1 or self.groups != self.in_channels or self.bias is not None:
+            return F.conv2d(padded, self.weight, self.bias, stride, groups=self.groups)
         # As `nas.nets.depthwise.Depthwise`: oneDNN is slow in bf16 at a stride.
         slow = torch.is_autocast_enabled("cpu") and torch.is_grad_enabled()
         with torch.autocast("cpu", enabled=torch.is_autocast_enabled("cpu") and not slow):

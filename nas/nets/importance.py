@@ -18,7 +18,7 @@ from nas.nets.blocks import MODULES
 from nas.nets.pretrained.base import Pretrained
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import Block
-from nas.spaces.layers import has_shortcut
+from nas.spaces.layers import expands, has_shortcut
 
 State = Mapping[str, Tensor]
 
@@ -73,7 +73,7 @@ def _streams(arch: Architecture) -> Iterator[int]:
 
 
 def _read(block: Block) -> str:
-    return _READS.get(block.op) or ("expand.0.weight" if block.expansion > 1 else "project.0.weight")
+    return _READS.get(block.op) or ("expand.0.weight" if expands(block) else "project.0.weight")
 
 
 def _along(

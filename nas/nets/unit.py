@@ -44,4 +44,4 @@ def _convolved(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
     weight, bias = in_weights(conv.weight, norm)
     if isinstance(conv, Depthwise):
         return depthwise(x, weight, conv.stride[0], conv.padding[0], bias)  # type: ignore[arg-type]
-    return F.conv2d(x, weight, bias, conv.stride, conv.padding)
+    return F.conv2d(x, weight, bias, conv.stride, conv.padding, groups=conv.groups)

@@ -14,6 +14,7 @@ that ONNX Runtime runs the same kernels (tests/recording/test_graph.py compares 
   profile can be given back to `nas.spaces.layers`.
 """
 
+from collections.abc import Sequence
 from math import gcd
 from typing import Any
 
@@ -27,7 +28,8 @@ from nas.reading.words import short
 from nas.resources import names
 from nas.spaces.activations import ACTIVATIONS, is_clamp
 from nas.spaces.architecture import Architecture
-from nas.spaces.layers import Layer, layers
+from nas.spaces.block import BRANCHED_OPS
+from nas.spaces.layers import Layer, Wired, block_layers, block_size, branches, layers
 
 PRECISIONS = ("fp32", "int8")
 OPSET, IR_VERSION = 20, 10  # those of nas.exports.onnx_fp32; ONNX Runtime 1.17 and later read them
@@ -42,7 +44,11 @@ def network_graph(arch: Architecture, precision: str = "fp32", seed: int = 0) ->
     tensor = writer.input("images", (1, arch.in_channels, arch.resolution, arch.resolution))
     channels, size, index = arch.in_channels, arch.resolution, 0
     for block in arch.blocks:
-        part = list(layers(Architecture(size, channels, 1, (block,))))[:-2]  # without its pool and classifier
+        part = list(block_layers(block, channels, size))
+        if block.op in BRANCHED_OPS:
+            tensor = _branched(writer, index, branches(block, channels, size), tensor, channels)
+            index, channels, size = index + len(part), block.out_channels, block_size(block, size)
+            continue
         source = gated = tensor
         for layer in part:
             if layer.op == "pool":
@@ -56,6 +62,20 @@ def network_graph(arch: Architecture, precision: str = "fp32", seed: int = 0) ->
     tensor = writer.flat(index, tensor, channels)
     writer.layer(index + 1, linear, tensor)
     return writer.model((1, arch.classes))
+
+
+def _branched(writer: "_Writer", index: int, wired: Sequence[Wired], tensor: str, channels: int) -> str:
+    """The layers of a branched block, from number `index` on, after `tensor` of so many channels; its output."""
+    made = [(tensor, channels)]
+    for number, (layer, inputs) in enumerate(wired, start=index):
+        sources = [made[source + 1] for source in inputs]
+        tensors = [name for name, _ in sources]
+        if layer.op == "concat":
+            tensors[0] = writer.channels(number, sources[0], 0, layer.out_channels - sources[1][1])
+        elif layer.op == "split":
+            tensors[0] = writer.channels(number, sources[0], layer.in_channels - layer.out_channels, layer.in_channels)
+        made.append((writer.layer(number, layer, *tensors), layer.out_channels))
+    return made[-1][0]
 
 
 def layer_graph(layer: Layer, precision: str = "fp32", seed: int = 0) -> onnx.ModelProto:
@@ -93,6 +113,12 @@ class _Writer:
     def layer(self, index: int, layer: Layer, tensor: str, *others: str) -> str:
         """One fused layer after `tensor`; `others` is the shortcut's source, or what a gate scales."""
         name = f"{index:03d}.{layer.op}"
+        if layer.op == "split":  # already taken
+            return tensor
+        activated_sum = layer.op == "add" and layer.activation != "none"
+        if activated_sum or layer.op in ("maxpool", "avgpool", "concat", "shuffle"):
+            moved = self._moved(name, layer, tensor, *others)
+            return self._activated(f"{index:03d}.{layer.activation}", layer.activation, moved)
         if layer.op in ("add", "scale"):
             return self._between(self._node(_BINARY[layer.op], name, *others, tensor), positive=layer.op == "scale")
         if layer.op == "pool":
@@ -106,6 +132,32 @@ class _Writer:
         window = {"kernel_shape": shape[2:], "pads": [layer.kernel // 2] * 4, "strides": [layer.stride] * 2}
         out = self._node("Conv", name, tensor, *weights, group=layer.groups, **window)
         return self._activated(f"{index:03d}.{layer.activation}", layer.activation, out)
+
+    def channels(self, index: int, source: tuple[str, int], start: int, end: int) -> str:
+        """Channels `start` to `end` of a tensor and its number of channels; itself, where they are all."""
+        tensor, count = source
+        if (start, end) == (0, count):
+            return tensor
+        bounds = [self._constant(f"at.{value}", np.array([value])) for value in (start, end, 1)]
+        return self._between(self._node("Slice", f"{index:03d}.slice", tensor, *bounds), positive=False)
+
+    def _moved(self, name: str, layer: Layer, *tensors: str) -> str:
+        """A layer of a branched block that has no weights, before its activation."""
+        window = {"kernel_shape": [layer.kernel] * 2, "pads": [layer.kernel // 2] * 4, "strides": [layer.stride] * 2}
+        if layer.op == "maxpool":
+            return self._node("MaxPool", name, *tensors, **window)
+        if layer.op == "avgpool":
+            return self._node("AveragePool", name, *tensors, count_include_pad=1, **window)
+        if layer.op == "concat":
+            return self._node("Concat", name, *tensors, axis=1)
+        if layer.op == "add":
+            return self._node("Add", name, *tensors)
+        each, size = layer.in_channels // layer.groups, layer.in_size
+        split, whole = (1, layer.groups, each, size, size), (1, layer.in_channels, size, size)
+        wanted = [self._constant(f"shape.{'x'.join(map(str, shape))}", np.array(shape)) for shape in (split, whole)]
+        groups = self._node("Reshape", f"{name}.groups", *tensors, wanted[0])
+        turned = self._node("Transpose", f"{name}.turned", groups, perm=[0, 2, 1, 3, 4])
+        return self._node("Reshape", name, turned, wanted[1])
 
     def flat(self, index: int, tensor: str, channels: int) -> str:
         """(1, channels, 1, 1) to (1, channels)."""

@@ -16,6 +16,7 @@ from nas.errors import ArchitectureError
 from nas.reading.words import short
 from nas.resources import names
 from nas.spaces.block import DEFAULTS, MOST_MACS, RULES, Block, positive_int, require_few_blocks
+from nas.spaces.chain import fitted
 from nas.spaces.notation import read_line, write_line
 
 
@@ -38,6 +39,7 @@ class Architecture:
         require_few_blocks(len(self.blocks))
         if (macs := most_macs(self.resolution, self.in_channels, self.blocks)) > MOST_MACS:
             raise ArchitectureError(f"a network has at most {MOST_MACS:.1e} multiply-accumulates, got some {macs:.1e}")
+        object.__setattr__(self, "blocks", tuple(fitted(self.in_channels, self.blocks)))
 
     @property
     def key(self) -> str:
@@ -89,10 +91,14 @@ def most_macs(size: int, channels: int, blocks: Iterable[Block]) -> int:
     """Of blocks after so many channels of so many pixels: a little more than their multiply-accumulates."""
     most = 0
     for block in blocks:
-        hidden = channels * block.expansion
-        filters = block.out_channels if block.op == "conv" else 1
-        most += (block.kernel**2 * filters + channels + block.out_channels) * hidden * size**2
-        size, channels = -(-size // block.stride), block.out_channels
+        hidden = block.hidden or channels * block.expansion
+        if block.op in ("shuffle", "gshuffle"):
+            hidden = 2 * max(channels, block.out_channels)
+        filters = channels if block.middle == "conv" else 1
+        filters = block.out_channels if block.op in ("conv", "fire", "dense") else filters
+        per_pixel = (block.kernel**2 * filters + channels + block.out_channels) * hidden + block.start**2 * channels
+        most += per_pixel * size**2
+        size, channels = 1 if block.op == "gap" else -(-size // block.stride), block.out_channels
     return most
 
 

@@ -35,7 +35,9 @@ AUTO = "auto"
 """Where a space is named: the shipped one that suits the images."""
 
 _LARGE_IMAGES = 96  # pixels, from which on images are photographs to `separable`
-_BLOCK_FIELDS = tuple(name for name in RULES if name not in ("stride", "out_channels"))
+_BLOCK_FIELDS = tuple(
+    name for name, rules in RULES.items() if rules.searched and name not in ("stride", "out_channels")
+)
 _STAGE_KEYS = {*_BLOCK_FIELDS, "out_channels", "depth", "stride", "per_block", "blocks", "scaled"}
 _IDENTITY = {"op": "conv", "kernel": 1}
 _MOST_BYTES = 1_000_000  # of a file
@@ -242,6 +244,10 @@ def _check_blocks(stage: Stage) -> None:
             except ArchitectureError as error:
                 raise SpaceError(f"{stage.name}.{key}: {error}") from None
     for number, alternative in enumerate(stage.blocks):
+        if alternative and alternative["op"] not in OPS:
+            raise SpaceError(
+                f"{stage.name}.blocks[{number}]: unknown op {short(alternative['op'])}; known: {names(OPS)}"
+            )
         sample = {"op": "conv", "kernel": 1, "stride": 1, "out_channels": 8, **alternative}
         try:
             Block(**sample)

@@ -5,7 +5,10 @@
 that is: a 224-pixel, 3-channel input; a 3x3 convolution of stride 2 to 32 channels; a 3x3 separable
 block; two 5x5 inverted residuals of expansion 6 to 24 channels, the first of stride 2; a 1x1
 convolution; 1000 classes. Options follow a colon: `:relu` (the activation), `:nobn` (no batch norm
-between depthwise and pointwise), `:se0.25` (squeeze and excitation).
+between depthwise and pointwise), `:se0.25` (squeeze and excitation). Published networks have more: `mb3h72-40` (72
+hidden channels), `fire3h16-128`, `gs3/2-240:g3` and `sh3/2-116` (ShuffleNet v1 and v2), `dense3h32-24:g4`, `max3/2-64`,
+`avg3/2-64`, `gap1-960`; `:g32` (groups), `:bias` (instead of batch norm), `:dw5` (a depthwise before the expansion),
+`:fused` (a convolution that expands), `:nodw` (no depthwise), `:noskip` (no shortcut), `:nonlinear` (no linear end).
 """
 
 import re
@@ -21,10 +24,14 @@ from nas.spaces.block import DEFAULTS, RULES, Block, applies, require_few_blocks
 LONGEST = 100_000
 """Characters of a line."""
 
-_SHORT = {"conv": "conv", "sep": "sep", "mbconv": "mb"}
+_SHORT = {
+    **{"conv": "conv", "sep": "sep", "mbconv": "mb", "fire": "fire", "gshuffle": "gs", "shuffle": "sh"},
+    **{"dense": "dense", "maxpool": "max", "avgpool": "avg", "gap": "gap"},
+}
 _LONG = {short: op for op, short in _SHORT.items()}
 _WORD = re.compile(
-    r"(conv|sep|mb)([0-9]{1,7})(?:e([0-9]{1,7}))?(?:/([0-9]{1,7}))?-([0-9]{1,7})(?:x([1-9][0-9]{0,6}))?((?::[a-z0-9.]+)*)"
+    rf"({'|'.join(_LONG)})([0-9]{{1,7}})(?:e([0-9]{{1,7}})|h([0-9]{{1,7}}))?(?:/([0-9]{{1,7}}))?-([0-9]{{1,7}})"
+    r"(?:x([1-9][0-9]{0,6}))?((?::[a-z0-9.]+)*)"
 )
 
 
@@ -67,12 +74,12 @@ def _words(blocks: tuple[Block, ...]) -> Iterator[str]:
 
 def _word(block: Block, count: int) -> str:
     word = f"{_SHORT[block.op]}{block.kernel}"
-    word += f"e{block.expansion}" if applies("expansion", block.op) else ""
+    word += f"h{block.hidden}" if block.hidden else f"e{block.expansion}" if applies("expansion", block.op) else ""
     word += f"/{block.stride}" if block.stride > 1 else ""
     word += f"-{block.out_channels}" + (f"x{count}" if count > 1 else "")
     for name, rules in RULES.items():
         value = getattr(block, name)
-        if rules.word and value != DEFAULTS[name]:
+        if rules.word and value != DEFAULTS[name] and name != "hidden":
             word += f":{rules.word(value)}"
     return word
 
@@ -84,8 +91,8 @@ def _run(word: str) -> tuple[Block, int]:
         raise ArchitectureError(
             f"cannot read the block {short(word)}; a block is like 'conv3/2-32', 'sep3-64', 'mb5e6/2-24x2'"
         )
-    op, kernel, expansion, stride, out_channels, count, options = match.groups()
-    given: dict[str, Any] = {}
+    op, kernel, expansion, hidden, stride, out_channels, count, options = match.groups()
+    given: dict[str, Any] = {"hidden": int(hidden)} if hidden else {}
     for name, value in map(_option, options.split(":")[1:]):
         if name in given:
             raise ArchitectureError(f"the block {short(word)} says its {name} twice")

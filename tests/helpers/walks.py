@@ -8,28 +8,39 @@ from torch import Tensor, nn
 from nas.nets import build
 from nas.nets.blocks import MODULES, Residual, SqueezeExcitation
 from nas.nets.conventions import PLAIN, Conventions
+from nas.nets.wired import Add, Concat, Last, Shuffle
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import layers
+
+POOLS = (nn.MaxPool2d, nn.AvgPool2d)
+OTHERS: dict[type[nn.Module], str] = {
+    **{Residual: "add", SqueezeExcitation: "scale", Add: "add", Concat: "concat", Last: "split", Shuffle: "shuffle"},
+    **{nn.MaxPool2d: "maxpool", nn.AvgPool2d: "avgpool"},
+}
 
 
 def ran(arch: Architecture, conventions: Conventions = PLAIN) -> list[tuple[Any, ...]]:
     """What the built module runs, in order, in the terms of `Layer`."""
-    net, found = build(arch, conventions).eval(), []
+    net, found = build(arch, conventions).eval(), list[tuple[Any, ...]]()
 
     def record(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        (x,) = inputs
+        x = inputs[-1]
         if isinstance(module, nn.Conv2d):
-            op = "depthwise" if module.groups == x.shape[1] == module.out_channels > 1 else "conv"
+            whole = module.groups == x.shape[1] == module.out_channels
+            op = "conv" if module.groups == 1 else "depthwise" if whole else "grouped"
             shape = (x.shape[1], output.shape[1], x.shape[2], output.shape[2])
             found.append((op, module.kernel_size[0], module.stride[0], *shape, module.groups))
         elif isinstance(module, nn.Linear):
             found.append(("linear", 1, 1, x.shape[1], output.shape[1], 1, 1, 1))
         else:
-            op = {Residual: "add", SqueezeExcitation: "scale"}[type(module)]
-            found.append((op, 1, 1, x.shape[1], output.shape[1], x.shape[2], output.shape[2], x.shape[1]))
+            op = OTHERS[type(module)]
+            kernel, stride = (module.kernel_size, module.stride) if isinstance(module, POOLS) else (1, 1)
+            channels = output.shape[1] if op == "concat" else x.shape[1]
+            groups = {"shuffle": getattr(module, "groups", 0), "split": 1}.get(op, channels)
+            found.append((op, kernel, stride, channels, output.shape[1], x.shape[2], output.shape[2], groups))
 
     for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear | Residual | SqueezeExcitation):
+        if isinstance(module, (nn.Conv2d, nn.Linear, *OTHERS)):
             module.register_forward_hook(record)
     net(torch.zeros(1, arch.in_channels, arch.resolution, arch.resolution))
     return found
@@ -49,7 +60,8 @@ def fused(arch: Architecture) -> list[tuple[bool, str]]:
     kinds, found = {kind: name for name, kind in MODULES.items()}, []
     for module in build(arch).modules():
         if isinstance(module, nn.Sequential) and isinstance(module[0], nn.Conv2d):
-            assert module[0].bias is None
+            if module[0].bias is not None:
+                continue
             norm = any(isinstance(part, nn.BatchNorm2d) for part in module)
             activation = [kinds[type(part)] for part in module if type(part) in kinds] or ["none"]
             found.append((norm, activation[0]))
@@ -58,4 +70,4 @@ def fused(arch: Architecture) -> list[tuple[bool, str]]:
 
 def walked_fused(arch: Architecture) -> list[tuple[bool, str]]:
     """The same of `layers()`."""
-    return [(x.norm, x.activation) for x in layers(arch) if x.op in ("conv", "depthwise") and not x.bias]
+    return [(x.norm, x.activation) for x in layers(arch) if x.op in ("conv", "depthwise", "grouped") and not x.bias]

@@ -144,7 +144,10 @@ def test_networks_are_frozen_and_hold_tuples() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"op": "dense"}, "unknown op 'dense'; known: conv, mbconv, sep"),
+        (
+            {"op": "lstm"},
+            "unknown op 'lstm'; known: avgpool, conv, dense, fire, gap, gshuffle, maxpool, mbconv, sep, shuffle",
+        ),
         ({"kernel": 4}, "sep: kernel must be odd, so that padding keeps the size, got 4"),
         ({"kernel": 0}, "sep: kernel must be a whole number above 0, got 0"),
         ({"stride": -1}, "sep: stride must be a whole number above 0, got -1"),

@@ -16,6 +16,7 @@ import torch
 import yaml
 from torch import nn
 
+from nas.errors import SpaceError
 from nas.latency.features import layer_counts
 from nas.latency.roofline import kind, roofline_terms
 from nas.nets.blocks import MODULES
@@ -40,16 +41,27 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "activation": tuple(ACTIVATIONS),
     "norm_between": (True, False),
     "se": (0.0, 0.5, 1.0),
+    "hidden": (0, 24, 40),
+    "groups": (1, 2, 8),
+    "bias": (False, True),
+    "start": (0, 3, 5),
+    "middle": ("depthwise", "conv"),
+    "shortcut": (True, False),
+    "nonlinear": (False, True),
 }
 """Values that every block with the field may have."""
 
-CASES = [(op, name) for name in VALUES for op in (RULES[name].ops if name != "op" else ("any",))]
+CASES = [
+    (op, name) for name in VALUES for op in ([o for o in OPS if o in RULES[name].ops] if name != "op" else ("any",))
+]
 EVERY = pytest.mark.parametrize(("op", "name"), CASES)
 
 
 def options(op: str, name: str) -> dict[str, Any]:
     """A block of `op` but for its field `name`."""
-    base = {"op": op, "kernel": 3, "stride": 1, "out_channels": 8} | ({"expansion": 3} if op == "mbconv" else {})
+    base = {"op": op, "kernel": 3, "stride": 1, "out_channels": 8}
+    base |= {"expansion": 3} if op == "mbconv" and name != "hidden" else {}
+    base |= {"out_channels": 16} if name == "shortcut" else {}  # as many as reach it
     return {key: value for key, value in base.items() if key != name}
 
 
@@ -75,7 +87,7 @@ def test_forms_tell_values_apart_and_give_them_back(op: str, name: str) -> None:
     assert len({arch.key for arch in archs}) == len({arch.notation for arch in archs}) == len(archs)
 
 
-@pytest.mark.parametrize("name", [name for name, rules in RULES.items() if set(rules.ops) != set(OPS)])
+@pytest.mark.parametrize("name", [name for name, rules in RULES.items() if not set(OPS) <= set(rules.ops)])
 def test_a_field_is_refused_where_a_block_lacks_it(name: str) -> None:
     value = next(value for value in VALUES[name] if value != DEFAULTS[name])
     for op in set(OPS) - set(RULES[name].ops):
@@ -113,7 +125,17 @@ def space(tmp_path: Path) -> Callable[[str, str], SearchSpace]:
     return made
 
 
-CHOSEN = pytest.mark.parametrize(("op", "name"), [case for case in CASES if case[1] != "stride"])
+CHOSEN = pytest.mark.parametrize(
+    ("op", "name"), [case for case in CASES if case[1] != "stride" and RULES[case[1]].searched]
+)
+
+
+@pytest.mark.parametrize(("op", "name"), [case for case in CASES if not RULES[case[1]].searched])
+def test_a_space_refuses_what_published_networks_alone_have(
+    op: str, name: str, space: Callable[[str, str], SearchSpace]
+) -> None:
+    with pytest.raises(SpaceError, match=f"stage1: unknown key '{name}'"):
+        space(op, name)
 
 
 @CHOSEN

@@ -70,7 +70,7 @@ NETWORKS = [
     network("32x3 sep4-8 fc10", r"kernel must be odd"),
     network("32x3 sep3/0-8 fc10", r"stride must be a whole number above 0, got 0"),
     network("32x3 fc10", r"at least one block"),
-    network("mobilenet_v2_w" + "9" * 400, r"unknown network 'mobilenet_v2_w9+…; known: efficientnet_lite0"),
+    network("mobilenet_v2_w" + "9" * 400, r"unknown network 'mobilenet_v2_w9+…; like it are mobilenet_v2"),
     network("mobilenet_v2_w999", r"mobilenet_v2_w999: .*out_channels must be at most 1,000,000"),
     network("mobilenet_v2_w0", r"the width of 'mobilenet_v2_w0' must be above 0"),
     network(f"mobilenet_v1_r{LONG}", r"unknown network 'mobilenet_v1_r9+…"),
