@@ -14,7 +14,8 @@ from nas.nets.depthwise import Depthwise
 from nas.nets.unit import Unit
 from nas.nets.wired import CONVOLUTIONS, Wired, moved
 from nas.spaces.block import OPS, Block
-from nas.spaces.layers import Layer, branches, expands, has_shortcut, hidden_channels, squeeze_channels
+from nas.spaces.chain import expands, hidden_channels
+from nas.spaces.layers import Layer, branches, has_shortcut, squeeze_channels
 
 MODULES = {"relu6": nn.ReLU6, "relu": nn.ReLU, "hswish": nn.Hardswish, "elu": nn.ELU, "none": nn.Identity}
 

@@ -18,7 +18,8 @@ from nas.nets.blocks import MODULES
 from nas.nets.pretrained.base import Pretrained
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import Block
-from nas.spaces.layers import expands, has_shortcut
+from nas.spaces.chain import expands
+from nas.spaces.layers import has_shortcut
 
 State = Mapping[str, Tensor]
 

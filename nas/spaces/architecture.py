@@ -17,6 +17,7 @@ from nas.reading.words import short
 from nas.resources import names
 from nas.spaces.block import DEFAULTS, MOST_MACS, RULES, Block, positive_int, require_few_blocks
 from nas.spaces.chain import fitted
+from nas.spaces.interchange.timm import read_timm, write_timm
 from nas.spaces.notation import read_line, write_line
 
 
@@ -85,6 +86,23 @@ class Architecture:
             ArchitectureError: a word cannot be read; the message names it.
         """
         return cls(*read_line(line))
+
+    def to_timm(self) -> dict[str, Any]:
+        """The network as timm defines it (interchange/timm.py).
+
+        Raises:
+            ArchitectureError: timm's block strings cannot say it.
+        """
+        return write_timm(self.resolution, self.in_channels, self.classes, self.blocks)
+
+    @classmethod
+    def from_timm(cls, definition: Any) -> "Architecture":
+        """Read a definition of timm's: block strings and what a model says beside them (interchange/timm.py).
+
+        Raises:
+            ArchitectureError: a key or a block string cannot be read; the message names it.
+        """
+        return cls(*read_timm(definition))
 
 
 def most_macs(size: int, channels: int, blocks: Iterable[Block]) -> int:

@@ -1,4 +1,4 @@
-"""What blocks and the channels that reach them must agree on, and the one form of blocks that are the same."""
+"""Blocks and the channels that reach them: what they must agree on, and the one form of blocks that are the same."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -65,3 +65,19 @@ def _grouped(block: Block, channels: int) -> Iterator[int]:
         yield from (hidden, block.out_channels - (channels if block.stride > 1 else 0))
         if channels >= hidden:
             yield channels
+
+
+def expands(block: Block) -> bool:
+    """Whether an `mbconv` has an expansion."""
+    return block.expansion > 1 or block.hidden > 0 or block.middle == "conv"
+
+
+def hidden_channels(block: Block, in_channels: int) -> int:
+    """Channels of an `mbconv` between expansion and projection."""
+    return block.hidden or in_channels * block.expansion
+
+
+def divisible(channels: float, divisor: int = 8) -> int:
+    """The multiple of `divisor` nearest to `channels`, never under 90 % of it (MobileNet v2's rule)."""
+    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded if rounded >= 0.9 * channels else rounded + divisor

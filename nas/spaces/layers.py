@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import OPS, Block
+from nas.spaces.chain import divisible, expands, hidden_channels
 
 LAYER_OPS = ("conv", "depthwise", "add", "pool", "scale", "linear")
 """Those of the networks that spaces hold, which devices are recorded with."""
@@ -110,25 +111,9 @@ def has_shortcut(block: Block, in_channels: int) -> bool:
     return block.op == "mbconv" and block.stride == 1 and in_channels == block.out_channels and block.shortcut
 
 
-def expands(block: Block) -> bool:
-    """Whether an `mbconv` has an expansion."""
-    return block.expansion > 1 or block.hidden > 0 or block.middle == "conv"
-
-
-def hidden_channels(block: Block, in_channels: int) -> int:
-    """Channels of an `mbconv` between expansion and projection."""
-    return block.hidden or in_channels * block.expansion
-
-
 def squeeze_channels(channels: int, se: float) -> int:
     """Hidden channels of a squeeze-and-excitation of ratio `se` over `channels`."""
     return divisible(se * channels)
-
-
-def divisible(channels: float, divisor: int = 8) -> int:
-    """The multiple of `divisor` nearest to `channels`, never under 90 % of it (MobileNet v2's rule)."""
-    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return rounded if rounded >= 0.9 * channels else rounded + divisor
 
 
 def _conv(block: Block, channels: int, size: int) -> Iterator[Layer]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nas.spaces.block import RULES, Block, applies
-from nas.spaces.layers import divisible
+from nas.spaces.chain import divisible
 
 Value = int | float | str | bool
 

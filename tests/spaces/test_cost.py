@@ -19,8 +19,9 @@ from nas.spaces.activations import ACTIVATIONS
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
 from nas.spaces.block import Block
+from nas.spaces.chain import divisible
 from nas.spaces.cost import Cost, cost
-from nas.spaces.layers import divisible, layers, out_size
+from nas.spaces.layers import layers, out_size
 from nas.spaces.load import known_spaces, load_space
 from tests.helpers.paths import shared_data
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from nas.spaces.block import Block
 from nas.spaces.catalogue.published import Published, scaled, widened
-from nas.spaces.layers import divisible
+from nas.spaces.chain import divisible
 from nas.spaces.notation import read_line
 
 # out_channels, stride of each separable block

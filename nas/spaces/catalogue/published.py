@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from nas.errors import ArchitectureError
 from nas.spaces.block import Block
-from nas.spaces.layers import divisible
+from nas.spaces.chain import divisible
 from nas.spaces.notation import read_line
 
 

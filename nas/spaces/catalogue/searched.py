@@ -14,7 +14,7 @@ from math import ceil
 
 from nas.spaces.block import Block
 from nas.spaces.catalogue.published import Published, scaled
-from nas.spaces.layers import divisible
+from nas.spaces.chain import divisible
 
 # kernel, expansion, out_channels, depth, stride of each stage
 _LITE = [

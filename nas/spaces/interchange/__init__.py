@@ -1,0 +1,1 @@
+"""Networks as other projects write them down, a file each: timm, torchvision, TF-slim."""
