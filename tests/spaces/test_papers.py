@@ -18,7 +18,8 @@ def test_a_count_agrees_or_is_explained(row: Row) -> None:
     if row.agrees:
         return
     assert row.why, row
-    assert row.what in FAR or row.ours == pytest.approx(float(row.published), rel=0.04), row
+    cut = 0 <= row.ours - float(row.published) < 10.0**-row.decimals
+    assert cut or row.what in FAR or row.ours == pytest.approx(float(row.published), rel=1e-3), row
 
 
 def test_most_counts_agree_to_the_last_digit() -> None:
