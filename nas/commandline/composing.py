@@ -30,6 +30,8 @@ LONGEST = 20_000
 """Characters of an argument at most; Hydra's grammar takes seconds for a hundred thousand."""
 
 _LONGEST_KEY = 200
+_LISTS = {"baselines": "baselines.networks"}
+"""Groups of settings for which a list may be given, and the one of their settings that it is."""
 
 _OF_HYDRA = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir", "hydra.searchpath")
 _NUMBER = re.compile(r"(?<![\w.:/+-])[+-]?\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?[\d_]+)?(?![\w.:/-])")
@@ -70,7 +72,7 @@ def is_question(given: argparse.Namespace) -> bool:
 def answer(name: str, settings: type[Any], arguments: Sequence[str]) -> None:
     """Print what the arguments ask for; passwords are hidden in it."""
     before = sys.argv
-    sys.argv = [before[0], *map(hide, arguments)]
+    sys.argv = [before[0], *map(hide, written_out(arguments))]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them
     _name_folders(settings)
     asked = hydra.main(config_path=str(data_dir("conf")), config_name=name, version_base="1.3")(lambda config: None)
@@ -88,7 +90,7 @@ def compose(name: str, settings: type[Any], given: argparse.Namespace) -> list[D
     Raises:
         ConfigError: they cannot be read, or name what there is not.
     """
-    words = list(given.overrides)
+    words = written_out(given.overrides)
     if given.config_dir is not None:
         if not os.path.isdir(given.config_dir):
             raise ConfigError(f"--config-dir: there is no folder {short(given.config_dir)}")
@@ -104,6 +106,15 @@ def compose(name: str, settings: type[Any], given: argparse.Namespace) -> list[D
             config = _told(settings, partial(hydra.compose, name, [*implied, *run], return_hydra_config=True))
             OmegaConf.update(config, "hydra.job.num", number, force_add=True)
             found.append(config)
+    return found
+
+
+def written_out(words: Sequence[str]) -> list[str]:
+    """The words with short forms written out: `baselines=[a,b]` is `baselines.networks=[a,b]`."""
+    found = []
+    for word in words:
+        key, _, value = word.partition("=")
+        found.append(f"{_LISTS[key]}={value}" if key in _LISTS and value.startswith("[") else word)
     return found
 
 

@@ -61,6 +61,28 @@ class EqualAccuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class AgainstOne:
+    """The front against one baseline; intervals are 95 %, of accuracies as if they were independent."""
+
+    baseline: str
+    """its name"""
+    member: str | None
+    """the key of the most accurate member among those that are no slower; null where none is as accurate"""
+    points: Finite | None
+    """percentage points that the front is more accurate at the baseline's latency; null where all of it is slower"""
+    low: Finite | None
+    """lower end of their interval"""
+    high: Finite | None
+    """upper end of their interval"""
+    share: Finite | None
+    """of the baseline's milliseconds that the front needs for its accuracy; null where all of it is less accurate"""
+    share_low: Finite | None
+    """lower end of its interval: where the front is as much better as the accuracies leave possible"""
+    share_high: Finite | None
+    """upper end of its interval; null where the accuracies leave open that all of the front is less accurate"""
+
+
+@dataclass(frozen=True, slots=True)
 class Gain:
     """What the front gains over the baselines, by accuracy on the test images."""
 
@@ -72,6 +94,8 @@ class Gain:
     """null without baselines, or where the fastest is more accurate than all of the front"""
     sentences: tuple[str, ...]
     """both as the report says them"""
+    each: tuple[AgainstOne, ...] = ()
+    """the front against every baseline alone"""
 
 
 def gain_over(baselines: Sequence[Baseline], members: Sequence[Member], images: int) -> Gain:
@@ -83,7 +107,37 @@ def gain_over(baselines: Sequence[Baseline], members: Sequence[Member], images: 
     ours, theirs = curve(members), curve(baselines)
     latency, accuracy = equal_latency(ours, theirs), equal_accuracy(ours, theirs)
     sentences = (_at_equal_latency(latency, ours, theirs, images), _at_equal_accuracy(accuracy, ours, theirs))
-    return Gain(len(baselines), latency, accuracy, sentences)
+    return Gain(len(baselines), latency, accuracy, sentences, tuple(against(each, members) for each in baselines))
+
+
+def against(baseline: Baseline, members: Sequence[Member]) -> AgainstOne:
+    """The front of `members` against `baseline` alone."""
+    ours, theirs = curve(members), curve([baseline])
+    ms, level, half = theirs[0]
+    front = best(ours)
+    better = [
+        each
+        for each in members
+        if each.latency_ms.value <= baseline.latency_ms.value and each.accuracy.value >= baseline.accuracy.value
+    ]
+    beats = max(better, key=lambda each: each.accuracy.value, default=None)
+    gained = equal_latency(ours, theirs)
+    doubt = float(np.hypot(half, np.interp(level, front[:, 1], front[:, 2])))
+
+    def share(accuracy: float) -> float | None:
+        if accuracy > front[-1, 1]:
+            return None
+        return float(np.exp(np.interp(accuracy, front[:, 1], front[:, 0]) - ms))
+
+    needed = share(level)
+    return AgainstOne(
+        baseline.name,
+        beats.key if beats else None,
+        *((gained.points, gained.low, gained.high) if gained else (None, None, None)),
+        needed,
+        share(level - doubt) if needed is not None else None,
+        share(level + doubt) if needed is not None else None,
+    )
 
 
 def curve(networks: Iterable[Member | Baseline]) -> Curve:

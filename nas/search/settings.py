@@ -22,6 +22,7 @@ from nas.recording.devices.base import Reach
 from nas.resources import canonical
 from nas.search.executors import AnyExecutor
 from nas.search.samplers import AnySampler
+from nas.spaces.baselines import by_content
 from nas.spaces.budget import Budget, show
 from nas.spaces.load import AUTO, known_spaces
 from nas.training.settings import SUPERNET, Batch, Pixels, Positive, Share, TrainingSettings
@@ -78,6 +79,9 @@ class BaselineSettings:
     resolutions: tuple[Pixels, ...] | None = None
     """With init, the pixels of the pretrained networks; null: the least, the middle and the largest of the space; []
     for none."""
+    networks: tuple[str, ...] = ()
+    """More networks, over the budget or not: names such as fbnet_c or mobilenet_v2_w0.75, JSON files, notations; names
+    without _s and _r take the space's total stride and resolution. `baselines=[fbnet_c,my.json]` is short for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,5 +201,6 @@ class SearchSettings:
             rungs=None if self.rungs == (self.proxy.name,) else self.rungs,
             training=training,
             init=canonical(self.init) if is_file(self.init) else self.init,
+            baselines=replace(self.baselines, networks=tuple(map(by_content, self.baselines.networks))),
             data=self.data if path is None else replace(self.data, path=canonical(path)),
         )

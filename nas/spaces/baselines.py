@@ -74,6 +74,29 @@ def _at_stride(total: int, blocks: Iterable[Block]) -> Iterator[Block]:
             yield block
 
 
+def by_content(name_or_path: str) -> str:
+    """The name of a published network as it is; of any other network its notation, wherever its file lies.
+
+    Raises:
+        ArchitectureError: as `load_architecture` does.
+    """
+    arch = load_architecture(name_or_path)
+    return name_or_path if _NAME.fullmatch(name_or_path) else arch.notation
+
+
+def with_sizes(name: str, stride: int, resolution: int) -> str:
+    """The published network `name` with this total stride and resolution, unless it says its own.
+
+    Any other name, a file's or a notation, is as it is.
+    """
+    match = _NAME.fullmatch(name)
+    if not match or match["family"] not in NETWORKS:
+        return name
+    width = f"_w{match['width']}" if match["width"] else ""
+    own = match["stride"] or (stride if stride in STRIDES[:-1] else None)
+    return f"{match['family']}{width}{f'_s{own}' if own else ''}_r{match['resolution'] or resolution}"
+
+
 def load_architecture(name_or_path: str | Path) -> Architecture:
     """A network from the name of a baseline, a JSON file, or a notation line.
 

@@ -176,3 +176,32 @@ def test_luck_is_named_where_it_may_explain_the_gain(half: float) -> None:
     worse = gain([(2.0, 0.48), (8.0, 0.68)], [(2.0, 0.5), (8.0, 0.7)], half).sentences[0]
     assert re.match(r"At equal latency the front is worse than its 2 baselines(, by no more.*)?: -2\.0 points", worse)
     assert ("by no more than luck explains" in worse) == bool(half)
+
+
+def test_the_front_against_each_baseline_alone() -> None:
+    front = [(2.0, 0.55), (4.0, 0.62), (8.0, 0.66)]
+    found = gain(front, [(1.0, 0.3), (4.0, 0.6), (8.0, 0.7)], half=0.01)
+    fast, middle, best_of_all = found.each
+    members = networks(front, 0.01)
+    assert (fast.member, fast.points) == (None, None)  # no member is as fast
+    assert fast.share == pytest.approx(2.0)  # the fastest member takes twice its milliseconds
+    assert middle.member == members[1].key
+    assert middle.points == pytest.approx(2.0)
+    assert middle.low is not None
+    assert middle.high is not None
+    assert middle.high - middle.low == pytest.approx(2 * math.hypot(1, 1))
+    expected = math.exp(np.interp(60, [55, 62], np.log([2, 4]))) / 4
+    assert middle.share == pytest.approx(expected)
+    assert middle.share_low is not None
+    assert middle.share_high is not None
+    assert middle.share_low < middle.share < middle.share_high
+    assert (best_of_all.member, best_of_all.share, best_of_all.share_high) == (None, None, None)
+    assert best_of_all.points == pytest.approx(-4.0)
+
+
+def test_how_far_the_front_is_behind_may_be_open() -> None:
+    (found,) = gain([(2.0, 0.5), (8.0, 0.7)], [(8.0, 0.695)], half=0.02).each
+    assert found.share is not None
+    assert found.share_low is not None
+    assert found.share_low < found.share
+    assert found.share_high is None

@@ -19,6 +19,12 @@ _BASELINES = (
     Column("MACs", "number"),
     Column("params", "number"),
 )
+_AGAINST = (
+    Column("against"),
+    Column("beaten by"),
+    Column("points at equal latency (95 % interval)", "number"),
+    Column("share of its ms at equal accuracy (95 % interval)", "number"),
+)
 _NUMBERS = (
     "Numbers as in the figure. Small print under a value is its interval. A network's accuracy is the mean of its "
     "seeds; each of its files holds one of them, the best by the validation images, and has an accuracy of its own. "
@@ -42,6 +48,7 @@ def make(front: Front, trials: Sequence[TrialRow]) -> Section:
         Text(int8_said) if int8_said else None,
         *((Heading("Confirmed, but dominated"), beaten) if beaten.rows else ()),
         *((Heading("Baselines"), Table(_BASELINES, _baselines(front))) if front.baselines else ()),
+        Table(_AGAINST, _against(front)) if front.gain.each else None,
     )
 
 
@@ -89,6 +96,26 @@ def _baselines(front: Front) -> tuple[tuple[str, ...], ...]:
         )
         for each in front.baselines
     )
+
+
+def _against(front: Front) -> tuple[tuple[str, ...], ...]:
+    """The front against each baseline; members by their number in the table above."""
+    numbers = {each.key: number for number, each in enumerate(ordered(front.front, cost_measure(front)), start=1)}
+    return tuple(
+        (
+            each.baseline,
+            f"number {numbers[each.member]}" if each.member in numbers else "none",
+            _with_interval(each.points, each.low, each.high, "+.1f"),
+            _with_interval(each.share, each.share_low, each.share_high, ".2f"),
+        )
+        for each in front.gain.each
+    )
+
+
+def _with_interval(value: float | None, low: float | None, high: float | None, form: str) -> str:
+    if value is None or low is None:
+        return "nothing to compare"
+    return f"{value:{form}} ({low:{form}} to {'open' if high is None else f'{high:{form}}'})"
 
 
 def _int8_accuracy(member: Member) -> FileAccuracy | None:

@@ -1,21 +1,23 @@
 """The published networks that a search is compared with, and may begin with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import prod
+from pathlib import Path
 
-from nas.errors import ProfileError
+from nas.errors import ArchitectureError, ConfigError, ProfileError
 from nas.nets.pretrained import NONE, family, load
 from nas.problem import Problem
 from nas.proxies.base import Failed
+from nas.reading.words import cut, short
 from nas.search.confirm.candidates import train_longer
 from nas.search.confirm.network import Confirmed
 from nas.search.context import Run
 from nas.search.evaluations import Trainings
 from nas.search.settings import BaselineSettings
 from nas.spaces.architecture import Architecture
-from nas.spaces.baselines import STRIDES, baseline
+from nas.spaces.baselines import STRIDES, baseline, load_architecture, with_sizes
 from nas.spaces.cost import cost
 
 FAMILIES = ("mobilenet_v1", "mobilenet_v2")
@@ -32,8 +34,45 @@ def networks_to_compare(
         ConfigError: the weights of one of them are not there.
     """
     if init == NONE:
-        return baseline_networks(problem, settings.widths, pixels)
+        return {
+            **baseline_networks(problem, settings.widths, pixels),
+            **named_networks(problem, settings.networks, pixels),
+        }
+    if settings.networks:
+        raise ConfigError(
+            f"baselines.networks cannot start from the weights of init={cut(init, 100)}, as the front does; leave out "
+            "one of the two"
+        )
     return pretrained_networks(problem, init, settings.resolutions)
+
+
+def named_networks(problem: Problem, names: Sequence[str], pixels: int) -> dict[str, Architecture]:
+    """The networks that were asked for, by name, for the images and classes of the problem, over the budget or not.
+
+    Raises:
+        ConfigError: there is none of that name, two have one name, or the device never measured such layers.
+    """
+    space, found = problem.space, dict[str, Architecture]()
+    for name in names:
+        sized = with_sizes(name, prod(space.strides[0]), resolution_for(problem, pixels))
+        try:
+            arch = replace(load_architecture(sized), in_channels=space.in_channels, classes=space.classes)
+            problem.excess(arch)
+        except (ArchitectureError, ProfileError) as error:
+            raise ConfigError(f"baselines.networks: {error}") from None
+        label = Path(name).stem if name.endswith(".json") else arch.key if " " in name else sized
+        if label in found:
+            raise ConfigError(
+                f"baselines.networks: two are called {short(label)}; give each once, under a name of its own"
+            )
+        found[label] = arch
+    return found
+
+
+def resolution_for(problem: Problem, pixels: int) -> int:
+    """The smallest resolution of the space that is not below the images', or its largest."""
+    resolutions = problem.space.resolution
+    return min((each for each in resolutions if each >= pixels), default=max(resolutions))
 
 
 def pretrained_networks(problem: Problem, init: str, resolutions: tuple[int, ...] | None) -> dict[str, Architecture]:
@@ -59,7 +98,7 @@ def baseline_networks(problem: Problem, widths: tuple[float, ...], pixels: int) 
     and those that cost more than any network of the space, are left out.
     """
     space = problem.space
-    size = min((each for each in space.resolution if each >= pixels), default=max(space.resolution))
+    size = resolution_for(problem, pixels)
     stride = prod(space.strides[0])
     own = f"_s{stride}" if stride in STRIDES[:-1] else ""
     most = cost(space.smallest(lambda arch: -cost(arch).macs)).macs
