@@ -27,7 +27,17 @@ def cyclical(done: float) -> float:
     return 1 - abs(1 - 2 * (done * CYCLES % 1))
 
 
-SCHEDULES: Mapping[str, Schedule] = {"one_cycle": one_cycle, "cosine": cosine, "cyclical": cyclical}
+def constant(done: float) -> float:
+    """The peak all the time: what others are compared with."""
+    return 1.0
+
+
+SCHEDULES: Mapping[str, Schedule] = {
+    "one_cycle": one_cycle,
+    "cosine": cosine,
+    "cyclical": cyclical,
+    "constant": constant,
+}
 
 
 def rates(name: str, steps: int) -> Callable[[int], float]:

@@ -39,9 +39,9 @@ class TrainingSettings:
 
     optimizer: Literal["sgd", "adamw"] | None
     """sgd: with Nesterov momentum; null: that, or adamw where trainings start from pretrained weights."""
-    schedule: Literal["one_cycle", "cosine", "cyclical"] | None
-    """Of the learning rate: one_cycle, cosine (with warm-up), cyclical (four triangles); null: the first, or the second
-    where trainings start from pretrained weights."""
+    schedule: Literal["one_cycle", "cosine", "cyclical", "constant"] | None
+    """Of the learning rate: one_cycle, cosine (with warm-up), cyclical (four triangles), constant; null: the first, or
+    the second where trainings start from pretrained weights."""
     momentum: Annotated[float, Ge(0), Lt(1)]
     """Of SGD; AdamW's first beta."""
     weight_decay: Annotated[float, Ge(0)]

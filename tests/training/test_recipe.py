@@ -41,7 +41,7 @@ def test_an_impossible_recipe_is_refused(wrong: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"schedule": "steps"}, "unknown schedule 'steps'; known: cosine, cyclical, one_cycle"),
+        ({"schedule": "steps"}, "unknown schedule 'steps'; known: constant, cosine, cyclical, one_cycle"),
         ({"optimizer": "lion"}, "unknown optimizer 'lion'; known: adamw, sgd"),
         ({"precision": "fp8"}, "unknown precision 'fp8'; known: auto, bf16, fp32"),
         ({"ema": 1.0}, "ema must be between 0 and 1, or none, got 1.0"),
@@ -122,7 +122,12 @@ def test_the_rate_is_that_of_the_schedule_for_the_batch_size() -> None:
         assert found == [{0.1 * rate(step)} for step in range(100)]
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_constant_rate_is_the_peak_all_the_time() -> None:
+    rate = rates("constant", 7)
+    assert [rate(step) for step in range(8)] == [1.0] * 8
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "constant"])
 def test_a_schedule_rises_to_its_peak_and_ends_at_nothing(name: str) -> None:
     schedule = SCHEDULES[name]
     peaks = {"one_cycle": [RISE], "cosine": [WARM_UP], "cyclical": [(n + 0.5) / CYCLES for n in range(CYCLES)]}[name]

@@ -26,7 +26,7 @@ def test_names_take_the_sizes_of_the_space_unless_they_say_their_own(tmp_path: P
     file.write_text(json.dumps(Architecture.from_notation(MINE).to_json()))
     found = named_networks(wanted, ["fbnet_c", "mobilenet_v2_w0.75_s4_r48", str(file), MINE], 32)
     stride = wanted.space.choices.strides[0]
-    assert list(found)[0].startswith("fbnet_c_s")
+    assert next(iter(found)).startswith("fbnet_c_s")
     assert list(found)[1:3] == ["mobilenet_v2_w0.75_s4_r48", "my_net"]
     first, second, third, fourth = found.values()
     assert len(stride) == len(wanted.space.stages)
