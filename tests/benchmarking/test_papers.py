@@ -108,7 +108,7 @@ def test_differences_are_paired_by_seed() -> None:
     [
         (
             ["experiment=x"],
-            "unknown experiment 'x'; known: activation, all, distillation, expansion, grid, int8, linear, ",
+            "unknown experiment 'x'; known: activation, all, distillation, expansion, grid, int8, ",
         ),
         (["epochs=many"], "epochs must be a whole number, got 'many'"),
         (["seeds=0"], "seeds must be above 0, got 0"),
