@@ -291,8 +291,8 @@ def main(words: Sequence[str]) -> None:
             f"{len(found)} trainings, {asked.seeds} seeds each, {asked.epochs} epochs of {images:,} images of "
             f"{asked.data} at {asked.pixels} pixels, total stride 8, judged by {len(view.images.val):,} validation "
             f"images; {hours:.1f} core hours on {machine()}, {versions()}. The scale is small: what holds for hundreds "
-            "of epochs on ImageNet may not show here, and the other way round. Differences are paired by seed, intervals "
-            "Student's t. Made again by `python -m benchmarks.papers experiment=all write=true`."
+            "of epochs on ImageNet may not show here, and the other way round. Differences are paired by seed, "
+            "intervals Student's t. Made again by `python -m benchmarks.papers experiment=all write=true`."
         )
         content = {"about": about, "asked": asdict(asked), "experiments": tables}
         replace_file(SUMMARY, json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n")

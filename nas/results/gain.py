@@ -131,12 +131,14 @@ def against(baseline: Baseline, members: Sequence[Member]) -> AgainstOne:
 
     needed = share(level)
     return AgainstOne(
-        baseline.name,
-        beats.key if beats else None,
-        *((gained.points, gained.low, gained.high) if gained else (None, None, None)),
-        needed,
-        share(level - doubt) if needed is not None else None,
-        share(level + doubt) if needed is not None else None,
+        baseline=baseline.name,
+        member=beats.key if beats else None,
+        points=gained.points if gained else None,
+        low=gained.low if gained else None,
+        high=gained.high if gained else None,
+        share=needed,
+        share_low=share(level - doubt) if needed is not None else None,
+        share_high=share(level + doubt) if needed is not None else None,
     )
 
 

@@ -1,6 +1,7 @@
 """The papers' experiments at a toy's size, what is kept of them, and the page of every network's speed."""
 
 import json
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from benchmarks import networks, papers
 from benchmarks.papers import Asked, Rounded, read_asked
 from benchmarks.papers_arms import EXPERIMENTS
 from nas.errors import ConfigError
+from nas.spaces.baselines import baseline
 from nas.spaces.catalogue import NETWORKS
 from nas.spaces.cost import cost
 from tests.helpers.refusal import refusal
@@ -19,8 +21,8 @@ from tools import papers_page
 
 
 def toy(folder: Path, experiment: str, seeds: int = 2) -> Asked:
-    places = {"cache": str(folder / "images"), "results": str(folder / "results.jsonl")}
-    return Asked(experiment, "digits", images=64, epochs=1, pixels=16, seeds=seeds, **places)
+    cache, results = str(folder / "images"), str(folder / "results.jsonl")
+    return Asked(experiment, "digits", 64, 1, 16, seeds, cache=cache, results=results)
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> list[papers.Task]:
 
         def submit(self, function: Any, task: papers.Task) -> Any:
             done.append(task)
-            future = papers.Future[dict[str, Any]]()
+            future: Future[dict[str, Any]] = Future()
             future.set_result(function(task))
             return future
 
@@ -138,7 +140,7 @@ def test_the_page_of_speeds() -> None:
     for column in times.values():
         assert "mobilenet_v1" in column
         assert "shufflenet_v2" not in column
-    macs = {name: cost(networks.baseline(name)).macs for name in NETWORKS}
+    macs = {name: cost(baseline(name)).macs for name in NETWORKS}
     shown = networks.page({"even": {name: count / 1e6 for name, count in macs.items()}, **times}, "about")
     assert f"| even | {len(NETWORKS)} | 1.000 |" in shown
     assert "`mobilenet_v1` | 568.7M | 568.74 |" in shown

@@ -84,7 +84,7 @@ def test_the_settings_of_a_search_make_the_recipe(tmp_path: Path) -> None:
         *(1, 8, 0.1), schedule="cosine", ema=0.99, clip=None, distillation=Distillation(path, 0.9, 2.0)
     )
     assert pickle.loads(pickle.dumps(recipe)) == recipe
-    with pytest.raises(ConfigError, match=r"^schedule: input should be .*'cyclical', got 'steps'$"):
+    with pytest.raises(ConfigError, match=r"^schedule: input should be .*'constant', got 'steps'$"):
         settings(schedule="steps")
     with pytest.raises(ConfigError, match=r"^ema: input should be less than 1, got 2"):
         settings(ema=2)
