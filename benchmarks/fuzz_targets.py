@@ -16,11 +16,13 @@ from omegaconf import OmegaConf
 from benchmarks.fuzz_inputs import as_json, as_lines, as_table, as_words, as_yaml, rows_of, text_of
 from nas.commandline.composing import compose, read_arguments, read_overrides
 from nas.commandline.settings import parse
+from nas.errors import ArchitectureError
 from nas.latency.few_shot import read_rows
 from nas.latency.predictor import latency
 from nas.latency.profile import known_profiles, load_profile, read_profile_yaml
 from nas.latency.profile_tables import read_kernels, read_latencies, read_layer_times, read_networks
 from nas.predict import PredictSettings
+from nas.reading.json_text import parse_json
 from nas.record import RecordSettings
 from nas.recording.bundle import configuration, plan, planned_model
 from nas.recording.recordings import read_results
@@ -34,6 +36,7 @@ from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline, load_architecture
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
+from nas.spaces.interchange.slim import read_slim, write_slim
 from nas.spaces.load import known_spaces, load_space
 from tests.helpers.recordings import TINY, made_up
 from tests.helpers.run_sample import sample_front, sample_trials, write_run
@@ -41,6 +44,7 @@ from tests.helpers.run_sample import sample_front, sample_trials, write_run
 NOTATIONS = (
     "224x3 conv3/2-32 sep3-64 mb5e6/2-24x2 conv1-1280 fc1000",
     "48x3 conv3/2-16 mb5e3-24:hswish:se0.25 mb3e3-24:elu sep3-20:relu sep3-30:nobn fc10",
+    "32x3 conv3-16:bias max3/2-16 fire3h8-32 sh3/2-64 gs3/2-96:g4 dense3h32-104:g4 mb3h40-40:dw3:noskip gap1-40 fc5",
 )
 EVERY_KIND = Architecture.from_notation(NOTATIONS[1])
 
@@ -106,6 +110,20 @@ def space(folder: Path) -> Target:
 
     examples = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in known_spaces().values()]
     return _file(path, read, examples, as_yaml)
+
+
+def timm(_: Path) -> Target:
+    """A definition of timm's."""
+
+    def read(text: str) -> None:
+        _counted(Architecture.from_timm(parse_json(text, "timm", ArchitectureError)))
+
+    return _text(read, *(json.dumps(baseline(name).to_timm()) for name in ("mobilenet_v2", "mobilenet_v4_conv_small")))
+
+
+def slim(_: Path) -> Target:
+    """A list of convolutions as TF-slim has it."""
+    return _text(read_slim, write_slim(baseline("mobilenet_v1").blocks))
 
 
 def budget(_: Path) -> Target:
@@ -254,6 +272,8 @@ TARGETS: Mapping[str, Callable[[Path], Target]] = {
     "notation": notation,
     "network_name": network_name,
     "architecture": architecture,
+    "timm": timm,
+    "slim": slim,
     "space": space,
     "budget": budget,
     "profile_yaml": profile_yaml,

@@ -181,6 +181,9 @@ def test_ours_say_which_network_they_are(tmp_path: Path) -> None:
     assert "of others, give a 'notation'" in refused(saved(tmp_path, state, "bare.pth"))
     assert "eps must be between" in refused(saved(tmp_path, {**beside, "eps": "x"}, "eps.pth"))
     assert "cannot read" in refused(saved(tmp_path, {**beside, "notation": "nonsense"}, "word.pth"))
+    for words in ("fire3h8-16", "mb3e3-16:dw5", "conv3-16:g4", "mb3h20-16"):
+        odd = f"32x3 conv3/2-8 {words} fc5"
+        assert "block 1, " in refused(saved(tmp_path, {**beside, "notation": odd}, "odd.pth"))
     other = SMALL.notation.replace("mb3e3", "mb5e3")
     assert "[24, 1, 3, 3] is not the weight [24, 1, 5, 5]" in refused(
         saved(tmp_path, {**beside, "notation": other}, "other.pth")

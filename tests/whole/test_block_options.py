@@ -176,7 +176,7 @@ def test_every_value_can_be_recorded(op: str, name: str, precision: str) -> None
         walk = list(layers(arch))
         assert named >= {f"{index:03d}" for index in range(len(walk))}
         assert [node.op_type for node in model.graph.node].count("Conv") == sum(
-            layer.op in ("conv", "depthwise") for layer in walk
+            layer.op in ("conv", "depthwise", "grouped") for layer in walk
         )
 
 

@@ -19,6 +19,7 @@ from nas.reading.files import read_text
 from nas.reading.json_text import parse_json
 from nas.reading.words import cut, short
 from nas.spaces.architecture import Architecture
+from nas.spaces.block import is_searched
 
 CONFIG = "config.json"
 """What timm writes beside the weights that it publishes."""
@@ -66,7 +67,13 @@ def _ours(read: Read) -> _Facts | None:
         eps = 0.0
     if not 0 < eps < 1 or read.beside.get("padding", "same") not in ("same", "symmetric"):
         raise ConfigError("eps must be between 0 and 1, padding symmetric or same")
-    return Architecture.from_notation(notation), Conventions(eps, padding), None, None
+    arch = Architecture.from_notation(notation)
+    for number, block in enumerate(arch.blocks):
+        if not is_searched(block):
+            raise ConfigError(
+                f"block {number}, {block.op}, is none that a space chooses, so no network is cut out of it"
+            )
+    return arch, Conventions(eps, padding), None, None
 
 
 def _published(tensors: Tensors, config: Mapping[str, Any]) -> _Facts:
