@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import yaml
 
+from nas.export import ExportSettings
 from nas.predict import PredictSettings
 from nas.record import RecordSettings
 from nas.report.trackers import TRACKERS
@@ -29,6 +30,7 @@ COMMANDS: Mapping[str, Any] = {
     "predict": PredictSettings,
     "validate": ValidateSettings,
     "record": RecordSettings,
+    "export": ExportSettings,
 }
 WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", types.NoneType: "null"}
 BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
