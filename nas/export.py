@@ -8,11 +8,10 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 
 from nas.commandline import Invocation, command
-from nas.errors import ConfigError, RunError
+from nas.errors import RunError
 from nas.reading.plain import one_line
 from nas.reading.words import short
 from nas.report.networks import cost_measure, ordered
-from nas.resources import names
 from nas.results.front import Front
 from nas.results.run_folder import read_front
 
@@ -39,14 +38,10 @@ class ExportSettings:
 
 def main(settings: ExportSettings, _: Invocation) -> None:
     """Write the files, put them into front.json and the report, and say how they agree with torch."""
-    from nas.exports import EXPORTERS  # torch, which other commands do without
+    from nas.exports import require_formats  # torch, which other commands do without
 
-    if unknown := [name for name in settings.formats if name not in EXPORTERS]:
-        raise ConfigError(f"unknown format {short(unknown[0])}; known: {names(EXPORTERS)}")
-    if not settings.formats:
-        raise ConfigError(f"formats=[] asks for no file; give some of {names(EXPORTERS)}")
-    if repeated := {name for name in settings.formats if settings.formats.count(name) > 1}:
-        raise ConfigError(f"formats names {names(repeated)} twice; name each once")
+    require_formats("formats", settings.formats)
+    from nas.report.card import write_cards
     from nas.report.html import write_report
     from nas.search.confirm.shipping import Wanted, ship
 
@@ -55,6 +50,7 @@ def main(settings: ExportSettings, _: Invocation) -> None:
     wanted = Wanted(settings.formats, settings.batch, settings.int8_loss, settings.calibration)
     found = ship(folder, keys, wanted)
     write_report(folder)
+    write_cards(folder, read_front(folder))
     if settings.format == "json":
         print(json.dumps({key: [asdict(file) for file in files] for key, files in found.items()}))
         return

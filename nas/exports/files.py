@@ -1,6 +1,7 @@
 """One file of a network: written where what it needs is installed, and compared with torch on images."""
 
 import importlib.util
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import nn
 from nas.errors import NasError
 from nas.exports.base import Exporter, TrainedNetwork
 from nas.exports.graph import Floats, Run
-from nas.results.member import Agreement
+from nas.results.member import Agreement, Confused
 
 Labelled = Iterable[tuple[Floats, NDArray[np.int64]]]
 """Batches of images as the network sees them, with their labels."""
@@ -37,6 +38,18 @@ def write_file(exporter: Exporter, trained: TrainedNetwork, path: Path, earlier:
     exporter.write(trained, path, earlier)
 
 
+MOST_CONFUSED = 400
+"""Pairs of classes that are kept."""
+
+
+def confused(labels: NDArray[np.int64], found: NDArray[np.int64]) -> tuple[Confused, ...]:
+    """How many images of each class got which other, the most frequent first."""
+    wrong = labels != found
+    counts = Counter(zip(labels[wrong].tolist(), found[wrong].tolist(), strict=True))
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_CONFUSED]
+    return tuple(Confused(true, got, count) for (true, got), count in ordered)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
     """Images with their labels, and what torch makes of them."""
@@ -52,14 +65,19 @@ class Reference:
             logits = [net.eval()(torch.from_numpy(images).to(device)).cpu().numpy() for images, _ in kept]
         return cls(kept, logits)
 
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Those of all images."""
+        return np.concatenate([labels for _, labels in self.batches])
 
-def compare(run: Run, reference: Reference) -> tuple[NDArray[np.bool_], Agreement]:
-    """Which images a file gives their label, and how it agrees with torch."""
-    right, same, largest = [], [], 0.0
-    for (images, labels), expected in zip(reference.batches, reference.logits, strict=True):
+
+def compare(run: Run, reference: Reference) -> tuple[NDArray[np.int64], Agreement]:
+    """The class that a file gives each image, and how it agrees with torch."""
+    classes, same, largest = [], [], 0.0
+    for (images, _), expected in zip(reference.batches, reference.logits, strict=True):
         found = run(images)
-        right.append(found.argmax(1) == labels)
+        classes.append(found.argmax(1))
         same.append(found.argmax(1) == expected.argmax(1))
         largest = max(largest, float(np.abs(found - expected).max()))
     agreed = np.concatenate(same)
-    return np.concatenate(right), Agreement(float(agreed.mean()), largest, len(agreed))
+    return np.concatenate(classes), Agreement(float(agreed.mean()), largest, len(agreed))

@@ -1,7 +1,4 @@
-"""Weights of ours as a `.safetensors` file: a JSON header that names each tensor, then their bytes; no code in it.
-
-The form is https://github.com/huggingface/safetensors#format, which the libraries of other languages read too.
-"""
+"""Weights of ours as a `.safetensors` file: a header that names each tensor, then their bytes; no code in it."""
 
 import json
 import math
@@ -14,18 +11,18 @@ import torch
 from torch import Tensor
 
 from nas.errors import RunError
+from nas.reading.safetensors_header import BESIDE, read_header
 from nas.reading.words import cut, short
 from nas.resources import replace_file
 
 MOST_BYTES = 400_000_000
 _TYPES: Mapping[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
 _NAMES = {torch.float32: "F32", torch.int64: "I64"}
-_BESIDE = "__metadata__"
 
 
 def write_safetensors(path: Path, state: Mapping[str, Tensor], beside: Mapping[str, str]) -> None:
     """Write the tensors of a `state_dict`, in its order, with texts `beside` them."""
-    header: dict[str, Any] = {_BESIDE: dict(beside)}
+    header: dict[str, Any] = {BESIDE: dict(beside)}
     parts, end = list[bytes](), 0
     for name, tensor in state.items():
         plain = tensor.detach().cpu().contiguous()
@@ -39,27 +36,20 @@ def write_safetensors(path: Path, state: Mapping[str, Tensor], beside: Mapping[s
     replace_file(path, len(text).to_bytes(8, "little") + text + b"".join(parts))
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
     """The tensors of a file that `write_safetensors` wrote, and the texts beside them.
 
     Raises:
         RunError: there is no such file, or it holds something else.
     """
-    where = cut(str(path), 200)
+    header = read_header(path)
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise ValueError(f"is larger than {MOST_BYTES:,} bytes")
-        content = path.read_bytes()
-        start = 8 + int.from_bytes(content[:8], "little")
-        header = json.loads(content[8:start])
-        beside = header.pop(_BESIDE, {})
-        if not all(isinstance(text, str) for text in beside.values()):
-            raise ValueError("its metadata are no texts")
-        return {name: _tensor(content[start:], entry) for name, entry in header.items()}, beside
-    except OSError as error:
-        raise RunError(f"{where} cannot be read: {error.strerror}; search again, or restore the run folder") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RunError(f"{where} is no file of weights ({short(str(error), 100)}); restore it") from None
+            raise ValueError(f"it is larger than {MOST_BYTES:,} bytes")
+        content = path.read_bytes()[header.start :]
+        return {name: _tensor(content, entry) for name, entry in header.tensors.items()}, header.beside
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{cut(str(path), 200)} is no file of weights ({short(str(error), 100)}); restore it") from None
 
 
 def _tensor(content: bytes, entry: Any) -> Tensor:

@@ -73,6 +73,18 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Confused:
+    """Test images of one class that got another."""
+
+    true: Count
+    """the class that they are of, by its place in `data.classes`"""
+    found: Count
+    """the class that they got"""
+    count: Count
+    """images"""
+
+
+@dataclass(frozen=True, slots=True)
 class KeptFloat:
     """A layer of an int8 file that is in fp32."""
 
@@ -138,6 +150,8 @@ class ModelFile:
     """of an int8 file, how it was made and what that lost"""
     torch: Agreement | None = None
     """how it agrees with the network in torch, where it was run"""
+    confused: tuple[Confused, ...] = ()
+    """which test images it took for another class: the most frequent first, of many the first 400"""
     slower: str | None = None
     """of an int8 file, where it is slower than fp32: on the machine that searched, or on the device by its profile"""
     not_run: str | None = None

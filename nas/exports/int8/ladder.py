@@ -93,7 +93,7 @@ def hold(graph: Graph, calibration: Floats, asked: Asked) -> Held:
     judge = _judge(graph, calibration, asked)
     fp32, tried = judge(None), list[tuple[str, float]]()
     best: tuple[float, str, Quantised, tuple[Loss, ...]] | None = None
-    for rung, quantised, kept in _rungs(graph, torch.from_numpy(calibration), asked):
+    for rung, quantised, kept in climb(graph, torch.from_numpy(calibration), asked):
         share = judge(quantised)
         tried.append((rung, share))
         if best is None or share > best[0]:
@@ -107,7 +107,7 @@ def hold(graph: Graph, calibration: Floats, asked: Asked) -> Held:
     return Held(quantised, rung, fp32, share, asked.most_points, kept, tuple(tried))
 
 
-def _rungs(graph: Graph, images: Tensor, asked: Asked) -> Iterator[tuple[str, Quantised, tuple[Loss, ...]]]:
+def climb(graph: Graph, images: Tensor, asked: Asked) -> Iterator[tuple[str, Quantised, tuple[Loss, ...]]]:
     """Each rung that may be tried, the network on it, and its layers in fp32; made when it is asked for."""
     wanted = [rung for rung in RUNGS if rung in asked.rungs and (rung != TRAINING or asked.training)]
     even: Graph | None = None

@@ -14,7 +14,7 @@ from nas.data.images import stratified
 from nas.errors import NasError
 from nas.exports import EXPORTERS
 from nas.exports.base import Exporter, TrainedNetwork
-from nas.exports.files import Labelled, Reference, compare, write_file
+from nas.exports.files import Labelled, Reference, compare, confused, write_file
 from nas.exports.graph import Floats, Run, at_size
 from nas.exports.int8.ladder import Asked
 from nas.exports.onnx_file import as_texts
@@ -175,13 +175,14 @@ def _judged(
         return replace(known, not_run=f"it runs on {exporter.runs_on}")
     run = exporter.open(path)
     _require_agreement(exporter, trained, run, path, data)
-    right, agreement = compare(run, reference)
-    share = float(right.mean())
+    found, agreement = compare(run, reference)
+    share = float((found == reference.labels).mean())
     judged = {"value": share, "split": "test", "seed": seed, "resolution": data.resolution}
     if exporter.describe:
         exporter.describe(path, {"accuracy": judged})
-    accuracy = FileAccuracy(share, *wilson(share, len(right)), fp32=share if fp32 is None else fp32, seed=seed)
-    return replace(known, accuracy=accuracy, torch=agreement, bytes=path.stat().st_size)
+    accuracy = FileAccuracy(share, *wilson(share, len(found)), fp32=share if fp32 is None else fp32, seed=seed)
+    mistaken = confused(reference.labels, found)
+    return replace(known, accuracy=accuracy, torch=agreement, bytes=path.stat().st_size, confused=mistaken)
 
 
 def _require_agreement(exporter: Exporter, trained: TrainedNetwork, run: Run, path: Path, data: ImageData) -> None:

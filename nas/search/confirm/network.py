@@ -24,8 +24,8 @@ class Confirmed:
     trainings: tuple[Trained, ...]
     tested: tuple[Judged, ...] = ()
     files: tuple[ModelFile, ...] = ()
-    weights: str | None = None
     measured: Interval | None = None
+    weights: str | None = None
 
     @property
     def best(self) -> Trained:

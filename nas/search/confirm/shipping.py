@@ -11,10 +11,9 @@ from torch import nn
 
 from nas.data.batches import ImageData
 from nas.data.saved import open_saved
-from nas.errors import DataError, NasError, ProfileError, RunError
+from nas.errors import DataError, ProfileError, RunError
 from nas.exports import EXPORTERS
 from nas.exports.base import TrainedNetwork
-from nas.exports.files import lacks
 from nas.latency.profile import load_profile
 from nas.nets.build import build
 from nas.nets.conventions import Conventions
@@ -56,11 +55,8 @@ def ship(folder: Path, keys: Sequence[str], wanted: Wanted) -> dict[str, tuple[M
 
     Raises:
         RunError: weights or images are gone, or another process works in the folder.
-        NasError: a format needs what is not installed, or a file does not agree with torch.
+        NasError: the ONNX file in fp32 does not agree with torch.
     """
-    for name in wanted.formats:
-        if missing := lacks(EXPORTERS[name]):
-            raise NasError(f"formats: {name} {missing}")
     with taken(folder) as held:
         try:
             front = read_front(folder)
