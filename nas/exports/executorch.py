@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from nas.exports.base import Exporter, TrainedNetwork
-from nas.exports.graph import Floats, Run
+from nas.exports.graph import Run, in_batches
 from nas.resources import replace_file
 
 
@@ -27,11 +27,8 @@ def _open(path: Path) -> Run:
 
     method = Runtime.get().load_program(path).load_method("forward")
 
-    def run(images: Floats) -> Floats:
-        parts = [method.execute([torch.from_numpy(image[None])])[0].numpy() for image in images]
-        return np.concatenate(parts)
-
-    return run
+    size = method.metadata.input_tensor_meta(0).sizes()[0]
+    return in_batches(lambda images: np.asarray(method.execute([torch.from_numpy(images)])[0]), size)
 
 
 EXECUTORCH = Exporter(

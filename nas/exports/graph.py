@@ -26,6 +26,20 @@ Floats = NDArray[np.float32]
 Run = Callable[[Floats], Floats]
 """From images as the network sees them, N x C x R x R, to logits, N x classes."""
 
+
+def in_batches(run: Run, size: int | None) -> Run:
+    """`run`, which takes `size` images at a time, or any number, for any number; the last batch is filled up."""
+    if size is None:
+        return run
+
+    def every(images: Floats) -> Floats:
+        parts = [images[start : start + size] for start in range(0, len(images), size)]
+        filled = [np.concatenate([part, part[:1].repeat(size - len(part), 0)]) for part in parts]
+        return np.concatenate([run(part) for part in filled])[: len(images)]
+
+    return every
+
+
 IMAGES, CLASSIFIER = "images", "classifier"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from nas.exports.graph import Run
+from nas.exports.graph import Run, in_batches
 from nas.recording.host_timing import time_model
 from nas.resources import replace_file
 from nas.results.member import HostTiming
@@ -22,7 +22,10 @@ def open_onnx(model: bytes | Path) -> Run:
     options.intra_op_num_threads = 1
     content = model if isinstance(model, bytes) else model.read_bytes()  # it opens no path that is not UTF-8
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return lambda images: np.asarray(session.run(None, {"images": images})[0])
+    size = session.get_inputs()[0].shape[0]
+    return in_batches(
+        lambda images: np.asarray(session.run(None, {"images": images})[0]), size if isinstance(size, int) else None
+    )
 
 
 def time_onnx(path: Path, resolution: int) -> HostTiming:

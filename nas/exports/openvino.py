@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nas.exports.base import Exporter, TrainedNetwork
-from nas.exports.graph import Run
+from nas.exports.graph import Run, in_batches
 from nas.exports.onnx_file import as_texts
 from nas.resources import replacing
 
@@ -36,7 +36,8 @@ def _open(path: Path) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         zipfile.ZipFile(path).extractall(folder)
         compiled = openvino.compile_model(openvino.Core().read_model(Path(folder) / _NAMES[0]), "CPU", _AS_TORCH)
-    return lambda images: np.asarray(compiled(images)[0])
+    size = compiled.input(0).partial_shape[0]
+    return in_batches(lambda images: np.asarray(compiled(images)[0]), None if size.is_dynamic else size.get_length())
 
 
 OPENVINO = Exporter(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.exports.graph import IMAGES, Floats, Run
+from nas.exports.graph import IMAGES, Floats, Run, in_batches
 from nas.exports.onnx_file import as_texts
 from nas.recording.runner.figures import LEAST_RUNS
 from nas.recording.runner.timing import Pace, burst
@@ -79,12 +79,7 @@ class _Running:
 
     def __call__(self, images: Floats) -> Floats:
         """N x C x R x R to N x classes."""
-        if self._free:
-            return self._at_once(images)
-        size = self.shape[0]
-        parts = [images[start : start + size] for start in range(0, len(images), size)]
-        filled = [np.concatenate([part, part[:1].repeat(size - len(part), 0)]) for part in parts]
-        return np.concatenate([self._at_once(part) for part in filled])[: len(images)]
+        return in_batches(self._at_once, None if self._free else self.shape[0])(images)
 
     def run(self, _: None, feed: Mapping[str, Floats]) -> list[Floats]:
         """As ONNX Runtime's sessions have it."""

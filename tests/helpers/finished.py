@@ -9,11 +9,13 @@ from nas.data.images import Images, Split
 from nas.data.saved import save
 from nas.data.views import ImageView, TrainingResolution
 from nas.results.front import DataFacts, Front
+from nas.results.run_folder import write_front
+from nas.results.trials import write_trials
 from nas.search.confirm.export import Export
 from nas.spaces.architecture import Architecture
 from nas.training.long import LongTraining
 from nas.training.recipe import Recipe
-from tests.helpers.run_sample import sample_front, sample_trials, write_run
+from tests.helpers.run_sample import sample_front, sample_trials
 
 PIXELS = 16
 CLASSES = ("dark | red", "green `leaf`", "blue")
@@ -33,7 +35,7 @@ def finished_run(folder: Path, formats: tuple[str, ...] = ("onnx", "onnx_int8"))
     """Train one small network and write its run to `folder`."""
     images = Images(coloured(300, 0), coloured(90, 1), coloured(90, 2), CLASSES, 3, PIXELS)
     save(images, folder / "images" / str(PIXELS))
-    (folder / "models").mkdir()
+    (folder / "models").mkdir(parents=True)
     view = ImageView(folder / "images" / str(PIXELS), accelerator="cpu")
     training = LongTraining(view, Recipe(3, 16, 0.2), TrainingResolution(PIXELS, PIXELS), folder / "weights")
     export = Export(training, folder / "models", 64, formats)
@@ -52,5 +54,6 @@ def finished_run(folder: Path, formats: tuple[str, ...] = ("onnx", "onnx_int8"))
     counts = {name: dict.fromkeys(CLASSES, count // 3) for name, count in (("train", 300), ("val", 90), ("test", 90))}
     data = DataFacts("imagefolder", None, CLASSES, 300, 90, 90, counts, PIXELS)
     front = replace(sample, front=(member,), confirmed=(member,), data=data)
-    write_run(folder, front, sample_trials())
+    write_front(front, folder)
+    write_trials(sample_trials(), folder)
     return front

@@ -26,7 +26,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made") / "run"
-    folder.mkdir()
     finished_run(folder)
     return folder
 
@@ -75,8 +74,9 @@ def test_a_fixed_batch_and_no_other_file(
     before = (run / f"models/{ARCH.key}.onnx").read_bytes()
     assert call(monkeypatch, "export", f"run={run}", f"member={ARCH.key}", "formats=[onnx_int8]", "batch=1") == 0
     assert re.fullmatch(
-        rf"{ARCH.key} onnx int8: models/{ARCH.key}\.int8\.onnx, \d+ kB, {PIXELS} pixels, accuracy [\d.]+ %, "
-        r"[\d.]+ % of 90 test images as torch, logits within \S+, min-max ranges, [+-][\d.]+ points lost in validation, .*ms here.*\n",
+        rf"{ARCH.key} onnx int8: models/{ARCH.key}\.int8\.onnx, \d+ kB, {PIXELS} pixels, "
+        r"accuracy [\d.]+ %, [\d.]+ % of 90 test images as torch, logits within \S+, "
+        r"min-max ranges, [+-][\d.]+ points lost in validation, .*ms here.*\n",
         capsys.readouterr().out,
     )
     session = onnxruntime.InferenceSession(str(run / f"models/{ARCH.key}.int8.onnx"))
@@ -90,7 +90,7 @@ def test_a_fixed_batch_and_no_other_file(
         (("member=2",), "member=2: the front has 1 to 1, keys such as "),
         (("member=0",), "member=0: the front has 1 to 1"),
         (("member=-1",), "member=-1: the front has"),
-        (("member=" + "9" * 400,), "member="),
+        (("member=" + "9" * 400,), "member: must be a finite number"),
         (("member=nobody",), "member='nobody': the front has"),
         (("formats=[tflight]",), "formats: unknown format 'tflight'; known: coreml, "),
         (("formats=[]",), "formats=[] asks for no file"),

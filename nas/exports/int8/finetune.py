@@ -17,7 +17,7 @@ from nas.exports.int8.quantised import LEVELS, Quantised
 from nas.exports.int8.simulated import plain, rounding, run
 
 STEPS = 400
-_RATE = 0.02
+_RATE = 0.005
 """At its peak, as a share of their layer's standard deviation."""
 
 

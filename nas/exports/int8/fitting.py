@@ -45,10 +45,12 @@ def fitted(graph: Graph, ranges: Mapping[str, Range], images: Tensor, *, adaptiv
     exact, stored = {IMAGES: images}, {IMAGES: rounding(found)[1](IMAGES, images)}
     for node in graph.nodes:
         true, given = ([values[name] for name in node.inputs] for values in (exact, stored))
+        ours = node
         if node.weight is not None:
-            found = _with(found, _fitted(node, found, true, given, adaptive))
+            ours, integers = _fitted(node, found, true, given, adaptive)
+            found = _with(found, ours, integers)
         weights, visit = rounding(found)
-        stored[node.name] = node_output(node, given, weights(node), visit)
+        stored[node.name] = node_output(ours, given, weights(ours), visit)
         exact[node.name] = node_output(node, true, plain(node), as_it_is)
         for name in node.inputs:
             left[name] -= 1
@@ -57,9 +59,8 @@ def fitted(graph: Graph, ranges: Mapping[str, Range], images: Tensor, *, adaptiv
     return found
 
 
-def _with(found: Quantised, part: tuple[Node, NDArray[np.int8]]) -> Quantised:
+def _with(found: Quantised, node: Node, integers: NDArray[np.int8]) -> Quantised:
     """The same with a node and its integers in place of the old ones."""
-    node, integers = part
     nodes = tuple(node if each.name == node.name else each for each in found.graph.nodes)
     graph = replace(found.graph, nodes=nodes)
     return replace(found, graph=graph, integers={**found.integers, node.name: integers})
