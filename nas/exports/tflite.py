@@ -1,15 +1,15 @@
-"""TensorFlow Lite in fp32, and in int8 from the network's one quantisation: see `nas.exports.tflite_graph`."""
+"""TensorFlow Lite in fp32, and in int8 from the network's one quantisation: see `nas.exports.lite.graph`."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from nas.exports.base import Exporter, TrainedNetwork
 from nas.exports.onnx_fp32 import require_near
-from nas.exports.tflite_file import describe_tflite, open_tflite, time_tflite, write_tflite
+from nas.exports.lite.file import describe_tflite, open_tflite, time_tflite, write_tflite
 
 
 def _write_fp32(trained: TrainedNetwork, path: Path, earlier: Mapping[str, Path]) -> None:
-    from nas.exports.tflite_graph import packed, tflite_model
+    from nas.exports.lite.graph import packed, tflite_model
 
     model = tflite_model(trained.graph, batch=trained.batch)
     require_near(trained, open_tflite(packed(model)), path.name)
@@ -17,7 +17,7 @@ def _write_fp32(trained: TrainedNetwork, path: Path, earlier: Mapping[str, Path]
 
 
 def _write_int8(trained: TrainedNetwork, path: Path, earlier: Mapping[str, Path]) -> None:
-    from nas.exports.tflite_graph import tflite_model
+    from nas.exports.lite.graph import tflite_model
 
     found = trained.int8
     model = tflite_model(found.quantised.graph, found.quantised, trained.batch)

@@ -1,7 +1,7 @@
 """The model card of a network, Markdown beside its files: what it is, how good, how fast, and how to run it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,15 +133,17 @@ def _confusion(front: Front, file: ModelFile) -> _Confusion:
     every = list(front.data.counts["test"].values())
     for index, count in enumerate(every):
         counts[index, index] = count - sum(counts.get((index, other), 0) for other in range(len(classes)))
-    rows = [
-        (name, *(str(counts.get((row, column), 0)) for column in range(len(classes))))
+    matrix = [
+        [name, *(str(counts.get((row, column), 0)) for column in range(len(classes)))]
         for row, name in enumerate(classes)
     ]
-    return _Confusion("Of the fp32 file: a row a class, a column what it was taken for.", _table(("", *classes), rows))
+    return _Confusion(
+        "Of the fp32 file: a row a class, a column what it was taken for.", _table(("", *classes), matrix)
+    )
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [heads, ("---",) * len(heads), *rows]
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines: list[Sequence[str]] = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -16,7 +16,7 @@ from nas.exports import EXPORTERS
 from nas.exports.base import TrainedNetwork
 from nas.exports.files import lacks, write_file
 from nas.exports.int8.ladder import Asked
-from nas.exports.tflite_file import tflite_metadata
+from nas.exports.lite.file import tflite_metadata
 from tests.helpers.networks import ARCH, noise, trained_like
 
 TRAINED_AT = 32

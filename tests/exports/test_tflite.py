@@ -17,8 +17,8 @@ from tests.helpers.networks import ARCH, noise, trained_like
 
 pytest.importorskip("ai_edge_litert", reason="pip install 'sepconv-nas[tflite]'")
 
-from nas.exports.tflite_file import open_tflite
-from nas.exports.tflite_graph import packed, schema, tflite_model
+from nas.exports.lite.file import open_tflite
+from nas.exports.lite.graph import packed, schema, tflite_model
 
 VARIANTS = [("relu6", 0, 32), ("relu6", 0, 33), ("relu", 0.25, 31), ("hswish", 0.25, 32), ("elu", 0, 32)]
 

@@ -44,7 +44,7 @@ def time_tflite(path: Path, resolution: int) -> HostTiming:
 
 def write_tflite(path: Path, model: Any, metadata: Mapping[str, Any]) -> None:
     """Write the model, a `ModelT`, with its metadata."""
-    from nas.exports.tflite_graph import packed
+    from nas.exports.lite.graph import packed
 
     replace_file(path, packed(_described(model, metadata)))
 
