@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nas.exports.base import Exporter, TrainedNetwork
-from nas.exports.onnx_fp32 import require_near
 from nas.exports.lite.file import describe_tflite, open_tflite, time_tflite, write_tflite
+from nas.exports.onnx_fp32 import require_near
 
 
 def _write_fp32(trained: TrainedNetwork, path: Path, earlier: Mapping[str, Path]) -> None:
