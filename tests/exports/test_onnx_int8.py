@@ -1,5 +1,6 @@
 """int8 files: real QDQ nodes, at any batch, close to the fp32 they were made from; the same numbers in each format."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 
 from nas.exports.graph import CLASSIFIER, Graph, at_size, graph_of
 from nas.exports.int8.fitting import nearest
-from nas.exports.int8.quantised import Quantised
+from nas.exports.int8.quantised import Quantised, Range
 from nas.exports.int8.ranges import least_error, smallest_and_largest
 from nas.exports.int8.simulated import logits, rounding
 from nas.exports.onnx_file import open_onnx
@@ -17,6 +18,7 @@ from nas.exports.onnx_graph import onnx_model
 from nas.spaces.architecture import Architecture
 from tests.helpers.networks import ARCH, noise, trained_like
 
+Ranges = Callable[[Graph, torch.Tensor], dict[str, Range]]
 VARIANTS = [("relu6", 0, 32), ("relu", 0, 33), ("hswish", 0.25, 32), ("elu", 0, 31)]
 
 
@@ -43,7 +45,7 @@ def lost(found: np.ndarray, expected: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("activation", "se", "pixels"), VARIANTS)
 @pytest.mark.parametrize("ranges", [smallest_and_largest, least_error])
-def test_int8_is_close_to_fp32_at_any_batch(activation: str, se: float, pixels: int, ranges: object) -> None:
+def test_int8_is_close_to_fp32_at_any_batch(activation: str, se: float, pixels: int, ranges: Ranges) -> None:
     full, images = graph(activation, se, pixels), noise(40, pixels=pixels)
     small = nearest(full, ranges(full, torch.from_numpy(images)))
     for batch in (noise(1, pixels), noise(3, pixels), noise(50, pixels)):

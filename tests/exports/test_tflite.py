@@ -1,6 +1,8 @@
 """TensorFlow Lite files hold the network: in fp32 as torch has it, in int8 the same numbers as the ONNX file."""
 
+import importlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,16 +12,17 @@ from nas.errors import NasError
 from nas.exports.graph import CLASSIFIER, Graph, at_size, graph_of
 from nas.exports.int8.fitting import nearest
 from nas.exports.int8.ranges import least_error
+from nas.exports.lite.file import open_tflite
 from nas.exports.onnx_file import open_onnx
 from nas.exports.onnx_graph import onnx_model
 from nas.nets.conventions import TENSORFLOW, Conventions
 from tests.helpers.networks import ARCH, noise, trained_like
 
-pytest.importorskip("ai_edge_litert", reason="pip install 'sepconv-nas[tflite]'")
+LITE = pytest.importorskip("ai_edge_litert.schema_py_generated", reason="pip install 'sepconv-nas[tflite]'")
 
-from nas.exports.lite.file import open_tflite
-from nas.exports.lite.graph import packed, schema, tflite_model
 
+GRAPHS = importlib.import_module("nas.exports.lite.graph")  # which needs it
+packed, tflite_model = GRAPHS.packed, GRAPHS.tflite_model
 VARIANTS = [("relu6", 0, 32), ("relu6", 0, 33), ("relu", 0.25, 31), ("hswish", 0.25, 32), ("elu", 0, 32)]
 
 
@@ -30,7 +33,7 @@ def network(activation: str, se: float, pixels: int) -> tuple[torch.nn.Module, G
     return net, graph_of(net, at_size(arch, pixels))
 
 
-def operators(model: object) -> list[int]:
+def operators(model: Any) -> list[int]:
     return [model.operatorCodes[each.opcodeIndex].builtinCode for each in model.subgraphs[0].operators]
 
 
@@ -65,12 +68,12 @@ def test_padding_costs_an_operator_only_where_it_is_not_same(
 
     net = build(ARCH, conventions) if conventions else trained_like(ARCH)
     model = tflite_model(graph_of(net.eval(), at_size(ARCH, pixels)))
-    assert operators(model).count(schema.BuiltinOperator.PAD) == pads
+    assert operators(model).count(LITE.BuiltinOperator.PAD) == pads
 
 
 def test_no_layer_costs_an_operator_of_layout() -> None:
     _, graph = network("relu6", 0, 33)
-    lite = schema.BuiltinOperator
+    lite = LITE.BuiltinOperator
     assert set(operators(tflite_model(graph))) == {
         *(lite.CONV_2D, lite.DEPTHWISE_CONV_2D, lite.ADD, lite.MEAN, lite.FULLY_CONNECTED)
     }

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -134,7 +135,11 @@ def test_an_extra_that_is_missing_is_named(
     ],
 )
 def test_a_run_folder_that_lacks_something(
-    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], spoil: object, error: str
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path], None],
+    error: str,
 ) -> None:
     spoil(run)
     front = (run / "front.json").read_bytes()

@@ -168,7 +168,15 @@ def _is_a_member(folder: Path, entry: dict[str, Any], evaluated: set[str]) -> No
         *(predicted.ms, predicted.low, predicted.high),
     )
     assert (milliseconds["how"], milliseconds["in_range"]) == ("predicted", predicted.in_range)
-    fp32, int8 = entry["files"]
+    fp32, int8, *lite = entry["files"]
+    assert [(file["format"], file["precision"], file["error"]) for file in lite] in (
+        [],
+        [("tflite", "fp32", None), ("tflite", "int8", None)],  # where the extra is installed
+    )
+    assert {file["resolution"] for file in entry["files"]} == {32}
+    assert {file["macs"] for file in entry["files"]} == {entry["macs"]}
+    assert (folder / entry["weights"]).is_file()
+    assert (folder / f"models/{entry['key']}.md").is_file()
     assert (fp32["format"], fp32["precision"], fp32["path"], fp32["error"]) == ("onnx", "fp32", entry["onnx"], None)
     assert (int8["format"], int8["precision"], int8["path"], int8["error"]) == (
         "onnx",
