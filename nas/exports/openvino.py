@@ -20,7 +20,7 @@ _AS_TORCH = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}  # e
 def _write(trained: TrainedNetwork, path: Path, earlier: Mapping[str, Path]) -> None:
     import openvino
 
-    model = openvino.convert_model(earlier["onnx"])
+    model = openvino.Core().read_model(earlier["onnx"])  # `convert_model` would report to its maker
     for key, text in as_texts({**trained.metadata, "precision": "fp32"}).items():
         model.set_rt_info(text, [_PLACE, key])
     with tempfile.TemporaryDirectory() as folder, replacing(path) as file:
