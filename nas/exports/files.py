@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,29 +52,27 @@ def confused(labels: NDArray[np.int64], found: NDArray[np.int64]) -> tuple[Confu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """Images with their labels, and what torch makes of them."""
+    """Images, which are made anew each time since they may be many, their labels, and what torch makes of them."""
 
-    batches: Sequence[tuple[Floats, NDArray[np.int64]]]
+    images: Callable[[], Iterable[Floats]]
+    labels: NDArray[np.int64]
     logits: Sequence[Floats]
 
     @classmethod
-    def of(cls, net: nn.Module, batches: Labelled) -> "Reference":
+    def of(cls, net: nn.Module, batches: Callable[[], Labelled]) -> "Reference":
         """That of the network `net`."""
-        kept, device = list(batches), next(net.parameters()).device
-        with torch.no_grad():
-            logits = [net.eval()(torch.from_numpy(images).to(device)).cpu().numpy() for images, _ in kept]
-        return cls(kept, logits)
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Those of all images."""
-        return np.concatenate([labels for _, labels in self.batches])
+        device, labels, logits = next(net.parameters()).device, list[NDArray[np.int64]](), list[Floats]()
+        for images, of_these in batches():
+            with torch.no_grad():
+                logits.append(net.eval()(torch.from_numpy(images).to(device)).cpu().numpy())
+            labels.append(of_these)
+        return cls(lambda: (images for images, _ in batches()), np.concatenate(labels), logits)
 
 
 def compare(run: Run, reference: Reference) -> tuple[NDArray[np.int64], Agreement]:
     """The class that a file gives each image, and how it agrees with torch."""
     classes, same, largest = [], [], 0.0
-    for (images, _), expected in zip(reference.batches, reference.logits, strict=True):
+    for images, expected in zip(reference.images(), reference.logits, strict=True):
         found = run(images)
         classes.append(found.argmax(1))
         same.append(found.argmax(1) == expected.argmax(1))

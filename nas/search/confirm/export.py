@@ -127,7 +127,7 @@ def write_files(trained: TrainedNetwork, formats: Sequence[str], folder: Path, d
     Raises:
         NasError: a format that every network must have could not be written, or does not agree with torch.
     """
-    reference = Reference.of(trained.net, _seen(data, "test"))
+    reference = Reference.of(trained.net, lambda: _seen(data, "test"))
     files: list[ModelFile] = []
     written: dict[str, Path] = {}
     fp32: float | None = None
@@ -188,7 +188,7 @@ def _judged(
 def _require_agreement(exporter: Exporter, trained: TrainedNetwork, run: Run, path: Path, data: ImageData) -> None:
     if exporter.disagreement is None:
         return
-    _, agreement = compare(run, Reference.of(trained.net, _seen(data, "val")))
+    _, agreement = compare(run, Reference.of(trained.net, lambda: _seen(data, "val")))
     if (differing := 1 - agreement.top_class) > exporter.disagreement:
         raise NasError(f"{path.name}: it gives {differing:.1%} of the images another class than torch")
 
