@@ -6,8 +6,10 @@ class renamed, leaves what was done before where it is found.
 
 import hashlib
 import json
+import subprocess
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -67,6 +69,19 @@ def agreeing(settings: Any) -> dict[str, Any]:
         else:
             found[field.name] = plain(value)
     return found
+
+
+def source_version() -> str:
+    """The version of this project and, in a checkout of its sources, what `git describe` says."""
+    known, root = version("sepconv-nas"), Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return known
+    asked = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude", "*"]
+    try:
+        found = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return known
+    return f"{known}+git.{found}"
 
 
 def _tells(field: "Field[Any]", value: Any) -> bool:

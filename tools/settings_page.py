@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import yaml
 
+from nas.export import ExportSettings
 from nas.networks import NetworksSettings
 from nas.predict import PredictSettings
 from nas.record import RecordSettings
@@ -31,6 +32,7 @@ COMMANDS: Mapping[str, Any] = {
     "networks": NetworksSettings,
     "validate": ValidateSettings,
     "record": RecordSettings,
+    "export": ExportSettings,
 }
 WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", types.NoneType: "null"}
 BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}

@@ -159,10 +159,15 @@ class ImageData:
     def preprocessing(self) -> dict[str, Any]:
         """What has to be done to an image before the network sees it, as plain JSON values.
 
-        In order: `fit` to `resolution`, convert to `colour`, multiply by `scale`, subtract `mean`, divide by `std`.
+        In order: turn as `exif` says, lay over the background where there is `alpha`, convert to `colour`, `fit` to
+        `decoded_at` pixels by `interpolation`, then, if that is another number, to `resolution` bilinearly and
+        antialiased; multiply by `scale`, subtract `mean`, divide by `std`.
         """
         return {
             "resolution": self.resolution,
+            "decoded_at": self.images.resolution,
+            "exif": "turned upright by its orientation",
+            "alpha": "laid over white",
             "channels": self.images.channels,
             "colour": "grey" if self.images.channels == 1 else "RGB",
             "layout": "NCHW",

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from nas.exports.base import Run
+from nas.exports.graph import Run, in_batches
 from nas.recording.host_timing import time_model
 from nas.resources import replace_file
 from nas.results.member import HostTiming
@@ -22,7 +22,10 @@ def open_onnx(model: bytes | Path) -> Run:
     options.intra_op_num_threads = 1
     content = model if isinstance(model, bytes) else model.read_bytes()  # it opens no path that is not UTF-8
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return lambda images: np.asarray(session.run(None, {"images": images})[0])
+    size = session.get_inputs()[0].shape[0]
+    return in_batches(
+        lambda images: np.asarray(session.run(None, {"images": images})[0]), size if isinstance(size, int) else None
+    )
 
 
 def time_onnx(path: Path, resolution: int) -> HostTiming:
@@ -40,5 +43,19 @@ def describe_onnx(path: Path, metadata: Mapping[str, Any]) -> None:
 def set_metadata(model: onnx.ModelProto, metadata: Mapping[str, Any]) -> None:
     """Add `metadata` to the model; values that are not strings as JSON."""
     known = {entry.key: entry.value for entry in model.metadata_props}
-    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
-    onnx.helper.set_model_props(model, known | texts)
+    onnx.helper.set_model_props(model, known | as_texts(metadata))
+
+
+def as_texts(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Metadata as files hold them: values that are not strings as JSON."""
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
+
+
+def optimised(source: Path, target: Path) -> None:
+    """Write the ONNX model as ONNX Runtime has optimised it for any machine, in the format of the `target`'s name."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(target)
+    options.add_session_config_entry("session.save_model_format", target.suffix.removeprefix(".").upper())
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(source.read_bytes(), options, providers=["CPUExecutionProvider"])

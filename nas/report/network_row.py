@@ -11,12 +11,15 @@ from nas.results.member import HostTiming, Member, ModelFile
 
 @dataclass(frozen=True, slots=True)
 class FileLink:
-    """A file of the network: `fp32`, or `tflite fp32` where it is not ONNX; its own accuracy and its size."""
+    """A file of the network: `fp32`, or `tflite fp32` where it is not ONNX; its own accuracy, its size, and a `note`:
+    where int8 is slower, or loses more than it may.
+    """
 
     label: str
     link: str
     accuracy: str
     size: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,9 @@ def _further(member: Member, measure: Measure) -> FurtherCell:
 def _link(file: ModelFile, path: str) -> FileLink:
     label = file.precision if file.format == "onnx" else f"{file.format} {file.precision}"
     accuracy = f"{percent(file.accuracy.value)} %" if file.accuracy else ""
-    return FileLink(label, address(path), accuracy, bytes_text(file.bytes))
+    unheld = f"loses {file.int8.loss_points:.1f} points" if file.int8 and file.int8.held is False else None
+    note = "; ".join(text for text in (unheld, file.slower) if text)
+    return FileLink(label, address(path), accuracy, bytes_text(file.bytes), note)
 
 
 def _probability(value: float) -> str:

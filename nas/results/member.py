@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from nas.results.codec import Bounds, Count, Finite, InFolder, Network, Share
+from nas.results.codec import Bounds, Count, Finite, Flag, InFolder, Network, Share
 from nas.results.costs import NETWORK_COSTS, Costs, DeviceFigure
 
 
@@ -61,6 +61,70 @@ class FileAccuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """How a file agrees with the network in torch, on the test images."""
+
+    top_class: Share
+    """images that get the same class"""
+    largest_difference: Finite
+    """of a logit"""
+    images: Count
+    """compared"""
+
+
+@dataclass(frozen=True, slots=True)
+class Confused:
+    """Test images of one class that got another."""
+
+    true: Count
+    """the class that they are of, by its place in `data.classes`"""
+    found: Count
+    """the class that they got"""
+    count: Count
+    """images"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFloat:
+    """A layer of an int8 file that is in fp32."""
+
+    layer: str
+    """its name in the file"""
+    error: Finite
+    """what it alone in int8 does to the logits: their mean squared error over their variance"""
+    bytes: Count
+    """what its weights take more than in int8"""
+
+
+@dataclass(frozen=True, slots=True)
+class TriedRung:
+    """A way to int8 that was tried."""
+
+    rung: str
+    """what it does beside what those before it do"""
+    loss_points: Finite
+    """points of accuracy lost on the validation images"""
+
+
+@dataclass(frozen=True, slots=True)
+class Int8:
+    """How a network became int8, and what that lost on the validation images, in points of accuracy."""
+
+    rung: str
+    """the cheapest way that loses no more than allowed, or, if none does, the best"""
+    loss_points: Finite
+    """lost by this file"""
+    most_points: Finite | None
+    """the most that was allowed; null for any"""
+    held: Flag | None
+    """whether it lost no more; null where any loss was allowed"""
+    fp32_layers: tuple[KeptFloat, ...]
+    """layers that stayed in fp32"""
+    tried: tuple[TriedRung, ...]
+    """each way that was tried, in order"""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFile:
     """One file of a network, or why there is none."""
 
@@ -78,6 +142,20 @@ class ModelFile:
     """on the machine that searched, where it was timed"""
     error: str | None = None
     """why there is no such file"""
+    resolution: Count | None = None
+    """pixels of the images that it takes, at which its accuracy, MACs and milliseconds were got"""
+    macs: Count | None = None
+    """multiply-accumulates of one inference at these pixels"""
+    int8: Int8 | None = None
+    """of an int8 file, how it was made and what that lost"""
+    torch: Agreement | None = None
+    """how it agrees with the network in torch, where it was run"""
+    confused: tuple[Confused, ...] = ()
+    """which test images it took for another class: the most frequent first, of many the first 400"""
+    slower: str | None = None
+    """of an int8 file, where it is slower than fp32: on the machine that searched, or on the device by its profile"""
+    not_run: str | None = None
+    """why it was not run on this machine, so that nothing is known of its accuracy; null where it was"""
 
 
 NetworkCosts = Annotated[Costs, NETWORK_COSTS]
@@ -139,6 +217,8 @@ class Member(Costed):
     """path of the ONNX file in int8, one of `files`"""
     files: tuple[ModelFile, ...]
     """every file that was asked for"""
+    weights: InFolder | None = None
+    """path of the trained weights (safetensors), under the names of `nas.nets.build`"""
 
     def file(self, precision: str, format: str = "onnx") -> ModelFile | None:
         """The file of that precision and format, if it was asked for."""

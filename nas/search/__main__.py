@@ -15,6 +15,7 @@ from nas.nets.pretrained import NONE, SPACES, absolute, load
 from nas.nets.slices import covered
 from nas.problem import Problem, reference_point
 from nas.reading.plain import one_line
+from nas.report.card import write_cards
 from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
 from nas.report.opening import opening_lines
@@ -115,6 +116,7 @@ def _report(front: Front, folder: Path, tracker: Guarded, display: TerminalDispl
     trials = read_trials(folder)
     save_front_png(front, trials, folder / "front.png")
     write_report(folder)
+    write_cards(folder, front)
     tracker.finish(front, trials, folder)
     tracker.close()
     if len(display.warnings) > len(front.warnings):  # of the tracker's end

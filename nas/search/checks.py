@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from nas.data.prepare import describe
 from nas.errors import ConfigError
+from nas.exports import require_formats
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.nets.device import device_of
 from nas.nets.pretrained import NONE, SPACES, absolute, load
@@ -54,6 +55,8 @@ def check_settings(settings: SearchSettings) -> Checked:
             f"workers={settings.workers} is more than executor={settings.executor.name} starts here, "
             f"{settings.executor.most_workers}; null is one for each core"
         )
+    if settings.confirm.formats is not None:
+        require_formats("confirm.formats", settings.confirm.formats)
     device_of(settings.accelerator)
     about = describe(settings.data)
     if settings.training.teacher is not None:

@@ -11,6 +11,7 @@ from nas.data.prepare import prepare
 from nas.data.settings import AUGMENTATION
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunFailed
+from nas.exports import default_formats
 from nas.nets.pretrained import NONE, absolute, family, load
 from nas.nets.pretrained.base import Pretrained
 from nas.nets.start import FromWeights
@@ -141,7 +142,8 @@ def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:
         prepared.start or start,
         prepared.teacher,
     )
-    export = Export(long, folder / "models", confirm.calibration)
+    formats = confirm.formats or default_formats(run.problem.profile.runtime)
+    export = Export(long, folder / "models", confirm.calibration, formats, confirm.int8_loss)
     return Trainings(Ladder(rungs, settings.keep), export, settings.seed + 1, compared)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from optuna.samplers import BaseSampler
 
 from nas.errors import RunError, RunFailed
+from nas.exports.graph import at_size
+from nas.identity import source_version
 from nas.nets.pretrained import NONE
-from nas.problem import Problem
 from nas.results.front import Front, Init
 from nas.results.run_folder import write_front
 from nas.results.trials import write_trials
@@ -69,7 +70,8 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
         confirmed = evaluate_on_test(context, trainings.long, candidates)
         _require(confirmed, "judged on the test images", context)
         confirmed = export_networks(
-            context, trainings.export, confirmed, lambda arch: _metadata(context.problem, arch, plan.about.init)
+            *(context, trainings.export, confirmed),
+            lambda arch: _metadata(context, at_size(arch, trainings.long.scale(arch)), plan.about),
         )
         _require(confirmed, "exported", context)
     finally:
@@ -124,11 +126,28 @@ def _cheap_accuracies(context: Run) -> list[float]:
     return accuracies([trial for trial in records(context.study) if trial.state == "complete"])
 
 
-def _metadata(problem: Problem, arch: Architecture, init: Init | None) -> Mapping[str, Any]:
-    """What an ONNX file says of its network beside what the confirmation knows."""
+def _metadata(context: Run, arch: Architecture, about: About) -> Mapping[str, Any]:
+    """What a file says of its network, at the pixels that it takes, beside what the confirmation knows."""
+    problem, init = context.problem, about.init
     costs = network_costs(problem.candidate(arch))
     figure = costs["latency_ms"]
     latency = {name: getattr(figure, name) for name in ("value", "low", "high", "how", "in_range")}
     latency |= {"hardware": problem.profile.label, "resolution": arch.resolution}
     start = {"init": asdict(init)} if init else {}
-    return {"latency_ms": latency, "macs": str(costs["macs"]), "params": str(costs["params"]), **start}
+    return {
+        "latency_ms": latency,
+        "macs": str(costs["macs"]),
+        "params": str(costs["params"]),
+        "licence": _licence(init),
+        "run": {"space": problem.space.name, "budget": str(problem.budget), "search_seed": about.seed},
+        "version": source_version(),
+        **start,
+    }
+
+
+def _licence(init: Init | None) -> str:
+    """Under which terms the weights stand."""
+    if init is None:
+        return "trained from random weights: what the licence of your images says holds for the weights"
+    known = init.licence or "unknown, ask who gave them"
+    return f"trained from {init.name}, whose licence is {known}; what the licence of your images says holds too"

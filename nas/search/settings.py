@@ -58,6 +58,12 @@ class ConfirmSettings:
     others in proportion, so that accuracies are of another size than costs, which the report then says."""
     calibration: Positive
     """Training images that the ranges of int8 are taken from."""
+    int8_loss: Annotated[float, Ge(0), Le(100)] | None = 0.5
+    """Points of accuracy that int8 may lose on the validation images: the cheapest way that keeps within is taken;
+    null: any, by the plainest way."""
+    formats: tuple[str, ...] | None = None
+    """Of the files, of those that `nas.export` knows; null: onnx and onnx_int8, and on devices that were measured with
+    TensorFlow Lite tflite and tflite_int8 too, if the extra `tflite` is installed."""
 
     def passes(self, images: int, *, pretrained: bool) -> int:
         """The epochs of a training on so many `images`, from `pretrained` weights or from scratch."""

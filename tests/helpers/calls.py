@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from nas.commandline import command
+from nas.export import ExportSettings
+from nas.export import main as export
 from nas.networks import NetworksSettings
 from nas.networks import main as networks
 from nas.predict import PredictSettings
@@ -27,6 +29,7 @@ from nas.validate import main as validate
 SEARCH = importlib.import_module("nas.search.__main__")
 COMMANDS: dict[str, tuple[Any, ...]] = {
     "networks": (NetworksSettings, networks),
+    "export": (ExportSettings, export),
     "predict": (PredictSettings, predict),
     "record": (RecordSettings, record),
     "search": (SearchSettings, SEARCH.main, SEARCH.check),

@@ -152,10 +152,13 @@ def test_report_shows_int8_beside_fp32_and_how_sure_membership_is(run_folder: Pa
 def test_report_lists_files_of_any_format() -> None:
     front = sample_front()
     first = front.front[0]
-    tflite = replace(first.files[0], format="tflite", path="models/a b.tflite")
+    slower = "int8 is slower here: 2 ms, fp32 1 ms"
+    tflite = replace(first.files[0], format="tflite", path="models/a b.tflite", slower=slower)
     front = replace(front, front=(replace(first, files=(*first.files, tflite)),))
     assert [file.label for file in network_row(front.front[0]).files] == ["fp32", "int8", "tflite fp32"]
-    assert "models/a%20b.tflite" in Page(report_html(front, [])).links
+    page = report_html(front, [])
+    assert "models/a%20b.tflite" in Page(page).links
+    assert slower in page
 
 
 def test_report_shows_what_was_predicted_of_networks_that_were_measured() -> None:

@@ -75,7 +75,7 @@ def test_trainings_and_baselines_start_from_the_weights(weights: Path, tmp_path:
     assert 0 <= trained_here.val <= 1
     (tmp_path / "models").mkdir()
     exported = trainings.export(arch, 1, {})
-    assert [file.error for file in exported.files] == [None, None]
+    assert {file.error for file in exported.files} == {None}
     assert long.digest != trainings_of(tmp_path, "confirm.resolution=16", "proxy.resolution=8").long.digest
 
 
@@ -108,10 +108,13 @@ def test_images_are_normalised_as_the_weights_want(tmp_path: Path) -> None:
     assert (said["mean"], said["std"]) == (list(pictures.mean), list(pictures.std))
     images, _ = next(iter(pictures.val_dataloader()))
     assert images.min() >= -127 / 128 - 1e-5
-    facts = about_settings(settings, run.problem, data_facts(settings, data.images), "x").init
+    about = about_settings(settings, run.problem, data_facts(settings, data.images), "x")
+    facts = about.init
     assert facts is not None
     assert (facts.name, facts.licence, facts.tensors) == ("efficientnet_lite0", "Apache-2.0", 296)
-    assert _metadata(run.problem, baseline("efficientnet_lite0_r64", 1, 10), facts)["init"]["licence"] == "Apache-2.0"
+    told = _metadata(run, baseline("efficientnet_lite0_r64", 1, 10), about)
+    assert told["init"]["licence"] == "Apache-2.0"
+    assert "Apache-2.0" in told["licence"]
 
 
 def test_it_is_compared_with_the_network_of_the_weights_at_several_sizes(weights: Path) -> None:

@@ -42,7 +42,7 @@ HOMES = {
         "nas/data/",
         "nas/training/",
         "nas/proxies/",
-        "nas/search/confirm/export.py",
+        "nas/search/confirm/shipping.py",
     ),
     "pytorch_lightning": ("nas/training/",),
     "onnxruntime": ("nas/recording/", "nas/nets/teacher.py", "nas/exports/"),
@@ -60,10 +60,16 @@ HOMES = {
     "PIL": ("nas/data/",),
     "datasets": ("nas/data/sources/hf.py",),
     "kornia": ("nas/data/augment.py",),
+    "ai_edge_litert": ("nas/exports/",),
+    "flatbuffers": ("nas/exports/",),
+    "openvino": ("nas/exports/",),
+    "coremltools": ("nas/exports/",),
+    "executorch": ("nas/exports/",),
+    "ncnn": ("nas/exports/",),
     "safetensors": ("nas/nets/pretrained/reading.py",),
     "huggingface_hub": ("nas/nets/pretrained/hub.py",),
 }
-EXTRAS = ("hf", "augment", "pretrained")
+EXTRAS = ("hf", "augment", "pretrained", "tflite", "openvino", "coreml", "executorch", "ncnn")
 PEERS = ("nas/proxies/scores", "nas/data/sources")
 """Folders whose modules are all of one interface, which may be many."""
 DISTRIBUTIONS = {"pil": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}

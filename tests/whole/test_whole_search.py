@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,16 @@ def _is_a_member(folder: Path, entry: dict[str, Any], evaluated: set[str]) -> No
         *(predicted.ms, predicted.low, predicted.high),
     )
     assert (milliseconds["how"], milliseconds["in_range"]) == ("predicted", predicted.in_range)
-    fp32, int8 = entry["files"]
+    fp32, int8, *lite = entry["files"]
+    assert [(file["format"], file["precision"], file["error"]) for file in lite] in (
+        [],
+        [("tflite", "fp32", None), ("tflite", "int8", None)],  # where the extra is installed
+    )
+    pixels = measured["resolution"]  # what files, their accuracies and their MACs are of
+    assert {file["resolution"] for file in entry["files"]} == {pixels} == {16}
+    assert {file["macs"] for file in entry["files"]} == {cost(replace(arch, resolution=pixels)).macs}
+    assert (folder / entry["weights"]).is_file()
+    assert (folder / f"models/{entry['key']}.md").is_file()
     assert (fp32["format"], fp32["precision"], fp32["path"], fp32["error"]) == ("onnx", "fp32", entry["onnx"], None)
     assert (int8["format"], int8["precision"], int8["path"], int8["error"]) == (
         "onnx",
@@ -180,7 +190,7 @@ def _is_a_member(folder: Path, entry: dict[str, Any], evaluated: set[str]) -> No
     assert all((folder / file["path"]).stat().st_size == file["bytes"] for file in entry["files"])
     assert entry["onnx"] == f"models/{entry['key']}.onnx"
     session = onnxruntime.InferenceSession(str(folder / entry["onnx"]), providers=["CPUExecutionProvider"])
-    (logits,) = session.run(None, {"images": np.zeros((3, 1, 32, 32), np.float32)})
+    (logits,) = session.run(None, {"images": np.zeros((3, 1, pixels, pixels), np.float32)})
     assert logits.shape == (3, 10)
     metadata = session.get_modelmeta().custom_metadata_map
     assert metadata["key"] == entry["key"]

@@ -2,29 +2,38 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
 
 from nas.data.batches import ImageData
 from nas.data.images import stratified
 from nas.errors import NasError
 from nas.exports import EXPORTERS
-from nas.exports.base import Exporter, Floats, Run, TrainedNetwork
+from nas.exports.base import Exporter, TrainedNetwork
+from nas.exports.files import Labelled, Reference, compare, confused, write_file
+from nas.exports.graph import Floats, Run, at_size
+from nas.exports.int8.ladder import Asked
+from nas.exports.onnx_file import as_texts
+from nas.nets.conventions import Conventions
+from nas.nets.safetensors_file import write_safetensors
 from nas.proxies.base import Failed
 from nas.results.member import FileAccuracy, ModelFile
 from nas.spaces.architecture import Architecture
-from nas.training.long import Classes, LongTraining, correct, predictor
+from nas.spaces.cost import cost
+from nas.training.long import LongTraining
 from nas.training.metrics import wilson
+
+WEIGHTS = ".safetensors"
+"""Of the name of the file of trained weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The files of one training, in the order of `EXPORTERS`.
+    """The files of one training, in the order of `EXPORTERS`, and its weights.
 
     Accuracies are on the test split, by what runs each format here. `digests` are those of the files' contents, by
     path. Where `again` is set, one is missing for a reason that may pass.
@@ -34,23 +43,27 @@ class Exported:
     files: tuple[ModelFile, ...]
     digests: Mapping[str, str | None]
     again: bool = False
+    weights: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Writes a training as a file of each format to a `folder` of the run folder.
+    """Writes a training as a file of each of the `formats` to a `folder` of the run folder.
 
-    Ranges of activations are taken from this many training images, `calibration`.
+    Ranges of activations are taken from this many training images, `calibration`; int8 may lose so many points of
+    accuracy, null for any.
     """
 
     training: LongTraining
     folder: Path
     calibration: int
+    formats: tuple[str, ...] = ("onnx", "onnx_int8")
+    int8_loss: float | None = None
 
     @property
     def digest(self) -> str:
         """Changes with everything that changes the files of a network, wherever the run folder is."""
-        return ":".join([self.training.digest, str(self.calibration), *EXPORTERS])
+        return ":".join([self.training.digest, str(self.calibration), str(self.int8_loss), *self.formats])
 
     def __call__(self, arch: Architecture, seed: int, metadata: Mapping[str, Any]) -> Exported:
         """The files of one training, with `metadata` and what is known here.
@@ -58,89 +71,157 @@ class Export:
         Raises:
             NasError: a format that every network must have could not be written, or does not agree with torch.
         """
-        data, net = self.training.data(arch, seed), self.training.net(arch, seed)
-        preprocessing = data.preprocessing()
-        known = {"key": arch.key, "notation": arch.notation, "classes": preprocessing["classes"]}
-        known |= {"preprocessing": preprocessing, **metadata}
-        trained = TrainedNetwork(net, arch, data.resolution, known, lambda: self._calibration(data))
-        files: list[ModelFile] = []
-        written: dict[str, Path] = {}
-        shares: list[float] = []
-        again = False
-        for name, exporter in EXPORTERS.items():
-            path = self.folder / f"{arch.key}{exporter.suffix}"
-            try:
-                exporter.write(trained, path, written)
-                _require_agreement(exporter, net, path, data)
-                share, images = self._judge(exporter, path, data, seed)
-            except Exception as error:  # the tools of a format may fail in any way, and the others are good without it
-                path.unlink(missing_ok=True)
-                if exporter.required:
-                    raise
-                why = Failed.of(self._full_disk(written) or error)
-                again = again or why.may_pass
-                files.append(ModelFile(exporter.format, exporter.precision, path=None, bytes=None, error=why.error))
-            else:
-                written[name] = path
-                shares.append(share)
-                accuracy = FileAccuracy(share, *wilson(share, images), fp32=shares[0], seed=seed)
-                place = f"{self.folder.name}/{path.name}"
-                files.append(ModelFile(exporter.format, exporter.precision, place, path.stat().st_size, accuracy))
-        digests = {file.path: _digest(self._place(file.path)) for file in files if file.path}
-        return Exported(seed, tuple(files), digests, again)
+        data, net = self.training.data(arch, seed), self.training.net(arch, seed).cpu()
+        known = {**told(arch, data, self.training.conventions), "seed": str(seed), **metadata}
+        weights = self.folder / f"{arch.key}{WEIGHTS}"
+        write_safetensors(weights, net.state_dict(), as_texts(known))
+        asked = asked_of_int8(data, self.int8_loss)
+        trained = TrainedNetwork(
+            *(net, arch, data.resolution, known), lambda: calibration_images(data, self.calibration), asked=asked
+        )
+        found = write_files(trained, self.formats, self.folder, data, seed)
+        place = f"{self.folder.name}/{weights.name}"
+        digests = {path: _digest(self._place(path)) for path in (place, *(each.path for each in found.files)) if path}
+        return Exported(seed, found.files, digests, found.again, place)
 
     def is_whole(self, exported: Exported) -> bool:
         """Whether the files of an earlier export are still there as they were written, and nothing may be added."""
         kept = all(_digest(self._place(path)) == digest for path, digest in exported.digests.items())
         return kept and not exported.again
 
-    def _judge(self, exporter: Exporter, path: Path, data: ImageData, seed: int) -> tuple[float, int]:
-        """The accuracy of a file on the test split, which is written into it, and the number of images."""
-        found = correct(_predictor(exporter.open(path)), data.test_dataloader())
-        judged = {"value": float(found.mean()), "split": "test", "seed": seed, "resolution": data.resolution}
-        exporter.describe(path, {"accuracy": judged})
-        return float(found.mean()), len(found)
-
-    def _full_disk(self, written: Mapping[str, Path]) -> OSError | None:
-        """What writing raises where there is no room for what an exporter may need; not all libraries notice."""
-        needed = 4 * sum(path.stat().st_size for path in written.values())
-        try:
-            with tempfile.TemporaryFile(dir=self.folder) as probe:
-                probe.write(bytes(needed))
-                probe.flush()
-        except OSError as error:
-            return error
-        return None
-
     def _place(self, path: str) -> Path:
         """The file of a path that is relative to the run folder."""
         return self.folder.parent / path
 
-    def _calibration(self, data: ImageData) -> Floats:
-        """Training images, stratified, as the network sees them; the same for every network of a resolution."""
-        few = stratified(data.images.train, max(self.calibration, len(data.images.classes)))
-        pictures = ImageData(
-            replace(data.images, val=few),
-            batch_size=data.batch_size,
-            resolution=data.resolution,
-            statistics=(data.mean, data.std),
-            device=data.device,
-        )
-        return np.concatenate([images.cpu().numpy() for images, _ in pictures.val_dataloader()])
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files written, or why they were not; where `again` is set, one is missing for a reason that may pass."""
+
+    files: tuple[ModelFile, ...]
+    again: bool
 
 
-def _predictor(run: Run) -> Callable[[Tensor], Classes]:
-    """From images to the class of the largest logit, of a file."""
-    return lambda images: run(images.cpu().numpy()).argmax(1)
+def asked_of_int8(data: ImageData, most_points: float | None) -> Asked:
+    """What int8 may lose on the validation split; it learns from the training split."""
+    return Asked(most_points, lambda: _seen(data, "val"), lambda: (images for images, _ in _seen(data, "train")))
 
 
-def _require_agreement(exporter: Exporter, net: nn.Module, path: Path, data: ImageData) -> None:
+def told(arch: Architecture, data: ImageData, conventions: Conventions) -> dict[str, Any]:
+    """What a file says of its network and its images; notation and costs are those at the pixels of the images."""
+    preprocessing, sized = data.preprocessing(), at_size(arch, data.resolution)
+    return {
+        "key": arch.key,
+        "notation": sized.notation,
+        "architecture": sized.to_json(),
+        "classes": preprocessing["classes"],
+        "preprocessing": preprocessing,
+        "eps": str(conventions.eps),
+        "padding": conventions.padding,
+    }
+
+
+def write_files(trained: TrainedNetwork, formats: Sequence[str], folder: Path, data: ImageData, seed: int) -> Files:
+    """The files of a network, each judged on the test split where it runs here; the ONNX file in fp32 comes first.
+
+    Raises:
+        NasError: a format that every network must have could not be written, or does not agree with torch.
+    """
+    reference = Reference.of(trained.net, lambda: _seen(data, "test"))
+    files: list[ModelFile] = []
+    written: dict[str, Path] = {}
+    fp32: float | None = None
+    again = False
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as aside:
+        for name in (name for name in EXPORTERS if name == "onnx" or name in formats):
+            exporter = EXPORTERS[name]
+            path = (folder if name in formats else Path(aside)) / f"{trained.arch.key}{exporter.suffix}"
+            try:
+                write_file(exporter, trained, path, written)
+                file = _judged(exporter, path, trained, data, reference, fp32, seed)
+            except Exception as error:  # the tools of a format may fail in any way, and the others are good without it
+                path.unlink(missing_ok=True)
+                if exporter.required:
+                    raise
+                why = Failed.of(_full_disk(folder, written) or error)
+                again = again or why.may_pass
+                files.append(ModelFile(exporter.format, exporter.precision, path=None, bytes=None, error=why.error))
+                continue
+            written[name] = path
+            if name == "onnx" and file.accuracy:
+                fp32 = file.accuracy.value
+            files += [file] if name in formats else []
+    return Files(tuple(files), again)
+
+
+def _judged(
+    exporter: Exporter,
+    path: Path,
+    trained: TrainedNetwork,
+    data: ImageData,
+    reference: Reference,
+    fp32: float | None,
+    seed: int,
+) -> ModelFile:
+    """What front.json says of a file that was written, its accuracy on the test split where it runs here."""
+    sized = at_size(trained.arch, trained.resolution)
+    known = ModelFile(
+        *(exporter.format, exporter.precision, f"{path.parent.name}/{path.name}", path.stat().st_size),
+        resolution=trained.resolution,
+        macs=cost(sized).macs,
+        int8=trained.int8.result() if exporter.precision == "int8" else None,
+    )
+    if exporter.open is None:
+        return replace(known, not_run=f"it runs on {exporter.runs_on}")
+    run = exporter.open(path)
+    _require_agreement(exporter, trained, run, path, data)
+    found, agreement = compare(run, reference)
+    share = float((found == reference.labels).mean())
+    judged = {"value": share, "split": "test", "seed": seed, "resolution": data.resolution}
+    if exporter.describe:
+        exporter.describe(path, {"accuracy": judged})
+    accuracy = FileAccuracy(share, *wilson(share, len(found)), fp32=share if fp32 is None else fp32, seed=seed)
+    mistaken = confused(reference.labels, found)
+    return replace(known, accuracy=accuracy, torch=agreement, bytes=path.stat().st_size, confused=mistaken)
+
+
+def _require_agreement(exporter: Exporter, trained: TrainedNetwork, run: Run, path: Path, data: ImageData) -> None:
     if exporter.disagreement is None:
         return
-    there, here = _predictor(exporter.open(path)), predictor(net)
-    differing = np.concatenate([there(images) != here(images) for images, _ in data.val_dataloader()]).mean()
-    if differing > exporter.disagreement:
+    _, agreement = compare(run, Reference.of(trained.net, lambda: _seen(data, "val")))
+    if (differing := 1 - agreement.top_class) > exporter.disagreement:
         raise NasError(f"{path.name}: it gives {differing:.1%} of the images another class than torch")
+
+
+def _seen(data: ImageData, split: str) -> Labelled:
+    """The images of a split as the network sees them; those of train augmented, and with labels of no use."""
+    loader = getattr(data, f"{split}_dataloader")()
+    return ((images.cpu().numpy(), labels.cpu().numpy()) for images, labels in loader)
+
+
+def calibration_images(data: ImageData, count: int) -> Floats:
+    """Training images, stratified, as the network sees them; the same for every network of a resolution."""
+    few = stratified(data.images.train, max(count, len(data.images.classes)))
+    pictures = ImageData(
+        replace(data.images, val=few),
+        batch_size=data.batch_size,
+        resolution=data.resolution,
+        statistics=(data.mean, data.std),
+        device=data.device,
+    )
+    return np.concatenate([images.cpu().numpy() for images, _ in pictures.val_dataloader()])
+
+
+def _full_disk(folder: Path, written: Mapping[str, Path]) -> OSError | None:
+    """What writing raises where there is no room for what an exporter may need; not all libraries notice."""
+    needed = 4 * sum(path.stat().st_size for path in written.values())
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(needed))
+            probe.flush()
+    except OSError as error:
+        return error
+    return None
 
 
 def _digest(path: Path) -> str | None:

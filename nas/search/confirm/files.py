@@ -10,6 +10,7 @@ from nas.proxies.base import Failed
 from nas.results.member import HostTiming, ModelFile
 from nas.search.confirm.export import Export, Exported
 from nas.search.confirm.network import Confirmed
+from nas.search.confirm.slower import with_slower
 from nas.search.context import Run
 from nas.search.executors.inline import InlineExecutor
 from nas.search.record import jobs
@@ -61,12 +62,20 @@ def export_networks(
         run.warn_of_failures(f"exporting {key}", result)
         if isinstance(result, Failed):
             continue
-        exported[key] = replace(network, files=result.files)
+        exported[key] = replace(network, files=result.files, weights=result.weights)
         for file in result.files:
+            if file.int8 and file.int8.held is False and file.format == "onnx":
+                lost, most = file.int8.loss_points, file.int8.most_points
+                run.display.warning(f"{key} loses {lost:.1f} points in int8, more than confirm.int8_loss={most:g}")
             if file.error:
-                run.display.warning(f"{key} has no {file.precision} file: {file.error}")
+                run.display.warning(f"{key} has no {file_name(file)} file: {file.error}")
     shutil.rmtree(export.training.folder, ignore_errors=True)
     return exported
+
+
+def file_name(file: ModelFile) -> str:
+    """What a file is called: `int8` of ONNX, `tflite int8` of another format."""
+    return file.precision if file.format == "onnx" else f"{file.format} {file.precision}"
 
 
 def _export_name(run: Run, export: Export, network: Confirmed) -> str:
@@ -86,9 +95,9 @@ def time_files(run: Run, networks: Networks) -> dict[str, Confirmed]:
     wanted = {}
     for network in networks.values():
         for file in network.files:
-            if file.path:
+            time = exporters[file.format, file.precision].time
+            if file.path and time and file.not_run is None:
                 arguments = (run.folder / file.path, network.architecture.resolution)
-                time = exporters[file.format, file.precision].time
                 wanted[jobs.timed(file.path)] = Job(HostTiming, time, arguments)
     found = run.do_once("timing", wanted, InlineExecutor())
 
@@ -96,4 +105,8 @@ def time_files(run: Run, networks: Networks) -> dict[str, Confirmed]:
         timing = found.get(jobs.timed(file.path)) if file.path else None
         return replace(file, host_latency_ms=timing) if isinstance(timing, HostTiming) else file
 
-    return {key: replace(network, files=tuple(map(timed, network.files))) for key, network in networks.items()}
+    profile = run.problem.profile
+    return {
+        key: replace(network, files=with_slower([timed(file) for file in network.files], profile, network.architecture))
+        for key, network in networks.items()
+    }

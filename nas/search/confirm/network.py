@@ -14,7 +14,8 @@ from nas.training.long import Judged, Trained, bits
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """A network and its long trainings, and as far as the run has come: `tested`, one figure a training, and `files`.
+    """A network and its long trainings, and as far as the run has come: `tested`, one figure a training, `files`, and
+    the path of the `weights`.
 
     `measured` are milliseconds on the device, None where it was not measured there.
     """
@@ -24,6 +25,7 @@ class Confirmed:
     tested: tuple[Judged, ...] = ()
     files: tuple[ModelFile, ...] = ()
     measured: Interval | None = None
+    weights: str | None = None
 
     @property
     def best(self) -> Trained:

@@ -49,6 +49,7 @@ def member(network: Confirmed, costs: Costs, accuracy: Accuracy, val_accuracy: I
         onnx=paths.get(("onnx", "fp32")),
         onnx_int8=paths.get(("onnx", "int8")),
         files=network.files,
+        weights=network.weights,
     )
 
 

@@ -15,12 +15,14 @@ from nas.data import views
 from nas.data.batches import normalise
 from nas.data.saved import open_saved
 from nas.data.views import ImageView, TrainingResolution
-from nas.exports import onnx_int8
+from nas.exports import base
 from nas.nets.build import build
 from nas.nets.conventions import PLAIN
+from nas.nets.safetensors_file import read_safetensors
 from nas.results.member import ModelFile
-from nas.search.confirm.export import Export
+from nas.search.confirm.export import Export, calibration_images
 from nas.spaces.architecture import Architecture
+from nas.spaces.cost import cost
 from nas.spaces.load import load_space
 from nas.training.long import LongTraining, bits, hexadecimal
 from nas.training.metrics import wilson
@@ -125,7 +127,12 @@ def test_a_confirmed_network_is_files_that_explain_themselves(training: LongTrai
     found = export(SMALL, 7, given)
     fp32, int8 = found.files
     assert (fp32.path, int8.path) == (f"models/{SMALL.key}.onnx", f"models/{SMALL.key}.int8.onnx")
-    assert {f"models/{path.name}" for path in models.iterdir()} == {fp32.path, int8.path}  # nothing beside them
+    assert found.weights == f"models/{SMALL.key}.safetensors"
+    assert {f"models/{path.name}" for path in models.iterdir()} == {fp32.path, int8.path, found.weights}
+    state, beside = read_safetensors(tmp_path / found.weights)
+    net = build(SMALL)
+    net.load_state_dict(state)
+    assert (beside["key"], beside["eps"], beside["padding"], beside["seed"]) == (SMALL.key, "1e-05", "symmetric", "7")
     assert [(file.format, file.precision, file.error) for file in found.files] == [
         ("onnx", "fp32", None),
         ("onnx", "int8", None),
@@ -147,7 +154,12 @@ def test_a_confirmed_network_is_files_that_explain_themselves(training: LongTrai
         said = json.loads(metadata["accuracy"])
         assert said == {"value": share, "split": "test", "seed": 7, "resolution": PIXELS}
         assert metadata["precision"] == ("int8" if "int8" in path.name else "fp32")
-        assert (metadata["key"], metadata["notation"], metadata["macs"]) == (SMALL.key, SMALL.notation, "12345")
+        sized = replace(SMALL, resolution=PIXELS)
+        assert (metadata["key"], metadata["notation"], metadata["macs"]) == (SMALL.key, sized.notation, "12345")
+        assert (file.resolution, file.macs) == (PIXELS, cost(sized).macs)
+        assert file.torch is not None
+        assert file.torch.images == 140
+        assert file.torch.top_class >= (0.999 if file.precision == "fp32" else 0.98)
         assert json.loads(metadata["latency_ms"]) == given["latency_ms"]
         assert json.loads(metadata["classes"]) == [str(digit) for digit in range(10)]
         steps = json.loads(metadata["preprocessing"])
@@ -155,7 +167,8 @@ def test_a_confirmed_network_is_files_that_explain_themselves(training: LongTrai
         mean, std = (np.array(steps[name], dtype=np.float32)[:, None, None] for name in ("mean", "std"))
         images = ((np.asarray(test.pixels) * np.float32(steps["scale"]) - mean) / std).astype(np.float32)
         assert float((run(path, images).argmax(1) == test.labels).mean()) == pytest.approx(share, abs=1.01 / 140)
-        assert run(path, np.zeros((1, 1, 32, 32), np.float32)).shape == (1, 10)
+        assert run(path, np.zeros((5, 1, PIXELS, PIXELS), np.float32)).shape == (5, 10)
+        assert {"exif", "alpha", "interpolation", "decoded_at"} <= steps.keys()
         assert file.bytes == path.stat().st_size
         assert (file.accuracy.low, file.accuracy.high) == wilson(share, 140)
 
@@ -171,13 +184,13 @@ def test_a_network_that_cannot_be_quantised_keeps_its_fp32_file(
     def broken(*arguments: object) -> None:
         raise ValueError("no ranges\nat all")
 
-    monkeypatch.setattr(onnx_int8, "quantize", broken)
+    monkeypatch.setattr(base, "hold", broken)
     training = replace(training, recipe=Recipe(1, 16, 0.2))
     found = Export(training, tmp_path, calibration=16)(SMALL, 1, {})
     fp32, int8 = found.files
     assert int8 == ModelFile("onnx", "int8", None, None, error="ValueError: no ranges at all")
     assert (tmp_path.parent / str(fp32.path)).is_file()
-    assert list(found.digests) == [fp32.path]
+    assert list(found.digests) == [found.weights, fp32.path]
 
 
 def test_a_file_that_found_no_room_is_written_by_the_next_run(
@@ -189,7 +202,7 @@ def test_a_file_that_found_no_room_is_written_by_the_next_run(
     training, models = replace(training, recipe=Recipe(1, 16, 0.2)), tmp_path / "models"
     models.mkdir()
     with monkeypatch.context() as patched:
-        patched.setattr(onnx_int8, "quantize", full)
+        patched.setattr(base, "hold", full)
         found = Export(training, models, calibration=16)(SMALL, 1, {})
     assert [file.path is not None for file in found.files] == [True, False]
     assert not Export(training, models, calibration=16).is_whole(found)
@@ -205,7 +218,7 @@ def test_a_library_that_does_not_notice_a_full_disk(
     def full(dir: Path) -> io.BytesIO:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(onnx_int8, "quantize", truncated)
+    monkeypatch.setattr(base, "hold", truncated)
     training, models = replace(training, recipe=Recipe(1, 16, 0.2)), tmp_path / "models"
     models.mkdir()
     found = Export(training, models, calibration=16)(SMALL, 1, {})
@@ -217,7 +230,7 @@ def test_int8_is_calibrated_on_training_images_as_they_are(
     training: LongTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seal(monkeypatch, training.pictures, "test", "val")
-    images = Export(training, tmp_path, calibration=50)._calibration(training.data(SMALL, 5))
+    images = calibration_images(training.data(SMALL, 5), 50)
     assert images.shape == (50, 1, PIXELS, PIXELS)
     assert images.dtype == np.float32
     train = open_saved(training.pictures.folder).train

@@ -1,0 +1,105 @@
+"""`python -m nas.export run=RUN member=2 formats=[tflite,tflite_int8]`: files of a finished run's networks."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le
+
+from nas.commandline import Invocation, command
+from nas.errors import RunError
+from nas.reading.plain import one_line
+from nas.reading.words import short
+from nas.report.networks import cost_measure, ordered
+from nas.results.front import Front
+from nas.results.run_folder import read_front
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """What `nas.export` can be told."""
+
+    run: str
+    """The folder of a finished search."""
+    member: str | int
+    """Which network of its front: its number in the report, its key, or all."""
+    formats: tuple[str, ...]
+    """onnx, onnx_int8, tflite, tflite_int8, ort, openvino, coreml, executorch, ncnn."""
+    batch: Annotated[int, Ge(1), Le(4096)] | None
+    """Images that a file takes at a time; null for any number."""
+    int8_loss: Annotated[float, Ge(0), Le(100)] | None
+    """Points of accuracy that int8 may lose on the validation images; null for any, by the plainest way."""
+    calibration: Annotated[int, Ge(1), Le(1_000_000)]
+    """Training images that the ranges of int8 are taken from."""
+    format: Literal["text", "json"]
+    """What is printed: a line for each file to read, or one JSON object."""
+
+
+def main(settings: ExportSettings, _: Invocation) -> None:
+    """Write the files, put them into front.json and the report, and say how they agree with torch."""
+    from nas.exports import require_formats  # torch, which other commands do without
+
+    require_formats("formats", settings.formats)
+    from nas.report.card import write_cards
+    from nas.report.html import write_report
+    from nas.search.confirm.shipping import Wanted, ship
+
+    folder = Path(settings.run).expanduser()
+    keys = chosen(read_front(folder), settings.member)
+    wanted = Wanted(settings.formats, settings.batch, settings.int8_loss, settings.calibration)
+    found = ship(folder, keys, wanted)
+    write_report(folder)
+    write_cards(folder, read_front(folder))
+    if settings.format == "json":
+        print(json.dumps({key: [asdict(file) for file in files] for key, files in found.items()}))
+        return
+    for key, files in found.items():
+        for file in files:
+            print(one_line(f"{key} {line(asdict(file))}"))
+
+
+def chosen(front: Front, member: str | int) -> list[str]:
+    """The keys of the members that are meant.
+
+    Raises:
+        RunError: the front has no such member.
+    """
+    members = [each.key for each in ordered(front.front, cost_measure(front))]
+    if member == "all":
+        return members
+    if member in members:
+        return [str(member)]
+    number = int(member) if str(member).isdecimal() and len(str(member)) < 9 else 0
+    if not 1 <= number <= len(members):
+        raise RunError(f"member={short(member)}: the front has 1 to {len(members)}, keys such as {members[0]}, or all")
+    return [members[number - 1]]
+
+
+def line(file: dict[str, Any]) -> str:
+    """A file in one line, from the fields of a `ModelFile`."""
+    kind = f"{file['format']} {file['precision']}"
+    if file["error"]:
+        return f"{kind}: not written, {file['error']}"
+    parts = [f"{kind}: {file['path']}, {file['bytes'] / 1e3:.0f} kB, {file['resolution']} pixels"]
+    if file["not_run"]:
+        parts.append(f"not run here: {file['not_run']}")
+    if file["accuracy"] and file["torch"]:
+        same, difference = 100 * file["torch"]["top_class"], file["torch"]["largest_difference"]
+        parts.append(f"accuracy {100 * file['accuracy']['value']:.1f} %")
+        parts.append(f"{same:.1f} % of {file['torch']['images']} test images as torch, logits within {difference:.2g}")
+    if file["int8"]:
+        parts.append(_int8(file["int8"]))
+    if file["host_latency_ms"]:
+        parts.append(f"{file['host_latency_ms']['median']:.2f} ms here")
+    return ", ".join([*parts, *([file["slower"]] if file["slower"] else [])])
+
+
+def _int8(found: dict[str, Any]) -> str:
+    most = found["most_points"]
+    lost = f"{found['rung']}, {found['loss_points']:+.2f} points lost in validation"
+    return lost if most is None or found["held"] else f"{lost}: more than the {most:g} that are allowed"
+
+
+if __name__ == "__main__":
+    command("export", ExportSettings, main)

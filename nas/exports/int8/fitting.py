@@ -1,0 +1,107 @@
+"""Weights and biases of int8 layer by layer, each on what the layers before it give in int8.
+
+Biases take back the mean error of each channel (Nagel et al. 2019, https://arxiv.org/abs/1906.04721, section 4.2).
+Weights are rounded to the nearest integer, or up and down as it suits the layer's output best: AdaRound (Nagel et al.
+2020, https://arxiv.org/abs/2004.10568).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nas.exports.graph import IMAGES, Graph, Node, activated, before_activation
+from nas.exports.int8.quantised import LEVELS, Quantised, Range, rounded, weight_steps
+from nas.exports.int8.simulated import as_it_is, node_output, plain, rounding
+
+_MOST_NUMBERS = 2**26
+"""Of the largest map, which is kept of all images at once."""
+_STEPS, _RATE, _IMAGES = 300, 0.01, 32
+_LOW, _HIGH = -0.1, 1.1
+
+
+def nearest(graph: Graph, ranges: Mapping[str, Range], floats: frozenset[str] = frozenset()) -> Quantised:
+    """The graph in int8 with these ranges, every weight the nearest integer, but for the nodes `floats`."""
+    quantised = Quantised(graph, ranges, {}, floats)
+    integers = {
+        node.name: rounded(node, quantised.scale(node.inputs[-1]).step)
+        for node in graph.nodes
+        if node.weight is not None and node.name not in floats
+    }
+    return replace(quantised, integers=integers)
+
+
+@torch.no_grad()
+def fitted(graph: Graph, ranges: Mapping[str, Range], images: Tensor, *, adaptive: bool) -> Quantised:
+    """The graph in int8 with these ranges and corrected biases; weights rounded adaptively if asked for."""
+    largest = max(max(node.layer.in_elements, node.layer.out_elements) for node in graph.nodes)
+    images = images[: max(16, _MOST_NUMBERS // largest)]
+    left = Counter(name for node in graph.nodes for name in node.inputs)
+    found = nearest(graph, ranges)
+    exact, stored = {IMAGES: images}, {IMAGES: rounding(found)[1](IMAGES, images)}
+    for node in graph.nodes:
+        true, given = ([values[name] for name in node.inputs] for values in (exact, stored))
+        ours = node
+        if node.weight is not None:
+            ours, integers = _fitted(node, found, true, given, adaptive)
+            found = _with(found, ours, integers)
+        weights, visit = rounding(found)
+        stored[node.name] = node_output(ours, given, weights(ours), visit)
+        exact[node.name] = node_output(node, true, plain(node), as_it_is)
+        for name in node.inputs:
+            left[name] -= 1
+            if not left[name]:
+                del exact[name], stored[name]
+    return found
+
+
+def _with(found: Quantised, node: Node, integers: NDArray[np.int8]) -> Quantised:
+    """The same with a node and its integers in place of the old ones."""
+    nodes = tuple(node if each.name == node.name else each for each in found.graph.nodes)
+    graph = replace(found.graph, nodes=nodes)
+    return replace(found, graph=graph, integers={**found.integers, node.name: integers})
+
+
+def _fitted(
+    node: Node, found: Quantised, true: list[Tensor], given: list[Tensor], adaptive: bool
+) -> tuple[Node, NDArray[np.int8]]:
+    """A node with its bias corrected, and its integers; `true` and `given` are its inputs in fp32 and in int8."""
+    step = found.scale(node.inputs[-1]).step
+    target = before_activation(node, true, *plain(node))
+    integers = _adapted(node, step, given, target) if adaptive else rounded(node, step)
+    steps = torch.from_numpy(weight_steps(node, step))
+    weight = torch.from_numpy(integers).float() * steps.view(-1, *[1] * (integers.ndim - 1))
+    error = target - before_activation(node, given, weight, torch.from_numpy(node.weights[1]))
+    shift = error.transpose(0, 1).flatten(1).mean(1).numpy()
+    return replace(node, bias=node.weights[1] + shift), integers
+
+
+def _adapted(node: Node, step: float, given: list[Tensor], target: Tensor) -> NDArray[np.int8]:
+    """The integers by which a node gives most nearly `target`, each one of the two around the weight."""
+    steps = torch.from_numpy(weight_steps(node, step)).view(-1, *[1] * (node.weights[0].ndim - 1))
+    bias, units = torch.from_numpy(node.weights[1]), torch.from_numpy(node.weights[0]) / steps
+    floor = units.floor()
+    part = ((units - floor - _LOW) / (_HIGH - _LOW)).clamp(1e-4, 1 - 1e-4)
+    generator = torch.Generator().manual_seed(0)
+    with torch.enable_grad():
+        wanted = torch.logit(part).requires_grad_()
+        optimiser = torch.optim.Adam([wanted], _RATE)
+        wish = activated(node.layer.activation, target)
+        size = max(float(wish.pow(2).mean()), 1e-12)
+        for number in range(_STEPS):
+            chosen = torch.randperm(len(wish), generator=generator)[:_IMAGES]
+            up = (torch.sigmoid(wanted) * (_HIGH - _LOW) + _LOW).clamp(0, 1)
+            got = before_activation(node, [each[chosen] for each in given], (floor + up) * steps, bias)
+            error = (activated(node.layer.activation, got) - wish[chosen]).pow(2).mean() / size
+            beta = 20 - 18 * max(0.0, number / _STEPS - 0.2) / 0.8
+            undecided = (1 - (2 * up - 1).abs().pow(beta)).mean() if number > 0.2 * _STEPS else 0.0
+            loss = error + 0.01 * undecided
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    found = floor + (wanted.detach() > 0).float()
+    return found.clamp(-LEVELS, LEVELS).numpy().astype(np.int8)

@@ -1,0 +1,101 @@
+"""The two texts of ncnn from a graph: layers in order (`.param`), and their weights in fp32 (`.bin`).
+
+Its format is https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure. A tensor that several layers read is
+split for each of them.
+"""
+
+from collections import Counter
+
+from nas.errors import NasError
+from nas.exports.graph import IMAGES, Graph, Node
+from nas.exports.int8.quantised import before
+
+_MAGIC = 7767517
+_FLOAT32 = bytes(4)
+"""What says that weights in fp32 follow."""
+_ALONE = {
+    "relu": ("ReLU", ""),
+    "relu6": ("Clip", "0=0.0 1=6.0"),
+    "hswish": ("HardSwish", f"0={1 / 6:.8f} 1=0.5"),
+    "hsigmoid": ("HardSigmoid", f"0={1 / 6:.8f} 1=0.5"),
+    "elu": ("ELU", "0=1.0"),
+}
+
+
+def ncnn_model(graph: Graph) -> tuple[str, bytes]:
+    """The contents of `.param` and `.bin`.
+
+    Raises:
+        NasError: the network has an activation that is not written.
+    """
+    lines, blobs = [f"Input {IMAGES} 0 1 {IMAGES}"], 1
+    weights = b""
+    reads = _Readers(graph)
+    lines_split, more = reads.split(IMAGES)
+    lines, blobs = lines + lines_split, blobs + more
+    for node in graph.nodes:
+        inputs = [reads.take(name) for name in node.inputs]
+        activation = node.layer.activation
+        out = node.name if activation == "none" else before(node.name)
+        lines.append(
+            f"{_KINDS[node.layer.op]} {out} {len(inputs)} 1 {' '.join(inputs)} {out} {_options(node)}".rstrip()
+        )
+        blobs += 1
+        if activation != "none":
+            if activation not in _ALONE:
+                raise NasError(f"{node.name}: ncnn files have no activation {activation}")
+            kind, options = _ALONE[activation]
+            lines.append(f"{kind} {node.name} 1 1 {out} {node.name} {options}".rstrip())
+            blobs += 1
+        if node.weight is not None:
+            weight, bias = node.weights
+            weights += _FLOAT32 + weight.astype("<f4").tobytes() + bias.astype("<f4").tobytes()
+        lines_split, more = reads.split(node.name)
+        lines, blobs = lines + lines_split, blobs + more
+    return "\n".join([str(_MAGIC), f"{len(lines)} {blobs}", *lines]) + "\n", weights
+
+
+_KINDS = {
+    "conv": "Convolution",
+    "depthwise": "ConvolutionDepthWise",
+    "add": "BinaryOp",
+    "scale": "BinaryOp",
+    "pool": "Pooling",
+    "linear": "InnerProduct",
+}
+
+
+class _Readers:
+    """Gives each reader of a tensor its own name for it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._counts = Counter(name for node in graph.nodes for name in node.inputs)
+        self._taken = Counter[str]()
+
+    def split(self, name: str) -> tuple[list[str], int]:
+        """The layer that splits a tensor, where it has several readers, and how many blobs that adds."""
+        count = self._counts[name]
+        if count < 2:
+            return [], 0
+        parts = [f"{name}.{number}" for number in range(count)]
+        return [f"Split {name}.split 1 {count} {name} {' '.join(parts)}"], count
+
+    def take(self, name: str) -> str:
+        """What the next reader reads."""
+        self._taken[name] += 1
+        return name if self._counts[name] < 2 else f"{name}.{self._taken[name] - 1}"
+
+
+def _options(node: Node) -> str:
+    layer = node.layer
+    if layer.op in ("add", "scale"):
+        return "0=0" if layer.op == "add" else "0=2"
+    if layer.op == "pool":
+        return "0=1 4=1"
+    if node.weight is None:
+        raise NasError(f"{node.name} has no weights")
+    if layer.op == "linear":
+        return f"0={layer.out_channels} 1=1 2={node.weight.size}"
+    first, last = node.pads
+    found = f"0={layer.out_channels} 1={layer.kernel} 3={layer.stride} 4={first} 14={first} 15={last} 16={last} 5=1"
+    return f"{found} 6={node.weight.size}" + (f" 7={layer.groups}" if layer.op == "depthwise" else "")

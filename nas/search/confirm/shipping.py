@@ -1,0 +1,134 @@
+"""Further files of a finished run's networks, from its folder alone: its weights, and its decoded images."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from nas.data.batches import ImageData
+from nas.data.saved import open_saved
+from nas.errors import DataError, ProfileError, RunError
+from nas.exports import EXPORTERS
+from nas.exports.base import TrainedNetwork
+from nas.latency.profile import load_profile
+from nas.nets.build import build
+from nas.nets.conventions import Conventions
+from nas.nets.safetensors_file import read_safetensors
+from nas.reading.words import cut
+from nas.results.front import Front
+from nas.results.member import Member, ModelFile
+from nas.results.run_folder import read_front, write_front
+from nas.search.confirm.export import asked_of_int8, calibration_images, write_files
+from nas.search.confirm.slower import with_slower
+from nas.search.record.folder import taken
+
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which formats, for how many images at a time, what int8 may lose in points, and how many images calibrate it."""
+
+    formats: tuple[str, ...]
+    batch: int | None
+    int8_loss: float | None
+    calibration: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trained:
+    """What the file of weights holds: the network, and what it says of itself."""
+
+    net: nn.Module
+    said: Mapping[str, str]
+
+    def __getitem__(self, key: str) -> Any:
+        return json.loads(self.said[key])
+
+
+def ship(folder: Path, keys: Sequence[str], wanted: Wanted) -> dict[str, tuple[ModelFile, ...]]:
+    """Write the formats of the members of those keys, put them into front.json, and return them by key.
+
+    Raises:
+        RunError: weights or images are gone, or another process works in the folder.
+        NasError: the ONNX file in fp32 does not agree with torch.
+    """
+    with taken(folder) as held:
+        try:
+            front = read_front(folder)
+            found = {each.key: _written(folder, front, each, wanted) for each in front.confirmed if each.key in keys}
+            write_front(_with_files(front, found), folder)
+        finally:
+            held.release()
+    return found
+
+
+def _written(folder: Path, front: Front, member: Member, wanted: Wanted) -> tuple[ModelFile, ...]:
+    trained = _trained(folder, member)
+    data = _images(folder, trained)
+    known = {key: text for key, text in trained.said.items() if key != "accuracy"}
+    network = TrainedNetwork(
+        *(trained.net, member.architecture, data.resolution, known),
+        lambda: calibration_images(data, wanted.calibration),
+        wanted.batch,
+        asked_of_int8(data, wanted.int8_loss),
+    )
+    models = folder / "models"
+    files = write_files(network, wanted.formats, models, data, int(trained.said["seed"])).files
+    profile = None
+    with suppress(ProfileError):  # one that was given by a path, and is elsewhere now
+        profile = load_profile(f"{front.hardware.name}:{front.hardware.configuration}")
+    return with_slower([_timed(file, folder) for file in files], profile, member.architecture)
+
+
+def _timed(file: ModelFile, folder: Path) -> ModelFile:
+    """With its milliseconds on this machine, where it runs here."""
+    time = next(
+        each.time for each in EXPORTERS.values() if (each.format, each.precision) == (file.format, file.precision)
+    )
+    if not file.path or not file.resolution or time is None or file.not_run:
+        return file
+    return replace(file, host_latency_ms=time(folder / file.path, file.resolution))
+
+
+def _trained(folder: Path, member: Member) -> _Trained:
+    if member.weights is None:
+        raise RunError(f"{cut(str(folder), 200)} has no weights of {member.key}; search again to train it")
+    path = folder / member.weights
+    state, said = read_safetensors(path)
+    try:
+        conventions = Conventions(float(said["eps"]), "same" if said["padding"] == "same" else "symmetric")
+        net = build(member.architecture, conventions)
+        net.load_state_dict(state)
+    except (KeyError, ValueError, RuntimeError):
+        raise RunError(f"{cut(str(path), 200)} holds other weights than those of {member.key}; restore it") from None
+    return _Trained(net.eval(), said)
+
+
+def _images(folder: Path, trained: _Trained) -> ImageData:
+    """The run's images as the network was judged on them."""
+    steps = trained["preprocessing"]
+    place = folder / "images" / str(steps["decoded_at"])
+    try:
+        images = open_saved(place)
+    except DataError:
+        raise RunError(f"{cut(str(place), 200)} has no decoded images; run the search's command again") from None
+    statistics = tuple(steps["mean"]), tuple(steps["std"])
+    return ImageData(images, batch_size=_BATCH, resolution=steps["resolution"], statistics=statistics, device="cpu")
+
+
+def _with_files(front: Front, found: Mapping[str, Sequence[ModelFile]]) -> Front:
+    """The front with files added, each in place of an earlier one of its format and precision."""
+
+    def added(member: Member) -> Member:
+        new = {(each.format, each.precision): each for each in found.get(member.key, ())}
+        every = {(each.format, each.precision): each for each in member.files} | new
+        paths = {kind: each.path for kind, each in every.items()}
+        onnx, onnx_int8 = (paths.get(("onnx", precision)) for precision in ("fp32", "int8"))
+        return replace(member, files=tuple(every.values()), onnx=onnx, onnx_int8=onnx_int8)
+
+    return replace(front, front=tuple(map(added, front.front)), confirmed=tuple(map(added, front.confirmed)))

@@ -1,0 +1,213 @@
+"""`python -m nas.export`: files from the run folder alone, and the card that runs them in Python and JavaScript."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from PIL import Image
+
+from nas.exports import EXPORTERS
+from nas.exports.files import lacks
+from nas.report.card import write_cards
+from nas.results.run_folder import read_front
+from tests.helpers.calls import call, check_refused
+from tests.helpers.finished import ARCH, CLASSES, PIXELS, coloured, finished_run
+from tests.helpers.processes import python
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "run"
+    finished_run(folder)
+    return folder
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path / "run")
+    return tmp_path / "run"
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+EVERY = [name for name, exporter in EXPORTERS.items() if lacks(exporter) is None]
+
+
+def test_every_format_that_is_written_here(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(run / "weights")  # that of confirmation: the file of weights is enough
+    assert call(monkeypatch, "export", f"run={run}", f"formats=[{','.join(EVERY)}]", "format=json") == 0
+    (files,) = json.loads(capsys.readouterr().out).values()
+    assert [(each["format"], each["precision"]) for each in files] == [
+        (EXPORTERS[name].format, EXPORTERS[name].precision) for name in EVERY
+    ]
+    for each in files:
+        assert (each["error"], each["resolution"], each["bytes"] > 0) == (None, PIXELS, True)
+        assert (run / each["path"]).stat().st_size == each["bytes"]
+        if each["not_run"] is None:
+            assert each["torch"]["images"] == 90
+            assert each["torch"]["top_class"] >= (0.999 if each["precision"] == "fp32" else 0.98)
+            assert each["accuracy"]["value"] > 0.9  # so that agreement means something
+        if each["precision"] == "int8":
+            assert each["int8"]["held"] is True
+            assert each["int8"]["tried"][-1]["rung"] == each["int8"]["rung"]
+    (member,) = read_front(run).front
+    assert {each.path for each in member.files} == {each["path"] for each in files}
+    assert member.onnx == f"models/{ARCH.key}.onnx"
+    names = {path.name for path in (run / "models").iterdir()}
+    assert names == {Path(each["path"]).name for each in files} | {f"{ARCH.key}.safetensors", f"{ARCH.key}.md"}
+    assert "<html" in (run / "report.html").read_text().lower()
+
+
+def test_a_fixed_batch_and_no_other_file(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (run / f"models/{ARCH.key}.onnx").read_bytes()
+    assert call(monkeypatch, "export", f"run={run}", f"member={ARCH.key}", "formats=[onnx_int8]", "batch=1") == 0
+    assert re.fullmatch(
+        rf"{ARCH.key} onnx int8: models/{ARCH.key}\.int8\.onnx, \d+ kB, {PIXELS} pixels, "
+        r"accuracy [\d.]+ %, [\d.]+ % of 90 test images as torch, logits within \S+, "
+        r"min-max ranges, [+-][\d.]+ points lost in validation, .*ms here.*\n",
+        capsys.readouterr().out,
+    )
+    session = onnxruntime.InferenceSession(str(run / f"models/{ARCH.key}.int8.onnx"))
+    assert session.get_inputs()[0].shape == [1, 3, PIXELS, PIXELS]
+    assert (run / f"models/{ARCH.key}.onnx").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("member=2",), "member=2: the front has 1 to 1, keys such as "),
+        (("member=0",), "member=0: the front has 1 to 1"),
+        (("member=-1",), "member=-1: the front has"),
+        (("member=" + "9" * 400,), "member: must be a finite number"),
+        (("member=nobody",), "member='nobody': the front has"),
+        (("formats=[tflight]",), "formats: unknown format 'tflight'; known: coreml, "),
+        (("formats=[]",), "formats=[] asks for no file"),
+        (("formats=[onnx,onnx]",), "formats names onnx twice"),
+        (("batch=0",), "batch: "),
+        (("int8_loss=-1",), "int8_loss: "),
+        (("calibration=0",), "calibration: "),
+        (("run=/nowhere/at/all",), "/nowhere/at/all/front.json: cannot be read"),
+    ],
+)
+def test_what_is_refused(
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    error: str,
+) -> None:
+    monkeypatch.chdir(run)
+    given = arguments if arguments[0].startswith("run=") else (f"run={run}", *arguments)
+    check_refused(monkeypatch, capsys, "export", given, error)
+
+
+def test_an_extra_that_is_missing_is_named(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nas import exports
+
+    monkeypatch.chdir(run)
+    monkeypatch.setattr(exports, "lacks", lambda exporter: f"needs {exporter.needs}: pip install 'sepconv-nas[tflite]'")
+    error = "formats: tflite needs ai_edge_litert: pip install 'sepconv-nas[tflite]', or leave it out"
+    check_refused(monkeypatch, capsys, "export", (f"run={run}", "formats=[tflite]"), error)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (lambda run: (run / f"models/{ARCH.key}.safetensors").unlink(), r".*safetensors cannot be read: No such file"),
+        (lambda run: (run / f"models/{ARCH.key}.safetensors").write_bytes(b"x" * 99), r".*is no file of weights"),
+        (lambda run: (run / f"models/{ARCH.key}.safetensors").write_bytes(b""), r".*is no file of weights"),
+        (lambda run: shutil.rmtree(run / "images"), r".* has no decoded images; run the search's command again"),
+    ],
+)
+def test_a_run_folder_that_lacks_something(
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path], None],
+    error: str,
+) -> None:
+    spoil(run)
+    front = (run / "front.json").read_bytes()
+    assert call(monkeypatch, "export", f"run={run}", "formats=[onnx]") == 2
+    said = capsys.readouterr().err
+    assert re.match(f"error: {error}", said)
+    assert said.count("\n") == 1
+    assert (run / "front.json").read_bytes() == front
+
+
+# --- cards ----------------------------------------------------------------------------------------
+
+
+def code(card: Path, language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", card.read_text(), re.DOTALL)
+    return found
+
+
+@pytest.fixture(scope="module")
+def card(made: Path) -> Path:
+    (path,) = write_cards(made, read_front(made))
+    return path
+
+
+def test_a_card_says_what_a_stranger_needs(card: Path) -> None:
+    text = card.read_text()
+    for heading in (
+        "Files",
+        "Data",
+        "Which classes are taken for which",
+        "Latency by device",
+        "Preprocessing",
+        "Licence",
+    ):
+        assert f"\n\n## {heading}\n\n" in text, heading
+    assert "300 training, 90 validation and 90 test images" in text
+    assert "dark \\| red" in text  # no cell of a table is broken by a name
+    matrix = re.findall(r"^\| (?:dark \\\| red|green `leaf`|blue) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+    assert np.array(matrix, int).sum(axis=1).tolist() == [30, 30, 30]
+    assert np.trace(np.array(matrix, int)) / 90 == pytest.approx(
+        read_front(card.parents[1]).front[0].files[0].accuracy.value
+    )
+    assert "Google Pixel 4" in text
+
+
+def test_the_python_of_a_card_runs(card: Path) -> None:
+    images = coloured(3, 5)
+    for pixels, label in zip(images.pixels, images.labels, strict=True):
+        Image.fromarray(pixels.transpose(1, 2, 0)).resize((64, 64), Image.Resampling.NEAREST).save(
+            card.parent / "image.png"
+        )
+        done = python("-c", code(card, "python"), cwd=card.parent)
+        (card.parent / "image.png").unlink()
+        assert (done.returncode, done.stdout) == (0, f"{CLASSES[label]}\n"), done.stderr
+
+
+def test_the_javascript_of_a_card_runs(card: Path) -> None:
+    """Where `npm install onnxruntime-node` was run in the folder that NODE_PATH names."""
+    if shutil.which("node") is None:
+        pytest.skip("there is no Node.js here")
+    if subprocess.run(["node", "-e", 'require("onnxruntime-node")'], capture_output=True).returncode:
+        pytest.skip("Node.js finds no onnxruntime-node: npm install it, and let NODE_PATH name its folder")
+    images = coloured(6, 5)
+    rgba = np.concatenate([images.pixels, np.full((6, 1, PIXELS, PIXELS), 255, np.uint8)], axis=1)
+    shown = json.dumps([image.transpose(1, 2, 0).ravel().tolist() for image in rgba])
+    asked = (
+        f"{code(card, 'js')}\n(async () => {{ for (const image of {shown}) console.log(await classify(image)); }})();"
+    )
+    done = subprocess.run(["node"], input=asked, cwd=card.parent, capture_output=True, text=True, env=os.environ)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [CLASSES[label] for label in images.labels]
