@@ -32,7 +32,13 @@ LONGEST = 20_000
 _LONGEST_KEY = 200
 
 _OF_HYDRA = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir", "hydra.searchpath")
+_MEMBER = re.compile(r"""(\w+)=([^'"()\[\]{},\s]*#[^'"()\[\]{},\s]*)""")
 _NUMBER = re.compile(r"(?<![\w.:/+-])[+-]?\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?[\d_]+)?(?![\w.:/-])")
+
+
+def with_quotes(arguments: Sequence[str]) -> list[str]:
+    """The arguments as Hydra's grammar wants them: a member of a run, `arch=RUN#2`, in quotes."""
+    return [f"{found[1]}='{found[2]}'" if (found := _MEMBER.fullmatch(each)) else each for each in arguments]
 
 
 def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
