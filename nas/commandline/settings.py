@@ -80,6 +80,8 @@ def _alternative(field: str, hint: Any, value: Any) -> Any:
         return hint
     offered = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     named = [option for option in offered if dataclasses.is_dataclass(option)]
+    if len(named) == 1 and not typing.get_type_hints(named[0]).get("name"):
+        return named[0]
     options = {name: option for option in named for name in typing.get_args(typing.get_type_hints(option).get("name"))}
     name = value.get("name")
     if options and (not isinstance(name, str) or name not in options):

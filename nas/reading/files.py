@@ -50,7 +50,8 @@ def open_regular(path: str | Path) -> BinaryIO:
         ValueError: it is no regular file, or its name is none.
     """
     _require_regular(os.stat(path))
-    file = open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb")
+    opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    file = open(opened, "rb")  # noqa: SIM115 (whoever asked closes it)
     try:
         _require_regular(os.fstat(file.fileno()))  # another may have taken its place, and a pipe would wait for ever
     except ValueError:

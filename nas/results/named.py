@@ -56,7 +56,7 @@ def find_member(front: Front, member: int | str | None, where: str) -> Member:
     Raises:
         ArchitectureError: there is none such, or several.
     """
-    offered = f"{where} has {_numbers(front.front)}, and keys such as {listed((m.key for m in front.confirmed[:1]))}"
+    offered = f"{where} has {_numbers(front.front)}, and keys such as {listed(m.key for m in front.confirmed[:1])}"
     if member is None:
         raise ArchitectureError(f"{offered}; say which, as {where}#1 or member=1")
     text = str(member)

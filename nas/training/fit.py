@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from nas.data.batches import Batch, ImageData
 from nas.nets.build import build
 from nas.nets.conventions import PLAIN, Conventions
-from nas.nets.teacher import open_teacher
 from nas.spaces.architecture import Architecture
 from nas.training.distillation import Teacher
 from nas.training.divergence import Diverged
@@ -68,12 +67,12 @@ def fit(
     from nas.training.module import Classifier
 
     started = time.perf_counter()
-    with _quiet(), torch.random.fork_rng():
+    with quiet(), torch.random.fork_rng():
         torch.manual_seed(seed)
         net = build(arch, conventions)
         if initial is not None:
             net.load_state_dict(initial)
-        module = Classifier(net, recipe, teacher or _teacher(recipe, arch), val)
+        module = Classifier(net, recipe, teacher or teacher_of(recipe, arch), val)
         trainer = pl.Trainer(
             max_epochs=recipe.epochs,
             accelerator=data.device.type,
@@ -94,7 +93,7 @@ def fit(
     return Fitted(net.eval(), seconds, len(losses.values), losses.epochs(), tuple(module.judged))
 
 
-def _teacher(recipe: Recipe, arch: Architecture) -> Teacher | None:
+def teacher_of(recipe: Recipe, arch: Architecture) -> Teacher | None:
     """The teacher of the recipe's file, if it names one."""
     if recipe.distillation.teacher is None:
         return None
@@ -116,7 +115,7 @@ def use_one_thread() -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep Lightning's hints about hardware and loaders out of a search's output."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
