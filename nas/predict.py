@@ -19,8 +19,8 @@ class PredictSettings:
     hardware: str
     """A profile's name, name:configuration (pixel4:1large_int8), or a folder."""
     arch: str
-    """mobilenet_v1, mobilenet_v2 (with _w0.75 and _r192), a JSON file, an exported ONNX file, a notation, or a member of
-    a run, as RUN#2 or RUN#KEY."""
+    """mobilenet_v1, mobilenet_v2 (with _w0.75 and _r192), a JSON file, an exported ONNX file, a notation, or a member
+    of a run, as RUN#2 or RUN#KEY."""
     format: Literal["text", "json"]
     """text, or json."""
     member: int | str | None = None

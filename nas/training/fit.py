@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from nas.data.batches import Batch, ImageData
 from nas.nets.build import build
 from nas.nets.conventions import PLAIN, Conventions
+from nas.nets.teacher import open_teacher
 from nas.spaces.architecture import Architecture
 from nas.training.distillation import Teacher
 from nas.training.divergence import Diverged
