@@ -96,7 +96,7 @@ class FullTraining:
                 net.load_state_dict(begin(long.start, arch, seed))
             teacher = long.teacher or teacher_of(long.recipe, arch)
             module = Classifier(net, long.recipe, teacher, data.val_dataloader(), data.train_dataloader)
-            trainer = self._trainer(long.recipe.epochs, data.device.type, kept)
+            trainer = self._trainer(data.device.type, kept)
             if kept.epochs() < long.recipe.epochs:
                 _fit(trainer, module, kept.last if kept.last.exists() else None)
         judged, seconds = kept.read()
@@ -108,17 +108,27 @@ class FullTraining:
         scores = float(found.mean()), hexadecimal(found), len(found)
         return FullyTrained(Trained(seed, *scores, long.scale(arch), seconds), best_epoch(judged) + 1)
 
-    def _trainer(self, epochs: int, accelerator: str, kept: "_Kept") -> pl.Trainer:
+    def check(self, accelerator: str) -> None:
+        """Refuse what Lightning cannot do.
+
+        Raises:
+            ConfigError: see above.
+        """
+        with quiet():
+            self._trainer(accelerator)
+
+    def _trainer(self, accelerator: str, *callbacks: pl.Callback) -> pl.Trainer:
         try:
             return pl.Trainer(
-                max_epochs=epochs,
+                max_epochs=self.long.recipe.epochs,
                 accelerator=accelerator,
                 devices=self.devices,
                 strategy=self.strategy,
                 precision=lightning_precision(self.long.recipe.precision, torch.device(accelerator)),
-                callbacks=[kept],
+                callbacks=list(callbacks),
                 plugins=[WholeFiles()],
                 logger=False,
+                enable_checkpointing=bool(callbacks),
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 num_sanity_val_steps=0,

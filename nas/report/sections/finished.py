@@ -18,8 +18,8 @@ _COLUMNS = (
     Column("network", "code"),
 )
 _SAID = (
-    "On the test images, the mean of the seeds; each file holds the training that was best on the validation images, at "
-    "its best epoch. Confirmed accuracies are those of the shorter trainings by which the front was chosen."
+    "On the test images, the mean of the seeds; each file holds the training that was best on the validation images, "
+    "at its best epoch. Confirmed accuracies are those of the shorter trainings by which the front was chosen."
 )
 
 

@@ -14,6 +14,7 @@ from nas.exports import EXPORTERS
 from nas.identity import digest
 from nas.nets.device import device_of
 from nas.nets.pretrained import NONE, load
+from nas.nets.slices import require_alike
 from nas.nets.start import FromWeights
 from nas.nets.teacher import FileTeacher, open_teacher
 from nas.reading.plain import readable
@@ -28,6 +29,7 @@ from nas.search.finish.settings import TrainSettings
 from nas.search.finish.subject import Subject
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
+from nas.spaces.layers import places
 from nas.training.full import Epoch, FullTraining, FullyTrained, is_first_process
 from nas.training.long import LongTraining
 from nas.training.recipe import Distillation
@@ -69,24 +71,28 @@ def ask(settings: TrainSettings, subject: Subject, say: Say) -> list[Asked]:
 
 
 def _asked(settings: TrainSettings, subject: Subject, name: str, arch: Architecture, say: Say) -> Asked:
-    view = _images(settings, subject, name, arch, say)
+    teacher = _teacher(settings, subject, name, arch, say)
     scale = TrainingResolution(arch.resolution, arch.resolution)
-    start = None
+    recipe = settings.training.recipe(
+        settings.epochs, settings.batch_size, settings.learning_rate, pretrained=subject.init != NONE
+    )
+    alpha, temperature = recipe.distillation.alpha, recipe.distillation.temperature
+    recipe = replace(recipe, distillation=Distillation(None, alpha, temperature))
+    place = subject.folder / FOLDER / "weights"
+    view = ImageView(subject.folder, accelerator=settings.accelerator)
+    long = LongTraining(view, recipe, scale, place, teacher=FileTeacher(teacher) if teacher else None)
+    full = FullTraining(long, settings.devices, settings.strategy)
+    full.check(view.device.type)
+    if subject.init != NONE:
+        stages = len(subject.space.stages) if subject.space else 1 + max(places(arch))[0]
+        require_alike(arch.in_channels, stages, load(subject.init))
+    view, start = _images(settings, subject, name, arch, say), None
     if subject.init != NONE:
         view = replace(view, statistics=load(subject.init).statistics(view.images.channels))
         start = FittedStart(FromWeights.of((subject.init,), subject.space), view, scale)
-    recipe = settings.training.recipe(
-        settings.epochs, settings.batch_size, settings.learning_rate, pretrained=start is not None
-    )
-    teacher = _teacher(settings, subject, name, arch, say)
-    recipe = replace(
-        recipe, distillation=Distillation(None, recipe.distillation.alpha, recipe.distillation.temperature)
-    )
-    place = subject.folder / FOLDER / "weights"
-    long = LongTraining(view, recipe, scale, place, start, FileTeacher(teacher) if teacher else None)
     seeds = tuple(settings.seed + number for number in range(settings.seeds))
-    full = FullTraining(long, settings.devices, settings.strategy)
-    asked = Asked(name, arch, full, seeds, settings.calibration, teacher)
+    long = replace(long, pictures=view, start=start)
+    asked = Asked(name, arch, replace(full, long=long), seeds, settings.calibration, teacher)
     return replace(asked, full=replace(full, long=replace(long, folder=place / asked.digest)))
 
 
