@@ -190,6 +190,8 @@ def output_folder(config: DictConfig, key: str, settings: type[Any]) -> str:
         value = OmegaConf.select(config, key)
     except Exception as error:  # whatever the words of an interpolation lead to
         raise ConfigError(f"{key}: {first_line(error)}") from None
+    finally:
+        HydraConfig.instance().cfg = None  # else Lightning takes this for an application of Hydra's own form
     if not isinstance(value, str | int) or not str(value):
         raise ConfigError(f"{key} must be a folder, got {short(value)}")
     return str(value)

@@ -75,10 +75,10 @@ class FullTraining:
     devices: int = 1
     strategy: str = "auto"
 
-    def __call__(self, arch: Architecture, seed: int, report: Report) -> FullyTrained:
+    def __call__(self, arch: Architecture, seed: int, report: Report) -> FullyTrained | None:
         """Train `arch`, go on where it stopped, or say what came of it if it is finished; its weights are `long`'s.
 
-        Of several processes all must call it, and the first writes.
+        Of several processes all must call it; the first writes, and the others get None.
 
         Raises:
             Diverged: the loss stopped being finite, or stayed far above that of a constant prediction.
@@ -99,12 +99,11 @@ class FullTraining:
             trainer = self._trainer(data.device.type, kept)
             if kept.epochs() < long.recipe.epochs:
                 _fit(trainer, module, kept.last if kept.last.exists() else None)
+        if not is_first_process():
+            return None
         judged, seconds = kept.read()
-        if is_first_process():
-            replace_file(path, kept.best.read_bytes())
-        net = build(arch, long.conventions)
-        net.load_state_dict(torch.load(kept.best, weights_only=True))
-        found = correct(predictor(net.to(data.device)), data.val_dataloader())
+        replace_file(path, kept.best.read_bytes())
+        found = correct(predictor(long.net(arch, seed)), data.val_dataloader())
         scores = float(found.mean()), hexadecimal(found), len(found)
         return FullyTrained(Trained(seed, *scores, long.scale(arch), seconds), best_epoch(judged) + 1)
 

@@ -16,6 +16,7 @@ from nas.results.run_folder import read_front
 from nas.search.finish.settings import AugmentSettings
 from nas.spaces.architecture import Architecture
 from tests.helpers.calls import call, check_refused
+from tests.helpers.images import write_classes
 from tests.helpers.run_sample import check_run, sample_front, sample_trials, write_run
 
 ARCH = Architecture.from_notation("16x1 conv3/2-8 sep3/2-16 fc10")
@@ -153,6 +154,27 @@ def test_a_run_without_its_settings_wants_to_know_its_images(
     (run / ".hydra" / "config.yaml").write_text("data: {source: 3}")
     check_refused(monkeypatch, capsys, "train", ["run=run", "member=2"], "run/.hydra/config.yaml: ")
     assert read_front(run) == before
+
+
+def test_a_run_whose_images_are_gone_is_finished_with_those_that_it_decoded(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for split in ("train", "val", "test"):
+        write_classes(run.parent / "photos" / split, {str(digit): 6 for digit in range(10)}, (32, 32))
+    data = {"source": "imagefolder", "path": "photos", "channels": 1}
+    (run / ".hydra" / "config.yaml").write_text(yaml.safe_dump({"data": data, "search_space": "tiny"}))
+    assert call(monkeypatch, "train", "run=run", "member=2", "epochs=1", "calibration=16") == 0
+    (run.parent / "photos").rename(run.parent / "elsewhere")
+    run.rename(run.parent / "moved")
+    capsys.readouterr()
+    again = ("run=moved", "member=2", "epochs=2", "calibration=16")
+    assert call(monkeypatch, "train", *again) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("warning: the images are not where they were (data.path 'photos' does not exist")
+    assert " 2 epochs" in said.out
+    assert call(monkeypatch, "train", *again, "data=imagefolder", "data.path=elsewhere", "data.channels=1") == 0
+    (run.parent / "moved" / "images" / "16").rename(run.parent / "away")
+    check_refused(monkeypatch, capsys, "train", again, "data.path 'photos' does not exist")
 
 
 def test_augmentation_replaces_what_the_data_say() -> None:

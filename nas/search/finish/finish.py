@@ -159,10 +159,9 @@ def finish(asked: Asked, subject: Subject, command: str, say: Say) -> Finished |
     if known and known.digest == asked.digest and is_whole(subject.folder, known):
         say_here(f"{asked.name} is finished already")
         return known.finished
-    trained = [
-        asked.full(asked.arch, seed, _line(asked, number, say_here)) for number, seed in enumerate(asked.seeds, 1)
-    ]
-    if not is_first_process():
+    each = [asked.full(asked.arch, seed, _line(asked, number, say_here)) for number, seed in enumerate(asked.seeds, 1)]
+    trained = [found for found in each if found is not None]
+    if not trained:
         return None
     found = _tested(asked, subject, trained, command)
     write_finished(subject.folder, key, FinishedFile(asked.digest, found))
