@@ -174,6 +174,7 @@ def test_a_run_whose_images_are_gone_is_finished_with_those_that_it_decoded(
     assert " 2 epochs" in said.out
     assert call(monkeypatch, "train", *again, "data=imagefolder", "data.path=elsewhere", "data.channels=1") == 0
     (run.parent / "moved" / "images" / "16").rename(run.parent / "away")
+    capsys.readouterr()
     check_refused(monkeypatch, capsys, "train", again, "data.path 'photos' does not exist")
 
 
