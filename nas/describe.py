@@ -13,8 +13,8 @@ from nas.latency.anatomy import anatomy
 from nas.latency.doubtful import doubtful_times
 from nas.latency.profile import load_profile
 from nas.reading.plain import one_line
-from nas.report.anatomy import anatomy_json, print_anatomy
-from nas.report.anatomy_svg import anatomy_svg
+from nas.report.anatomy.svg import anatomy_svg
+from nas.report.anatomy.table import anatomy_json, print_anatomy
 from nas.results.named import find_architecture
 from nas.results.run_folder import write_text
 

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 from nas.commandline import Invocation, command, warn
 from nas.reading.plain import one_line
-from nas.report.finished import finished_lines
 from nas.report.html import write_report
+from nas.report.terminal import finished_lines
 from nas.results.finished import FOLDER
 from nas.search.finish.finish import ask, finish, put_into_run
 from nas.search.finish.settings import TrainSettings

@@ -9,7 +9,7 @@ import pytest
 from nas.latency.anatomy import anatomy
 from nas.latency.predictor import latency
 from nas.latency.profile import load_profile
-from nas.report.anatomy import grouped, shares
+from nas.report.anatomy.table import grouped, shares
 from nas.spaces.baselines import load_architecture
 from nas.spaces.cost import cost
 from tests.helpers.calls import call, check_refused

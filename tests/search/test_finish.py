@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 def run(here: Path) -> Path:
     """The folder of a finished search of digits, whose second member is a network that trains in a second."""
     front = sample_front(3)
-    small = replace(front.front[1], key=ARCH.key, notation=ARCH.notation, architecture=ARCH)
+    small = replace(front.front[1], key=ARCH.key, notation=ARCH.notation, architecture=ARCH, finished=None)
     front = replace(
         front,
         front=(front.front[0], small, front.front[2]),

@@ -5,7 +5,7 @@ from html import escape
 
 from nas.latency.anatomy import KINDS, Anatomy, Part
 from nas.reading.plain import one_line
-from nas.report.anatomy import grouped, shown, title
+from nas.report.anatomy.table import grouped, shown, title
 from nas.report.text import bytes_text, count_text
 
 _COLOURS = dict(zip(KINDS, ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#8c8c8c"), strict=True))
