@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -44,9 +45,10 @@ def print_anatomy(found: Anatomy, name: str, rows: str) -> None:
 
 
 def _parts_table(found: Anatomy, rows: str) -> Table:
-    table = Table()
-    for heading in ("part", "layers", "out"):
-        table.add_column(heading, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("part", no_wrap=True)
+    table.add_column("layers", overflow="fold")
+    table.add_column("out", no_wrap=True)
     for heading in ("MACs", "params", "weights", "activations", *(f"ms {each.label}" for each in found.devices)):
         table.add_column(heading, justify="right", overflow="fold")
     for label, parts in grouped(found.parts, rows):
@@ -54,7 +56,7 @@ def _parts_table(found: Anatomy, rows: str) -> Table:
         table.add_row(
             label,
             shown(last) if rows == "layers" else _words(parts),
-            f"{last.out_channels} x {last.out_size} x {last.out_size}",
+            f"{last.out_channels}x{last.out_size}x{last.out_size}",
             count_text(sum(each.layer.macs for each in parts)),
             count_text(sum(each.layer.params for each in parts)),
             bytes_text(sum(each.weight_bytes for each in parts)),
@@ -65,12 +67,15 @@ def _parts_table(found: Anatomy, rows: str) -> Table:
 
 
 def _shares_table(found: Anatomy) -> Table:
-    table = Table()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("share of, %", "MACs", "params", *(f"ms {each.label}" for each in found.devices)):
         table.add_column(heading, justify="left" if heading.startswith("share") else "right", overflow="fold")
     for kind, each in shares(found).items():
         ms = [f"{100 * share:.1f}" for share in each["latency_ms"].values()]
         table.add_row(kind, f"{100 * each['macs']:.1f}", f"{100 * each['params']:.1f}", *ms)
+    if found.devices:
+        beside = [f"{100 * each.beside_ms / each.latency.ms:.1f}" for each in found.devices]
+        table.add_row("beside the layers", "", "", *beside)
     return table
 
 
