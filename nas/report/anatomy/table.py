@@ -14,6 +14,7 @@ from nas.spaces.layers import Layer
 
 ROWS = ("stages", "blocks", "layers")
 _HEAD = "head"
+_SHORT = {"depthwise": "dw"}
 
 
 def title(found: Anatomy, name: str) -> str:
@@ -49,7 +50,7 @@ def _parts_table(found: Anatomy, rows: str) -> Table:
     table.add_column("part", no_wrap=True)
     table.add_column("layers", overflow="fold")
     table.add_column("out", no_wrap=True)
-    for heading in ("MACs", "params", "weights", "activations", *(f"ms {each.label}" for each in found.devices)):
+    for heading in ("MACs", "params", "weights", "memory", *(f"ms {each.label}" for each in found.devices)):
         table.add_column(heading, justify="right", overflow="fold")
     for label, parts in grouped(found.parts, rows):
         last = parts[-1].layer
@@ -105,7 +106,7 @@ def _words(parts: Sequence[Part]) -> str:
     """How many blocks, of which layers."""
     blocks = [list(inside) for _, inside in groupby(parts, lambda part: part.block)]
     longest = max(blocks, key=len)
-    names = dict.fromkeys(shown(part.layer).split()[0] + _kernel(part.layer) for part in longest)
+    names = dict.fromkeys(_SHORT.get(part.layer.op, part.layer.op) + _kernel(part.layer) for part in longest)
     return f"{len(blocks)} x " * (len(blocks) > 1) + " ".join(names)
 
 
