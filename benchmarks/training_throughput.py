@@ -99,7 +99,7 @@ class PlainModule(pl.LightningModule):
 class InMemory(ImageData):
     """One batch of `ImageData`, made beforehand, as often as an epoch has batches."""
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self, rank: int = 0, ranks: int = 1) -> Any:
         loader = super().train_dataloader()
         batches = [next(iter(loader))] * len(loader)
         return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]

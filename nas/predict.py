@@ -8,7 +8,7 @@ from nas.commandline import Invocation, command, warn
 from nas.latency.doubtful import doubtful_times
 from nas.latency.predictor import Latency, latency
 from nas.latency.profile import HardwareProfile, load_profile
-from nas.spaces.baselines import load_architecture
+from nas.results.named import find_architecture
 from nas.spaces.cost import Cost, cost
 
 
@@ -19,14 +19,17 @@ class PredictSettings:
     hardware: str
     """A profile's name, name:configuration (pixel4:1large_int8), or a folder."""
     arch: str
-    """mobilenet_v1, mobilenet_v2 (with _w0.75 and _r192), a JSON file, or a notation."""
+    """mobilenet_v1, mobilenet_v2 (with _w0.75 and _r192), a JSON file, an exported ONNX file, a notation, or a member
+    of a run, as RUN#2 or RUN#KEY."""
     format: Literal["text", "json"]
     """text, or json."""
+    member: int | str | None = None
+    """Where arch is the folder of a run or its front.json: which network, by its number in the front, or its key."""
 
 
 def main(settings: PredictSettings, _: Invocation) -> None:
     """Print the prediction: one line to read, or one JSON object."""
-    profile, arch = load_profile(settings.hardware), load_architecture(settings.arch)
+    profile, arch = load_profile(settings.hardware), find_architecture(settings.arch, settings.member)
     for doubt in doubtful_times(profile):
         warn(doubt)
     costs, predicted = cost(arch, profile.precision), latency(arch, profile)

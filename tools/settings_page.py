@@ -16,11 +16,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import yaml
 
+from nas.bench import BenchSettings
+from nas.describe import DescribeSettings
 from nas.export import ExportSettings
 from nas.networks import NetworksSettings
 from nas.predict import PredictSettings
 from nas.record import RecordSettings
 from nas.report.trackers import TRACKERS
+from nas.search.finish.settings import TrainSettings
 from nas.search.settings import SearchSettings
 from nas.validate import ValidateSettings
 
@@ -28,8 +31,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "settings.md"
 COMMANDS: Mapping[str, Any] = {
     "search": SearchSettings,
+    "train": TrainSettings,
     "predict": PredictSettings,
     "networks": NetworksSettings,
+    "describe": DescribeSettings,
+    "bench": BenchSettings,
     "validate": ValidateSettings,
     "record": RecordSettings,
     "export": ExportSettings,

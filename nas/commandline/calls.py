@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from nas.commandline.composing import answer, compose, is_question, output_folder, read_arguments
+from nas.commandline.composing import answer, compose, is_question, output_folder, read_arguments, with_quotes
 from nas.commandline.exits import ending, guarded
 from nas.commandline.settings import parse
 from nas.errors import ConfigError
@@ -57,6 +57,7 @@ def command(
     arguments = sys.argv[1:]
     line = f"python -m nas.{name} {shlex.join(map(hide, arguments))}".rstrip()
     sys.argv[1:] = map(hide, arguments)  # what libraries see and write down
+    arguments = with_quotes(arguments)
 
     def act() -> int:
         given = read_arguments(arguments)

@@ -34,7 +34,13 @@ _LISTS = {"baselines": "baselines.networks"}
 """Groups of settings for which a list may be given, and the one of their settings that it is."""
 
 _OF_HYDRA = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir", "hydra.searchpath")
+_MEMBER = re.compile(r"""(\w+)=([^'"()\[\]{},\s]*#[^'"()\[\]{},\s]*)""")
 _NUMBER = re.compile(r"(?<![\w.:/+-])[+-]?\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?[\d_]+)?(?![\w.:/-])")
+
+
+def with_quotes(arguments: Sequence[str]) -> list[str]:
+    """The arguments as Hydra's grammar wants them: a member of a run, `arch=RUN#2`, in quotes."""
+    return [f"{found[1]}='{found[2]}'" if (found := _MEMBER.fullmatch(each)) else each for each in arguments]
 
 
 def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -195,6 +201,8 @@ def output_folder(config: DictConfig, key: str, settings: type[Any]) -> str:
         value = OmegaConf.select(config, key)
     except Exception as error:  # whatever the words of an interpolation lead to
         raise ConfigError(f"{key}: {first_line(error)}") from None
+    finally:
+        HydraConfig.instance().cfg = None  # else Lightning takes this for an application of Hydra's own form
     if not isinstance(value, str | int) or not str(value):
         raise ConfigError(f"{key} must be a folder, got {short(value)}")
     return str(value)

@@ -28,6 +28,7 @@ NO_TEXT = "holds bytes that are no text here; rename such a file, or set LC_ALL 
 
 # Pydantic's words in a place, between the keys.
 _KINDS = ("function", "bool", "constrained", "literal[", "list[", "tuple[")
+_OF_UNIONS = ("int", "float", "str")
 
 
 def parse(config: DictConfig, settings: type[Settings]) -> Settings:
@@ -67,11 +68,15 @@ def _validated(where: str, values: Any, settings: type[Settings]) -> Settings:
     parts = [str(part) for part in first["loc"]]
     if first["type"] == "json_invalid":  # the one thing that `json.dumps` writes and no reader takes
         raise ConfigError(f"a setting {NO_TEXT}")
-    place = cut(where + ".".join(_key(part) for part in parts if not part.startswith(_KINDS)), 120)
+    place = cut(where + ".".join(_key(part) for part in parts if not _is_kind(part)), 120)
     if first["type"] == "missing":
         raise ConfigError(f"{place} is not set; give {place}=…")
     problem = cut(first["msg"][0].lower() + first["msg"][1:], 200)
     raise ConfigError(f"{place}: {problem}, got {short(hide_within(first['input']))}")
+
+
+def _is_kind(part: str) -> bool:
+    return part.startswith(_KINDS) or part in _OF_UNIONS
 
 
 def _alternative(field: str, hint: Any, value: Any) -> Any:
@@ -80,6 +85,8 @@ def _alternative(field: str, hint: Any, value: Any) -> Any:
         return hint
     offered = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     named = [option for option in offered if dataclasses.is_dataclass(option)]
+    if len(named) == 1 and not typing.get_type_hints(named[0]).get("name"):
+        return named[0]
     options = {name: option for option in named for name in typing.get_args(typing.get_type_hints(option).get("name"))}
     name = value.get("name")
     if options and (not isinstance(name, str) or name not in options):

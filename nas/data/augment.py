@@ -44,12 +44,12 @@ class Flips:
     """
 
     def __init__(self, count: int, generator: torch.Generator) -> None:
-        self._next = torch.rand(count, generator=generator) < 0.5
+        self.flipped_next = torch.rand(count, generator=generator) < 0.5
 
     def __call__(self, indices: list[int]) -> Tensor:
         """A flag for each of the images at `indices`, none of them twice."""
-        flipped = self._next[indices]
-        self._next[indices] = ~flipped
+        flipped = self.flipped_next[indices]
+        self.flipped_next[indices] = ~flipped
         return flipped
 
 
@@ -128,6 +128,27 @@ def mixup(
     others = torch.randperm(len(batch), generator=generator).to(batch.device)
     soft = F.one_hot(labels, classes).to(batch.dtype)
     return torch.lerp(batch[others], batch, share), torch.lerp(soft[others], soft, share)
+
+
+def cutmix(
+    batch: Tensor, labels: Tensor, classes: int, alpha: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """A rectangle of each image taken from another of the batch, and their labels as class probabilities.
+
+    The share of its area is drawn from Beta(alpha, alpha), for the whole batch; the labels are float32 N x classes, by
+    the area that is left. Yun et al. 2019, https://arxiv.org/abs/1905.04899.
+    """
+    count, size = len(batch), batch.shape[-1]
+    seed = int(torch.randint(2**62, (), generator=generator))
+    side = round(size * (1 - float(np.random.default_rng(seed).beta(alpha, alpha))) ** 0.5)
+    centres = torch.randint(size, (2, count, 1), generator=generator)
+    line = torch.arange(size)
+    columns, rows = ((line >= centre - side // 2) & (line < centre - side // 2 + side) for centre in centres)
+    taken = (rows[:, None, :, None] & columns[:, None, None, :]).to(batch.device)
+    others = torch.randperm(count, generator=generator).to(batch.device)
+    kept = 1 - taken.float().mean((1, 2, 3))[:, None]
+    soft = F.one_hot(labels, classes).to(batch.dtype)
+    return torch.where(taken, batch[others], batch), torch.lerp(soft[others], soft, kept)
 
 
 def randaugment(operations: int, magnitude: int) -> Callable[[Tensor, torch.Generator], Tensor]:

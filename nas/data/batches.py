@@ -1,13 +1,13 @@
 """Images -> normalised training batches, for Lightning.
 
-Batches are float32 N x C x R x R and int64 N; with mixup, training labels are float32 N x classes. A batch
+Batches are float32 N x C x R x R and int64 N; with mixup or CutMix, training labels are float32 N x classes. A batch
 is gathered by index in one step, in the process that trains: at these sizes loader processes cost more than
 they save. It goes to the device as uint8, and the rest happens there, in this order: RandAugment at the stored
 resolution, normalise, crop or resize, flip and shift at the training resolution, padding with the mean colour (zero
-after normalising), colour, erasing, mixup.
+after normalising), colour, erasing, mixup or CutMix.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -54,14 +54,60 @@ class ImageBatches(Dataset[Batch]):
         return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
 
+class TrainingLoader(DataLoader[Batch]):
+    """Batches in a new order each epoch; `state`, between two epochs, is all that the next ones depend on."""
+
+    def __init__(
+        self,
+        batches: ImageBatches,
+        order: "BatchesOfPart",
+        generator: torch.Generator,
+        flips: augmentations.Flips | None,
+    ) -> None:
+        super().__init__(batches, sampler=order, batch_size=None, generator=generator)
+        self.flips = flips
+
+    def state(self) -> dict[str, Tensor]:
+        """Of the generator, and of the flips where they alternate."""
+        assert self.generator is not None
+        state = {"generator": self.generator.get_state()}
+        return state if self.flips is None else {**state, "flips": self.flips.flipped_next.clone()}
+
+    def go_on(self, state: dict[str, Tensor]) -> None:
+        """Go on as the loader went on from which `state` was taken."""
+        assert self.generator is not None
+        self.generator.set_state(state["generator"])
+        if self.flips is not None:
+            self.flips.flipped_next.copy_(state["flips"])
+
+
+class BatchesOfPart(BatchSampler):
+    """Lists of indices in random order; of each batch the part of process number `rank` of `ranks`, all of one size.
+
+    A last batch that would leave a part fewer than two images is dropped: batch norm cannot learn from it.
+    """
+
+    def __init__(
+        self, batches: ImageBatches, size: int, generator: torch.Generator, rank: int = 0, ranks: int = 1
+    ) -> None:
+        drop_last = 0 < len(batches) % size < 2 * ranks
+        super().__init__(RandomSampler(batches, generator=generator), size, drop_last)
+        self._rank, self._ranks = rank, ranks
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for indices in super().__iter__():
+            whole = len(indices) // self._ranks * self._ranks
+            yield indices[self._rank : whole : self._ranks]
+
+
 class ImageData:
     """The loaders of a data set at one training resolution.
 
     The same `seed` gives the same batches, epoch by epoch, from every call of `train_dataloader`.
     `statistics`, mean and deviation of each channel on the scale 0..1, normalise the images; by default those of the
     train split as stored. `crop` is the smallest share of an image's area that is cropped, `colour` a strength, `erase`
-    a chance, `mixup` its alpha, `randaugment` its number of operations and their magnitude. Batches come on `device`,
-    by default a GPU where there is one.
+    a chance, `mixup` and `cutmix` their alphas, `randaugment` its number of operations and their magnitude. Batches
+    come on `device`, by default a GPU where there is one.
 
     Raises:
         ConfigError: batches of fewer than two images (batch norm), another value out of range, or no kornia.
@@ -80,6 +126,7 @@ class ImageData:
         colour: float = 0.0,
         erase: float = 0.0,
         mixup: float = 0.0,
+        cutmix: float = 0.0,
         randaugment: tuple[int, int] | None = None,
         statistics: Statistics | None = None,
         device: torch.device | str | None = None,
@@ -100,12 +147,16 @@ class ImageData:
         self.colour = colour
         self.erase = erase
         self.mixup = mixup
+        self.cutmix = cutmix
         self.device = device_of() if device is None else torch.device(device)
         self._randaugment = augmentations.randaugment(*randaugment) if randaugment else None
         self.mean, self.std = statistics or (images.mean, images.std)
 
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled and augmented. A last batch of one image is dropped: batch norm cannot learn from it."""
+    def train_dataloader(self, rank: int = 0, ranks: int = 1) -> TrainingLoader:
+        """Shuffled and augmented: the part of process number `rank` of `ranks` that train together.
+
+        A last batch of one image is dropped: batch norm cannot learn from it.
+        """
         generator = torch.Generator().manual_seed(self.seed)
         flips = augmentations.Flips(len(self.images.train), generator) if self.flip == "alternating" else None
 
@@ -113,14 +164,20 @@ class ImageData:
             if self._randaugment is not None:
                 pixels = self._randaugment(pixels / 255, generator) * 255
             batch = self._changed(pixels, flips(indices) if flips else self.flip is True, generator)
-            if not self.mixup:
-                return batch, labels
-            return augmentations.mixup(batch, labels, len(self.images.classes), self.mixup, generator)
+            return self._mixed(batch, labels, generator)
 
         batches = ImageBatches(self.images.train, self.device, transform)
-        drop_last = len(batches) % self.batch_size == 1
-        order = BatchSampler(RandomSampler(batches, generator=generator), self.batch_size, drop_last)
-        return DataLoader(batches, sampler=order, batch_size=None, generator=generator)
+        order = BatchesOfPart(batches, self.batch_size, generator, rank, ranks)
+        return TrainingLoader(batches, order, generator, flips)
+
+    def _mixed(self, batch: Tensor, labels: Tensor, generator: torch.Generator) -> Batch:
+        """By mixup or CutMix, where they are asked for; where both are, by one of them."""
+        offered = ((augmentations.mixup, self.mixup), (augmentations.cutmix, self.cutmix))
+        asked = [(mix, alpha) for mix, alpha in offered if alpha]
+        if not asked:
+            return batch, labels
+        mix, alpha = asked[int(torch.randint(len(asked), (), generator=generator)) if len(asked) > 1 else 0]
+        return mix(batch, labels, len(self.images.classes), alpha, generator)
 
     def _changed(self, pixels: Tensor, flip: bool | Tensor, generator: torch.Generator) -> Tensor:
         """Normalised, at the training resolution, and augmented."""

@@ -9,7 +9,7 @@ from nas.reading.words import short
 from nas.resources import names
 
 RESOLUTIONS = (8, 1024)
-AUGMENTATION = ("flip", "shift", "crop", "colour", "erase", "mixup", "randaugment")
+AUGMENTATION = ("flip", "shift", "crop", "colour", "erase", "mixup", "cutmix", "randaugment")
 """The settings that change no stored pixel."""
 NO_KORNIA = "data.randaugment needs the library kornia: pip install 'sepconv-nas[augment]'"
 
@@ -45,6 +45,9 @@ class DataSettings:
     """The chance of a training image to lose a random rectangle to the mean colour; 0 is off."""
     mixup: float = 0.0
     """Alpha of mixup: pairs of training images are blended by a share drawn from Beta(alpha, alpha); 0 is off."""
+    cutmix: float = 0.0
+    """Alpha of CutMix: a rectangle of each training image, of a share drawn from Beta(alpha, alpha), is taken from
+    another one; 0 is off. Beside mixup each batch has one of them, by chance."""
     randaugment: tuple[int, int] | None = None
     """[n, m]: n operations of RandAugment at magnitude m, 1 to 29; needs the extra `augment`."""
     native_resolution: int | None = None
@@ -101,8 +104,10 @@ class DataSettings:
             value = getattr(self, key)
             if not _is_number(value) or not 0 <= value <= 1:
                 raise ConfigError(f"data.{key} must be a number from 0 (off) to 1, got {short(value)}")
-        if not _is_number(self.mixup) or not 0 <= self.mixup <= 10:
-            raise ConfigError(f"data.mixup must be a number from 0 (off) to 10, got {short(self.mixup)}")
+        for key in ("mixup", "cutmix"):
+            value = getattr(self, key)
+            if not _is_number(value) or not 0 <= value <= 10:
+                raise ConfigError(f"data.{key} must be a number from 0 (off) to 10, got {short(value)}")
         if self.randaugment is not None:
             if not isinstance(self.randaugment, tuple) or len(self.randaugment) != 2:
                 raise ConfigError(f"data.randaugment must be [n, m], such as [2, 9], got {short(self.randaugment)}")

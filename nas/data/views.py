@@ -46,6 +46,7 @@ class ImageView:
     colour: float = 0.0
     erase: float = 0.0
     mixup: float = 0.0
+    cutmix: float = 0.0
     randaugment: tuple[int, int] | None = None
     limit: int | None = None
     val_limit: int | None = None

@@ -49,6 +49,12 @@ class LinearModel:
             ms = ms + coefficient * (count / MILLION)
         return ms
 
+    def split(self, counts: Sequence[tuple[int, ...]]) -> tuple[list[float], float]:
+        """The milliseconds of each layer by its counts, and those of a run before its first layer."""
+        *coefficients, constant = self.coefficients
+        pairs = (zip(coefficients, count, strict=True) for count in counts)
+        return [sum(each * (n / MILLION) for each, n in layer) for layer in pairs], constant
+
 
 def fit_linear(profile: HardwareProfile) -> LinearModel:
     """The model of `profile`.

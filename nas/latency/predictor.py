@@ -36,6 +36,10 @@ class Model(Protocol):
         """From the sums of `counts`: each an int, or an int array; both give the same bits."""
         ...
 
+    def split(self, counts: Sequence[tuple[int, ...]]) -> tuple[list[float], float]:
+        """Those of each layer of a network by its `counts`, and what is of no layer; together the milliseconds."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Latency:

@@ -158,6 +158,12 @@ class RooflineModel:
         ps, weights, moved = sums
         return ps * PS + weights * np.interp(_octave(weights + moved), _OCTAVES, self.knots)
 
+    def split(self, counts: Sequence[tuple[int, ...]]) -> tuple[list[float], float]:
+        """The milliseconds of each layer by its counts; none are left over."""
+        working_set = sum(weights + moved for _, weights, moved in counts)
+        farther = float(np.interp(_octave(working_set), _OCTAVES, self.knots))
+        return [ps * PS + weights * farther for ps, weights, _ in counts], 0.0
+
     def kind_of(self, layer: Layer) -> Kind:
         """The kind of `layer`, or the most alike of those measured."""
         known = self.kinds.get(kind(layer))

@@ -21,9 +21,10 @@ from nas.nets.build import build
 from nas.nets.importance import ordered
 from nas.nets.pointwise import is_pointwise
 from nas.nets.pretrained.base import Pretrained
-from nas.nets.slices import Place, initial, places, places_in
+from nas.nets.slices import initial, places_in
 from nas.nets.unit import Unit
 from nas.spaces.architecture import Architecture
+from nas.spaces.layers import Place, places
 from nas.spaces.space import SearchSpace
 
 POSITIONS = 4096

@@ -19,11 +19,9 @@ from nas.nets.pretrained.base import Pretrained
 from nas.reading.words import listed
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import RULES, Block, weight_kind
+from nas.spaces.layers import Place, places
 from nas.spaces.space import SearchSpace
 from nas.spaces.stage import Stage
-
-Place = tuple[int, int]
-"""Of a block: the number of its stage, and how many blocks of the stage run before it."""
 
 
 def initial(arch: Architecture, pretrained: Pretrained, space: SearchSpace | None = None) -> dict[str, Tensor]:
@@ -118,18 +116,6 @@ def _reaches(stage: Stage, name: str, value: Any, block: Block, depth: int, widt
 
 def _stages(arch: Architecture) -> int:
     return max(stage for stage, _ in places(arch)) + 1
-
-
-def places(arch: Architecture) -> Iterator[Place]:
-    """The place of every block, told from its op, width and stride."""
-    stage, index = -1, 0
-    before: tuple[str, int] | None = None
-    for block in arch.blocks:
-        index += 1
-        if block.stride > 1 or (block.op, block.out_channels) != before:
-            stage, index = stage + 1, 0
-        before = block.op, block.out_channels
-        yield stage, index
 
 
 def places_in(space: SearchSpace, arch: Architecture) -> Iterator[Place]:

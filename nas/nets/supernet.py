@@ -27,9 +27,10 @@ from nas.nets.build import build
 from nas.nets.conventions import PLAIN, Conventions
 from nas.nets.importance import ordered
 from nas.nets.pretrained.base import Pretrained
-from nas.nets.slices import paste_block, places, require_alike
+from nas.nets.slices import paste_block, require_alike
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import RULES, Block, weight_kind
+from nas.spaces.layers import places
 from nas.spaces.space import SearchSpace
 from nas.spaces.stage import Stage
 

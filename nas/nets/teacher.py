@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,22 @@ class OnnxTeacher:
             images = F.interpolate(images, self._size, mode="bilinear", align_corners=False, antialias=True)
         (logits,) = self._session.run(None, {self._input: images.contiguous().numpy()})
         return torch.from_numpy(logits)
+
+
+@dataclass(frozen=True, slots=True)
+class FileTeacher:
+    """The teacher in an ONNX file, which pickles, and is the same wherever the file lies."""
+
+    path: Path
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """By its contents."""
+        return "teacher", teacher_digest(self.path)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Float N x C x R x R on any device to float N x classes on the CPU."""
+        return open_teacher(self.path)(images)
 
 
 def teacher_digest(path: Path) -> str:

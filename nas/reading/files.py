@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from nas.errors import NasError
 from nas.reading.words import cut
@@ -34,15 +35,29 @@ def read_text(path: str | Path, error: type[NasError], at_most: int = MOST_BYTES
 
 def _content(path: str | Path, at_most: int) -> bytes:
     """Raises ValueError where the file is not of the kind or size, or its name is none."""
-    _require_regular(os.stat(path))
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
-        _require_regular(
-            os.fstat(file.fileno())
-        )  # another one may have taken its place, and a pipe would wait for ever
+    with open_regular(path) as file:
         content = file.read(at_most + 1)
     if len(content) > at_most:
         raise ValueError(f"is larger than {at_most:,} bytes, the most that is read of such a file")
     return content
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """The file open to be read.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+        ValueError: it is no regular file, or its name is none.
+    """
+    _require_regular(os.stat(path))
+    opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    file = open(opened, "rb")  # noqa: SIM115 (whoever asked closes it)
+    try:
+        _require_regular(os.fstat(file.fileno()))  # another may have taken its place, and a pipe would wait for ever
+    except ValueError:
+        file.close()
+        raise
+    return file
 
 
 def _require_regular(found: os.stat_result) -> None:

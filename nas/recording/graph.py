@@ -38,10 +38,10 @@ _BINARY = {"add": "Add", "scale": "Mul"}
 _PIECE = (8, 16)  # the stored piece has this many output and input channels at most
 
 
-def network_graph(arch: Architecture, precision: str = "fp32", seed: int = 0) -> onnx.ModelProto:
-    """`arch` for one image: `images` (1, in_channels, resolution, resolution) to logits (1, classes)."""
+def network_graph(arch: Architecture, precision: str = "fp32", seed: int = 0, batch: int = 1) -> onnx.ModelProto:
+    """`arch` for `batch` images: `images` (batch, in_channels, resolution, resolution) to logits (batch, classes)."""
     writer = _Writer(precision, seed)
-    tensor = writer.input("images", (1, arch.in_channels, arch.resolution, arch.resolution))
+    tensor = writer.input("images", (batch, arch.in_channels, arch.resolution, arch.resolution))
     channels, size, index = arch.in_channels, arch.resolution, 0
     for block in arch.blocks:
         part = list(block_layers(block, channels, size))
@@ -59,9 +59,9 @@ def network_graph(arch: Architecture, precision: str = "fp32", seed: int = 0) ->
         channels, size = part[-1].out_channels, part[-1].out_size
     *_, pool, linear = layers(arch)
     tensor = writer.layer(index, pool, tensor)
-    tensor = writer.flat(index, tensor, channels)
+    tensor = writer.flat(index, tensor, channels, batch)
     writer.layer(index + 1, linear, tensor)
-    return writer.model((1, arch.classes))
+    return writer.model((batch, arch.classes))
 
 
 def _branched(writer: "_Writer", index: int, wired: Sequence[Wired], tensor: str, channels: int) -> str:
@@ -91,6 +91,27 @@ def layer_graph(layer: Layer, precision: str = "fp32", seed: int = 0) -> onnx.Mo
     writer.layer(0, layer, tensor, *others)
     size = () if layer.op == "linear" else (layer.out_size, layer.out_size)
     return writer.model((1, layer.out_channels, *size))
+
+
+def file_at(content: bytes, batch: int, pixels: int) -> bytes:
+    """The ONNX file `content` with its free dimensions fixed: the first is `batch`, others are `pixels`.
+
+    Raises:
+        ConfigError: it is no ONNX file, or its batch is fixed at another size.
+    """
+    try:
+        model = onnx.load_from_string(content)
+    except Exception as error:  # whatever protobuf raises
+        raise ConfigError(f"it is no ONNX file: {short(str(error))}") from None
+    for entry in model.graph.input:
+        for axis, dimension in enumerate(entry.type.tensor_type.shape.dim):
+            if not dimension.HasField("dim_value"):
+                dimension.dim_value = pixels if axis else batch
+            elif not axis and dimension.dim_value != batch:
+                raise ConfigError(f"it takes {dimension.dim_value} images at a time; give batch={dimension.dim_value}")
+    for entry in (*model.graph.output, *model.graph.value_info):
+        entry.type.tensor_type.ClearField("shape")
+    return bytes(model.SerializeToString())
 
 
 class _Writer:
@@ -153,15 +174,18 @@ class _Writer:
         if layer.op == "add":
             return self._node("Add", name, *tensors)
         each, size = layer.in_channels // layer.groups, layer.in_size
-        split, whole = (1, layer.groups, each, size, size), (1, layer.in_channels, size, size)
+        split, whole = (
+            (0, layer.groups, each, size, size),
+            (0, layer.in_channels, size, size),
+        )  # 0: any number of images
         wanted = [self._constant(f"shape.{'x'.join(map(str, shape))}", np.array(shape)) for shape in (split, whole)]
         groups = self._node("Reshape", f"{name}.groups", *tensors, wanted[0])
         turned = self._node("Transpose", f"{name}.turned", groups, perm=[0, 2, 1, 3, 4])
         return self._node("Reshape", name, turned, wanted[1])
 
-    def flat(self, index: int, tensor: str, channels: int) -> str:
-        """(1, channels, 1, 1) to (1, channels)."""
-        shape = self._constant("flat", np.array([1, channels]))
+    def flat(self, index: int, tensor: str, channels: int, batch: int) -> str:
+        """(batch, channels, 1, 1) to (batch, channels)."""
+        shape = self._constant("flat", np.array([batch, channels]))
         return self._between(self._node("Reshape", f"{index:03d}.reshape", tensor, shape))
 
     def model(self, shape: tuple[int, ...]) -> onnx.ModelProto:

@@ -1,10 +1,11 @@
-"""What the person at the terminal sees while a search runs, and the table at its end.
+"""What the person at the terminal sees while a search runs, the table at its end, and what a full training gave.
 
 `TerminalDisplay` draws a live display on a terminal and prints one plain line per finished trial anywhere
 else (a log file, a pipe, CI), without control characters. The search calls it as an observer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -28,9 +29,9 @@ from rich.text import Text
 from nas.measures import Interval
 from nas.reading.plain import one_line
 from nas.report.networks import bounds, cost_measure, host_timing, ordered
-from nas.report.text import count_text, how_text, percent
+from nas.report.text import bytes_text, count_text, how_text, percent, plural
 from nas.results.front import Front
-from nas.results.member import Member
+from nas.results.member import Finished, Member
 from nas.results.trials import TrialRow
 
 _COLUMNS = ("#", "accuracy %", "latency ms", "host ms", "MACs", "network")
@@ -202,3 +203,20 @@ def _trial_text(row: TrialRow) -> str:
     parts += [f"{count_text(macs)} MACs"] if macs is not None else []
     parts += [f"in {row.seconds:.1f} s"] if row.seconds is not None else []
     return ("stopped after " if row.state == "stopped" else "") + "  ".join(parts)
+
+
+def finished_lines(name: str, found: Finished, folder: Path, member: Member | None) -> Iterator[str]:
+    """The accuracy, beside the confirmed one where a run knows the network, and each file."""
+    mean = found.accuracy
+    line = (
+        f"{name}: {percent(mean.value)} % ({percent(mean.low)} to {percent(mean.high)}) on the test images, "
+        f"{plural(mean.seeds, 'seed')}, {plural(found.epochs, 'epoch')}"
+    )
+    yield line + (f"; {percent(member.accuracy.value)} % when it was confirmed" if member else "")
+    for file in found.files:
+        if not file.path:
+            yield f"  no {file.format} {file.precision}: {file.error}"
+            continue
+        accuracy = f"{percent(file.accuracy.value)} %, " if file.accuracy else ""
+        timing = f", {file.host_latency_ms.median:.2f} ms here" if file.host_latency_ms else ""
+        yield f"  {folder / file.path}  {file.precision}  {accuracy}{bytes_text(file.bytes)}{timing}"

@@ -69,7 +69,7 @@ def _rung_words() -> Mapping[str, str]:
     from nas.proxies import PROXIES
 
     words = {name: text for proxy in PROXIES.values() for name, text in proxy.rungs.items()}
-    return {**words, "confirmed": "confirmed training"}
+    return {**words, "confirmed": "confirmed training", "finished": "full training"}
 
 
 def budget_text(front: Front) -> str:

@@ -158,6 +158,30 @@ class ModelFile:
     """why it was not run on this machine, so that nothing is known of its accuracy; null where it was"""
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What `nas.train` made of a network: full trainings, each judged by the weights of its best epoch."""
+
+    accuracy: Accuracy
+    """on the test images, the mean of its trainings"""
+    val_accuracy: Share
+    """on the validation images, of the training that the files hold, at its best epoch"""
+    epochs: Count
+    """of each training"""
+    best_epoch: Count
+    """of the training that the files hold"""
+    seconds: Finite
+    """that all trainings took"""
+    teacher: str | None
+    """the file whose logits were learnt from as well; null: none"""
+    init: str | None
+    """the pretrained weights it started from; null: random weights"""
+    files: tuple[ModelFile, ...]
+    """every file that was asked for, of the best training by the validation images"""
+    command: str
+    """what makes it again"""
+
+
 NetworkCosts = Annotated[Costs, NETWORK_COSTS]
 
 
@@ -219,6 +243,8 @@ class Member(Costed):
     """every file that was asked for"""
     weights: InFolder | None = None
     """path of the trained weights (safetensors), under the names of `nas.nets.build`"""
+    finished: Finished | None = None
+    """its full training, where `nas.train` gave it one; null: none yet"""
 
     def file(self, precision: str, format: str = "onnx") -> ModelFile | None:
         """The file of that precision and format, if it was asked for."""

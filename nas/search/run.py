@@ -10,6 +10,7 @@ from nas.errors import RunError, RunFailed
 from nas.exports.graph import at_size
 from nas.identity import source_version
 from nas.nets.pretrained import NONE
+from nas.results.finished import with_finished
 from nas.results.front import Front, Init
 from nas.results.run_folder import write_front
 from nas.results.trials import write_trials
@@ -89,7 +90,7 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
         context.display.warning(warning)
     if passing := sum(failure.may_pass for failure in context.failures):
         context.display.warning(f"{passing} evaluations failed for reasons that may pass; {AGAIN}")
-    front = replace(front, warnings=tuple(context.display.warnings))
+    front = with_finished(replace(front, warnings=tuple(context.display.warnings)), context.folder)
     write_front(front, context.folder)
     return front
 

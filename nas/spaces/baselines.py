@@ -16,6 +16,7 @@ from pathlib import Path
 from nas.errors import ArchitectureError
 from nas.reading.files import read_text
 from nas.reading.json_text import parse_json
+from nas.reading.onnx_metadata import read_metadata
 from nas.reading.words import cut, short
 from nas.resources import names
 from nas.spaces.architecture import Architecture
@@ -98,13 +99,15 @@ def with_sizes(name: str, stride: int, resolution: int) -> str:
 
 
 def load_architecture(name_or_path: str | Path) -> Architecture:
-    """A network from the name of a baseline, a JSON file, or a notation line.
+    """A network from the name of a baseline, a JSON file, an ONNX file of this project, or a notation line.
 
     Raises:
         ArchitectureError: no such network, or the file or line cannot be read.
     """
     text = str(name_or_path)
     path = Path(os.path.expanduser(text))
+    if path.suffix == ".onnx":
+        return _of_onnx(path)
     if " " in text.strip() and not os.path.exists(path):  # Path.exists raises on a very long line
         return Architecture.from_notation(text)
     if path.suffix != ".json" and (not os.path.exists(path) or os.path.isdir(path)):
@@ -113,5 +116,18 @@ def load_architecture(name_or_path: str | Path) -> Architecture:
     data = parse_json(read_text(path, ArchitectureError, _MOST_BYTES), where, ArchitectureError)
     try:
         return Architecture.from_json(data)
+    except ArchitectureError as error:
+        raise ArchitectureError(f"{where}: {error}") from None
+
+
+def _of_onnx(path: Path) -> Architecture:
+    """The network that the metadata of an exported file name."""
+    where, metadata = cut(str(path), 200), read_metadata(path, ArchitectureError)
+    if "notation" not in metadata:
+        raise ArchitectureError(
+            f"{where}: its metadata name no architecture; give a file that nas.search or nas.train wrote"
+        )
+    try:
+        return Architecture.from_notation(metadata["notation"])
     except ArchitectureError as error:
         raise ArchitectureError(f"{where}: {error}") from None

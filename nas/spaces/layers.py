@@ -80,12 +80,32 @@ class Layer:
 
 def layers(arch: Architecture) -> Iterator[Layer]:
     """Every layer of `arch` in the order it runs."""
-    channels, size = arch.in_channels, arch.resolution
+    return (layer for _, layer in placed(arch))
+
+
+Place = tuple[int, int]
+"""Of a block: the number of its stage, and how many blocks of the stage run before it."""
+
+
+def places(arch: Architecture) -> Iterator[Place]:
+    """The place of every block: a stage is a run of one op and width, of which the first alone may have a stride."""
+    stage, index = -1, 0
+    before: tuple[str, int] | None = None
     for block in arch.blocks:
-        yield from block_layers(block, channels, size)
+        index += 1
+        if block.stride > 1 or (block.op, block.out_channels) != before:
+            stage, index = stage + 1, 0
+        before = block.op, block.out_channels
+        yield stage, index
+
+
+def placed(arch: Architecture) -> Iterator[tuple[Place | None, Layer]]:
+    """`layers` with the place of the block that each belongs to; the pool and the classifier belong to none."""
+    channels, size = arch.in_channels, arch.resolution
+    for place, block in zip(places(arch), arch.blocks, strict=True):
+        yield from ((place, layer) for layer in block_layers(block, channels, size))
         channels, size = block.out_channels, block_size(block, size)
-    yield Layer("pool", 1, 1, channels, channels, size, 1, groups=channels)
-    yield Layer("linear", 1, 1, channels, arch.classes, 1, 1, bias=True)
+    yield from ((None, layer) for layer in _head(arch, channels, size))
 
 
 def block_layers(block: Block, channels: int, size: int) -> Iterator[Layer]:
@@ -114,6 +134,11 @@ def has_shortcut(block: Block, in_channels: int) -> bool:
 def squeeze_channels(channels: int, se: float) -> int:
     """Hidden channels of a squeeze-and-excitation of ratio `se` over `channels`."""
     return divisible(se * channels)
+
+
+def _head(arch: Architecture, channels: int, size: int) -> Iterator[Layer]:
+    yield Layer("pool", 1, 1, channels, channels, size, 1, groups=channels)
+    yield Layer("linear", 1, 1, channels, arch.classes, 1, 1, bias=True)
 
 
 def _conv(block: Block, channels: int, size: int) -> Iterator[Layer]:

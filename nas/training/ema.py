@@ -21,19 +21,19 @@ class MovingAverage:
         self.decay = decay
         self.updates = 0
         self._current = [t for t in chain(net.parameters(), net.buffers()) if t.is_floating_point()]
-        self._average = [tensor.detach().clone() for tensor in self._current]
+        self.values = [tensor.detach().clone() for tensor in self._current]
 
     @torch.no_grad()
     def update(self) -> None:
         """Take in the current values; one call after each step."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        get_ema_multi_avg_fn(decay)(self._average, self._current, self.updates)
+        get_ema_multi_avg_fn(decay)(self.values, self._current, self.updates)
         self.updates += 1
 
     @torch.no_grad()
     def swap(self) -> None:
         """Exchange the network's values and the average's."""
-        for current, average in zip(self._current, self._average, strict=True):
+        for current, average in zip(self._current, self.values, strict=True):
             kept = current.clone()
             current.copy_(average)
             average.copy_(kept)

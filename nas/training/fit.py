@@ -68,12 +68,12 @@ def fit(
     from nas.training.module import Classifier
 
     started = time.perf_counter()
-    with _quiet(), torch.random.fork_rng():
+    with quiet(), torch.random.fork_rng():
         torch.manual_seed(seed)
         net = build(arch, conventions)
         if initial is not None:
             net.load_state_dict(initial)
-        module = Classifier(net, recipe, teacher or _teacher(recipe, arch), val)
+        module = Classifier(net, recipe, teacher or teacher_of(recipe, arch), val)
         trainer = pl.Trainer(
             max_epochs=recipe.epochs,
             accelerator=data.device.type,
@@ -94,7 +94,7 @@ def fit(
     return Fitted(net.eval(), seconds, len(losses.values), losses.epochs(), tuple(module.judged))
 
 
-def _teacher(recipe: Recipe, arch: Architecture) -> Teacher | None:
+def teacher_of(recipe: Recipe, arch: Architecture) -> Teacher | None:
     """The teacher of the recipe's file, if it names one."""
     if recipe.distillation.teacher is None:
         return None
@@ -116,10 +116,11 @@ def use_one_thread() -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep Lightning's hints about hardware and loaders out of a search's output."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message="(?s).*Grad strides do not match bucket view strides.*")
         yield

@@ -109,14 +109,14 @@ class LongTraining:
         found = correct(predictor(fitted.net), data.val_dataloader())
         content = io.BytesIO()
         torch.save({name: tensor.cpu() for name, tensor in fitted.net.state_dict().items()}, content)
-        path = self._weights(arch, seed)
+        path = self.weights(arch, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content.getvalue())
         return Trained(seed, float(found.mean()), hexadecimal(found), len(found), self.scale(arch), fitted.seconds)
 
     def net(self, arch: Architecture, seed: int) -> nn.Module:
         """The trained network; trained again if its weights are gone."""
-        path = self._weights(arch, seed)
+        path = self.weights(arch, seed)
         if not path.is_file():
             self(arch, seed)
         net = build(arch, self.conventions)
@@ -128,7 +128,8 @@ class LongTraining:
         found = correct(predictor(self.net(arch, seed)), self.data(arch, seed).test_dataloader())
         return Judged(float(found.mean()), len(found))
 
-    def _weights(self, arch: Architecture, seed: int) -> Path:
+    def weights(self, arch: Architecture, seed: int) -> Path:
+        """The file of a training's weights."""
         return self.folder / f"{arch.key}-{seed}-{self.digest}.pt"
 
 

@@ -1,6 +1,7 @@
 """One training: a Lightning module whose recipe is plain data."""
 
 import math
+import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.data.batches import Batch
+from nas.data.batches import Batch, TrainingLoader
 from nas.training.distillation import Teacher, divergence
 from nas.training.divergence import LossWatch
 from nas.training.ema import MovingAverage
@@ -22,14 +23,20 @@ from nas.training.schedules import SWING, rates
 class Classifier(pl.LightningModule):
     """Cross-entropy training of `net` by `recipe`, by a teacher's logits too where there is one.
 
-    Labels are int64 N or float N x classes. `judged` is how the network, or its moving average, did on `val` after
-    each epoch; when the training ends, `net` holds the average.
+    Labels are int64 N or float N x classes. `batches`, of a process's number and how many there are, gives its part of
+    the training images, where the trainer is given none. `judged` is how the network, or its moving average, did on
+    `val` after each epoch; when the training ends, `net` holds the average.
     """
 
     losses: LossWatch
 
     def __init__(
-        self, net: nn.Module, recipe: Recipe, teacher: Teacher | None = None, val: Iterable[Batch] | None = None
+        self,
+        net: nn.Module,
+        recipe: Recipe,
+        teacher: Teacher | None = None,
+        val: Iterable[Batch] | None = None,
+        batches: Callable[[int, int], TrainingLoader] | None = None,
     ) -> None:
         super().__init__()
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -46,16 +53,66 @@ class Classifier(pl.LightningModule):
             self._logits = torch.compile(self._logits)
         self._teachers = () if teacher is None else (teacher,)
         self._val = val
+        self._batches = batches
+        self._loader: TrainingLoader | None = None
+        self._kept: dict[str, Any] | None = None
+        self._began, self._before = 0.0, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Of training, those before it was resumed included."""
+        return self._before + time.perf_counter() - self._began
+
+    def train_dataloader(self) -> TrainingLoader:
+        """This process's part of the batches."""
+        assert self._batches is not None
+        self._loader = self._batches(self.global_rank, self.trainer.world_size)
+        if self._kept is not None:
+            self._loader.go_on(self._kept["batches"])
+        return self._loader
 
     def on_train_start(self) -> None:
         """The network is on its device now."""
+        self._began = time.perf_counter()
         epochs, per_epoch = int(self.trainer.max_epochs or 1), int(self.trainer.num_training_batches)
         self.losses = LossWatch(epochs, per_epoch)
         if self.recipe.ema is not None:
             self._average = MovingAverage(self.net, self.recipe.ema)
+        if self._kept is not None:
+            self._go_on(self._kept)
         for teacher in self._teachers:
             if isinstance(teacher, nn.Module):
                 teacher.to(self.device).eval()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Between two epochs: all that Lightning does not keep, as tensors and plain values."""
+        average = self._average and {"updates": self._average.updates, "values": self._average.values}
+        judged = [[each.accuracy, each.loss, each.margin] for each in self.judged]
+        checkpoint["classifier"] = {
+            "losses": list(self.losses.values),
+            "judged": judged,
+            "average": average,
+            "batches": self._loader and self._loader.state(),
+            "seconds": self.seconds,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from there when the training starts, and the network is on its device."""
+        self._kept = checkpoint["classifier"]
+
+    def _go_on(self, kept: dict[str, Any]) -> None:
+        self._before = kept["seconds"]
+        self.losses.values.extend(kept["losses"])
+        self.judged.extend(Metrics(*each) for each in kept["judged"])
+        if self._average is not None:
+            self._average.updates = kept["average"]["updates"]
+            for mine, value in zip(self._average.values, kept["average"]["values"], strict=True):
+                mine.copy_(value)
+
+    def result(self) -> dict[str, Tensor]:
+        """The state dict of the network, or of its moving average, as it is now."""
+        with self._average.applied() if self._average else nullcontext():
+            return {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
 
     def on_train_epoch_start(self) -> None:
         """Norms that keep their statistics are in evaluation mode, whatever the mode of the rest."""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nas.data.augment import Flips, augment, colour, crop, erase
+from nas.data.augment import Flips, augment, colour, crop, cutmix, erase
 from nas.data.batches import ImageData, normalise, resize
 from tests.data.test_batches import batches_of
 from tests.helpers.images import random_images
@@ -155,3 +155,44 @@ def test_no_strength_at_all_is_no_augmentation() -> None:
     plain, none = (batches_of(ImageData(images, batch_size=8, **kind).train_dataloader()) for kind in ({}, off))  # type: ignore[arg-type]
     assert torch.equal(plain[0], none[0])
     assert math.isclose(float(plain[0].mean()), 0, abs_tol=1e-4)
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1.0])
+def test_cutmix_labels_say_how_much_of_each_image_is_left(alpha: float) -> None:
+    generator, left = seeded(), []
+    for _ in range(20):
+        labels = torch.arange(12) % 3
+        batch = labels[:, None, None, None].float().expand(-1, 2, 16, 16)  # each pixel is its image's class
+        got, soft = cutmix(batch, labels, 3, alpha, generator)
+        torch.testing.assert_close(soft.sum(1), torch.ones(12))
+        for label in range(3):
+            torch.testing.assert_close((got == label).float().mean((1, 2, 3)), soft[:, label])
+        assert torch.equal(got[:, 0], got[:, 1])
+        left.append((got == batch).float().mean())
+    assert 0.3 < torch.stack(left).mean() < 0.95
+
+
+def test_batches_are_mixed_by_mixup_or_cutmix_where_both_are_asked_for() -> None:
+    loader, kinds = ImageData(random_images(), batch_size=16, mixup=1.0, cutmix=1.0).train_dataloader(), set()
+    for _ in range(8):
+        for _, soft in loader:
+            torch.testing.assert_close(soft.sum(1), torch.ones(len(soft)))
+            most = soft.max(1).values
+            mixed = most[most < 1 - 1e-6]
+            kinds.add("mixup" if len(mixed) and (mixed - mixed[0]).abs().max() < 1e-6 else "cutmix")
+    assert kinds == {"mixup", "cutmix"}
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_processes_that_train_together_share_each_batch(ranks: int) -> None:
+    def seen(rank: int, ranks: int) -> list[list[int]]:
+        return list(ImageData(random_images(), batch_size=12, seed=5).train_dataloader(rank, ranks).sampler)
+
+    whole, parts = seen(0, 1), [seen(rank, ranks) for rank in range(ranks)]
+    assert len({len(part) for part in parts}) == 1
+    for batch, *mine in zip(whole, *parts, strict=False):
+        assert len({len(each) for each in mine}) == 1
+        assert len(mine[0]) >= 2
+        together = {i for each in mine for i in each}
+        assert together <= set(batch)
+        assert sum(map(len, mine)) == len(batch) // ranks * ranks == len(together)

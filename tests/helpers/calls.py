@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 
+from nas.bench import BenchSettings
+from nas.bench import main as bench
 from nas.commandline import command
+from nas.describe import DescribeSettings
+from nas.describe import main as describe
 from nas.export import ExportSettings
 from nas.export import main as export
 from nas.networks import NetworksSettings
@@ -22,7 +26,9 @@ from nas.predict import main as predict
 from nas.record import RecordSettings
 from nas.record import main as record
 from nas.report.__main__ import main as report
+from nas.search.finish.settings import TrainSettings
 from nas.search.settings import SearchSettings
+from nas.train import main as train
 from nas.validate import ValidateSettings
 from nas.validate import main as validate
 
@@ -30,9 +36,12 @@ SEARCH = importlib.import_module("nas.search.__main__")
 COMMANDS: dict[str, tuple[Any, ...]] = {
     "networks": (NetworksSettings, networks),
     "export": (ExportSettings, export),
+    "bench": (BenchSettings, bench),
+    "describe": (DescribeSettings, describe),
     "predict": (PredictSettings, predict),
     "record": (RecordSettings, record),
     "search": (SearchSettings, SEARCH.main, SEARCH.check),
+    "train": (TrainSettings, train),
     "validate": (ValidateSettings, validate),
 }
 

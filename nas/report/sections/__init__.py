@@ -3,12 +3,24 @@
 from collections.abc import Callable, Sequence
 
 from nas.report.blocks import Section
-from nas.report.sections import data, failures, front, hardware, latency, progress, proposals, reproduce, trust
+from nas.report.sections import (
+    data,
+    failures,
+    finished,
+    front,
+    hardware,
+    latency,
+    progress,
+    proposals,
+    reproduce,
+    trust,
+)
 from nas.results.front import Front
 from nas.results.trials import TrialRow
 
 SECTIONS: tuple[tuple[Callable[[Front, Sequence[TrialRow]], Section], ...], ...] = (
     (front.make,),
+    (finished.make,),
     (proposals.make, trust.make),
     (progress.make,),
     (hardware.make, latency.make),

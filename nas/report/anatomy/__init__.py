@@ -1,0 +1,1 @@
+"""A network layer by layer, as a reader sees it."""

@@ -1,0 +1,1 @@
+"""Full trainings of chosen networks: of a run's members, or of any architecture."""
