@@ -5,7 +5,7 @@ A new measure is a row here, and where its figures come from: `nas.spaces.cost` 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Direction = Literal["maximize", "minimize"]
@@ -87,6 +87,38 @@ LIMITS: Mapping[str, Measure] = {measure.field: measure for measure in COSTS.val
 
 PREDICTED: Mapping[str, Measure] = {field: measure for field, measure in LIMITS.items() if measure.predicted}
 """Of these, what a device's profile predicts."""
+
+WORST_SHARE = Measure("worst_share", "worst_share", "worst share of the devices' limits", "%", 100.0, " %")
+"""Of a search on several devices: the largest figure / limit, over all limits that devices have of their own."""
+
+
+def on_device(measure: Measure, device: str) -> Measure:
+    """One of `PREDICTED` on one of several devices: `latency:pixel4`, of the field `latency_ms:pixel4`."""
+    low, high, in_range = measure.predicted or ("", "", "")
+    return replace(
+        measure,
+        name=f"{measure.name}:{device}",
+        field=f"{measure.field}:{device}",
+        label=f"{measure.label} on {device}",
+        text=f"{measure.text} on {device}",
+        predicted=(f"{low}:{device}", f"{high}:{device}", f"{in_range}:{device}"),
+    )
+
+
+def find_objective(name: str) -> Measure | None:
+    """What can be optimised under that name: of `MEASURES`, one of a device, or `WORST_SHARE`; None if nothing."""
+    if name == WORST_SHARE.name:
+        return WORST_SHARE
+    base, colon, device = name.partition(":")
+    known = MEASURES.get(base)
+    return on_device(known, device) if known and known.predicted and device else None if colon else known
+
+
+def find_limit(field: str) -> Measure | None:
+    """What a budget can limit under that field: of `LIMITS`, or one of a device; None if nothing."""
+    base, colon, device = field.partition(":")
+    known = LIMITS.get(base)
+    return on_device(known, device) if known and known.predicted and device else None if colon else known
 
 
 @dataclass(frozen=True, slots=True)

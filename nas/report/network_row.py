@@ -1,11 +1,12 @@
 """One confirmed network as the texts of its row in a table."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nas.measures import PREDICTED, Interval, Measure
+from nas.measures import PREDICTED, Interval, Measure, on_device
 from nas.report.networks import bounds, host_timing
 from nas.report.text import address, bytes_text, count_text, how_text, percent, plural
-from nas.results.costs import DeviceFigure
+from nas.results.costs import DeviceFigure, cost_of_field, on_devices
 from nas.results.member import HostTiming, Member, ModelFile
 
 
@@ -42,6 +43,7 @@ class NetworkRow:
     int8: str
     int8_range: str
     int8_fp32: str
+    device: str
     latency: str
     latency_range: str
     latency_how: str
@@ -75,12 +77,13 @@ def network_row(member: Member) -> NetworkRow:
         int8=percent(int8.value) if int8 else "-",
         int8_range=_percents(bounds(int8)) if int8 else "",
         int8_fp32=f"fp32 file: {percent(int8.fp32)}" if int8 else "",
+        device=next(iter(on_devices(member.costs)), "the device"),
         latency=f"{latency.value:.2f}",
         latency_range=_ms(latency),
         latency_how=latency.how,
         predicted=f"predicted {latency.predicted.value:.2f} ({_ms(latency.predicted)})" if latency.predicted else "",
         extrapolated=latency.extrapolates,
-        further=tuple(_further(member, each) for each in PREDICTED.values() if each.name != "latency"),
+        further=tuple(_further(member, each) for each in _further_measures(member) if each.name != "latency"),
         macs=count_text(member.macs),
         params=count_text(member.params),
         weights=bytes_text(member.weight_bytes),
@@ -93,8 +96,19 @@ def network_row(member: Member) -> NetworkRow:
     )
 
 
+def _further_measures(member: Member) -> Iterator[Measure]:
+    """What devices predict: the first or only one, and by name those that follow."""
+    yield from PREDICTED.values()
+    for device in list(on_devices(member.costs))[1:]:
+        yield from (on_device(measure, device) for measure in PREDICTED.values())
+
+
 def _further(member: Member, measure: Measure) -> FurtherCell:
-    heading, found = f"{measure.label}, {measure.unit}", member.costs.get(measure.field)
+    heading = f"{measure.label}, {measure.unit}"
+    try:
+        found = cost_of_field(member.costs, measure.field)
+    except KeyError:
+        return FurtherCell(heading, "-", "", "")
     if not isinstance(found, DeviceFigure):
         return FurtherCell(heading, "-", "", "")
     shown = bounds(found).scaled(measure.scale)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from nas.report.blocks import Section
-from nas.report.sections import data, failures, front, hardware, latency, progress, proposals, reproduce, trust
+from nas.report.sections import data, devices, failures, front, hardware, latency, progress, proposals, reproduce, trust
 from nas.results.front import Front
 from nas.results.trials import TrialRow
 
 SECTIONS: tuple[tuple[Callable[[Front, Sequence[TrialRow]], Section], ...], ...] = (
+    (devices.make,),
     (front.make,),
     (proposals.make, trust.make),
     (progress.make,),
