@@ -58,6 +58,15 @@ MEASURES: Mapping[str, Measure] = {
             predicted=("latency_low_ms", "latency_high_ms", "in_range"),
         ),
         Measure(
+            *("energy", "energy_mj", "energy", "mJ", 1.0, " mJ"),
+            suffix="mj",
+            prefixed=False,
+            example="20mJ",
+            meaning="millijoules on the device",
+            predicted=("energy_low_mj", "energy_high_mj", "energy_in_range"),
+            optional=True,
+        ),
+        Measure(
             *("weights", "weight_bytes", "weights", "MB", 1e-6, " MB"),
             suffix="b",
             example="4MB (weights)",

@@ -6,6 +6,7 @@ from typing import Literal
 
 from nas.commandline import Invocation, command, warn
 from nas.latency.doubtful import doubtful_times
+from nas.latency.energy import energy_predictor
 from nas.latency.predictor import Latency, latency
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.spaces.baselines import load_architecture
@@ -30,29 +31,40 @@ def main(settings: PredictSettings, _: Invocation) -> None:
     for doubt in doubtful_times(profile):
         warn(doubt)
     costs, predicted = cost(arch, profile.precision), latency(arch, profile)
+    millijoules = energy_predictor(profile)
+    energy = None if millijoules is None else millijoules(arch)
     if settings.format == "json":
-        print(_json(settings, costs, predicted))
+        print(_json(settings, costs, predicted, energy))
     else:
-        print(_text(settings, profile, costs, predicted))
+        print(_text(settings, profile, costs, predicted, energy))
 
 
-def _json(settings: PredictSettings, costs: Cost, predicted: Latency) -> str:
+def _json(settings: PredictSettings, costs: Cost, predicted: Latency, energy: Latency | None) -> str:
+    further = {} if energy is None else {"energy_mj": {**_interval(energy), "in_range": energy.in_range}}
     return json.dumps(
         {
             "arch": settings.arch,
             "macs": costs.macs,
             "params": costs.params,
-            "latency_ms": {"value": predicted.ms, "low": predicted.low, "high": predicted.high},
+            "latency_ms": _interval(predicted),
             "in_range": predicted.in_range,
             "reasons": list(predicted.reasons),
+            **further,
         }
     )
 
 
-def _text(settings: PredictSettings, profile: HardwareProfile, costs: Cost, predicted: Latency) -> str:
+def _interval(found: Latency) -> dict[str, float]:
+    return {"value": found.ms, "low": found.low, "high": found.high}
+
+
+def _text(
+    settings: PredictSettings, profile: HardwareProfile, costs: Cost, predicted: Latency, energy: Latency | None
+) -> str:
+    joules = "" if energy is None else f"{energy.ms:.3g} mJ ({energy.low:.3g} to {energy.high:.3g}), "
     line = (
         f"{settings.arch} on {profile.label}: {predicted.ms:.2f} ms (90 % interval {predicted.low:.2f} to "
-        f"{predicted.high:.2f}), {costs.macs / 1e6:.1f}M MACs, {costs.params / 1e6:.2f}M params"
+        f"{predicted.high:.2f}), {joules}{costs.macs / 1e6:.1f}M MACs, {costs.params / 1e6:.2f}M params"
     )
     if predicted.in_range:
         return line

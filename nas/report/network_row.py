@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nas.measures import PREDICTED, Interval, Measure, on_device
+from nas.measures import PREDICTED, Interval, on_device
 from nas.report.networks import bounds, host_timing
 from nas.report.text import address, bytes_text, count_text, how_text, percent, plural
-from nas.results.costs import DeviceFigure, cost_of_field, on_devices
+from nas.results.costs import DeviceFigure, on_devices
 from nas.results.member import HostTiming, Member, ModelFile
 
 
@@ -83,7 +83,7 @@ def network_row(member: Member) -> NetworkRow:
         latency_how=latency.how,
         predicted=f"predicted {latency.predicted.value:.2f} ({_ms(latency.predicted)})" if latency.predicted else "",
         extrapolated=latency.extrapolates,
-        further=tuple(_further(member, each) for each in _further_measures(member) if each.name != "latency"),
+        further=tuple(_further(member)),
         macs=count_text(member.macs),
         params=count_text(member.params),
         weights=bytes_text(member.weight_bytes),
@@ -96,24 +96,16 @@ def network_row(member: Member) -> NetworkRow:
     )
 
 
-def _further_measures(member: Member) -> Iterator[Measure]:
-    """What devices predict: the first or only one, and by name those that follow."""
-    yield from PREDICTED.values()
-    for device in list(on_devices(member.costs))[1:]:
-        yield from (on_device(measure, device) for measure in PREDICTED.values())
-
-
-def _further(member: Member, measure: Measure) -> FurtherCell:
-    heading = f"{measure.label}, {measure.unit}"
-    try:
-        found = cost_of_field(member.costs, measure.field)
-    except KeyError:
-        return FurtherCell(heading, "-", "", "")
-    if not isinstance(found, DeviceFigure):
-        return FurtherCell(heading, "-", "", "")
-    shown = bounds(found).scaled(measure.scale)
-    how = found.how + ", extrapolated" * found.extrapolates
-    return FurtherCell(heading, f"{shown.value:.2f}", _ms(shown), how)
+def _further(member: Member) -> Iterator[FurtherCell]:
+    """What devices predict beside the latency of the first or only one; by name of those that follow."""
+    found = {measure: member.costs.get(measure.field) for measure in PREDICTED.values() if measure.name != "latency"}
+    for device, figures in list(on_devices(member.costs).items())[1:]:
+        found |= {on_device(measure, device): figures.get(field) for field, measure in PREDICTED.items()}
+    for measure, figure in found.items():
+        if isinstance(figure, DeviceFigure):
+            shown = bounds(figure).scaled(measure.scale)
+            how = figure.how + ", extrapolated" * figure.extrapolates
+            yield FurtherCell(f"{measure.label}, {measure.unit}", f"{shown.value:.2f}", _ms(shown), how)
 
 
 def _link(file: ModelFile, path: str) -> FileLink:
