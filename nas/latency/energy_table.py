@@ -27,9 +27,7 @@ Times = Mapping[str, tuple[float, float]]
 """Milliseconds and their spread by the network's name."""
 
 
-def read_energies(
-    folder: Path, configuration: str, times: Times, idle_watts: float | None
-) -> dict[str, tuple[float, float]]:
+def read_energies(folder: Path, configuration: str, times: Times, idle_watts: float | None) -> Times:
     """Millijoules and their spread of networks of a configuration, by name; none where the folder has no such table.
 
     Raises:

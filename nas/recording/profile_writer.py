@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nas.errors import ConfigError, ProfileError
+from nas.latency.energy_table import FILE as ENERGY
 from nas.latency.profile import read_profile_yaml
 from nas.latency.profile_tables import read_table
 from nas.reading.checks import checked
@@ -77,7 +78,8 @@ def _write_profile(folder: Path, recordings: Mapping[str, Recording]) -> None:
     for file, columns in TABLES.items():
         kept = [row for row in _read_table(folder / file, columns) if row["configuration"] not in recordings]
         added = [row for recording in recordings.values() for row in recording.tables[file]]
-        _write_table(folder / file, columns, [*kept, *added])
+        if kept or added or file != ENERGY:
+            _write_table(folder / file, columns, [*kept, *added])
     replace_file(folder / "profile.yaml", yaml_text(about).encode())
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Interval, Len
 
 from nas.errors import ProfileError
+from nas.latency.energy_table import MOST_WATTS
 from nas.latency.profile_tables import LEAST_MS, MOST_MS
 from nas.reading.checks import Name, Number, Whole, Words, checked
 from nas.reading.files import read_text
@@ -28,6 +29,7 @@ Precision = Literal["fp32", "fp16", "int8"]
 Optimization = Literal["disable_all", "basic", "extended", "all"]
 Load = list[Number] | None
 Milliseconds = Annotated[Number, Interval(ge=LEAST_MS, le=MOST_MS)]
+Watts = Annotated[Number, Interval(ge=0, le=MOST_WATTS)]
 Seconds = Annotated[Number, Interval(ge=0, le=1e9)]
 
 
@@ -94,6 +96,7 @@ class BeginRow:
     python: Name | None
     celsius: Number | None
     load: Load
+    idle_watts: Watts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class BurstRow:
     ms: Annotated[list[Milliseconds], Len(4, 4)]
     kept: Count
     seconds: Seconds = 0.0
+    watts: Watts | None = None
 
 
 @dataclass(frozen=True, slots=True)

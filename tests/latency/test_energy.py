@@ -1,4 +1,4 @@
-"""Energy: millijoules beside milliseconds, in a profile's files, in predictions, in a search's problem and its files."""
+"""Energy: millijoules beside milliseconds, in a profile's files, predictions, a search and its files."""
 
 import json
 import shutil
@@ -127,8 +127,8 @@ def test_it_comes_back_from_the_run_folder(tmp_path: Path) -> None:
 
 def test_predict_says_it_where_the_profile_has_it(capsys: pytest.CaptureFixture[str]) -> None:
     for hardware in ("khadas_vim4", "pixel4"):
-        predict(PredictSettings(hardware, "mobilenet_v2", "json"), None)  # type: ignore[arg-type]
-        predict(PredictSettings(hardware, "mobilenet_v2", "text"), None)  # type: ignore[arg-type]
+        predict(PredictSettings(hardware, "mobilenet_v2", "json"), None)
+        predict(PredictSettings(hardware, "mobilenet_v2", "text"), None)
     board, text, phone, plain = capsys.readouterr().out.splitlines()
     joules = json.loads(board)["energy_mj"]
     assert 0 < joules["low"] < joules["value"] < joules["high"]
