@@ -16,8 +16,8 @@ class Measure:
     """One measure: `name` as an objective, `field` where figures are kept (results, trials.csv, `CostArrays`).
 
     Shown as value x `scale` `unit`, in a line as value x `scale` and `text`; `label` is what an axis says. A budget
-    gives it the `suffix`, after a decimal prefix (k, M, G) where it is `prefixed`, as in `example`; `meaning` is what
-    docs say of it.
+    gives it the `suffix`, or an `alias` of that, after a decimal prefix (k, M, G) where it is `prefixed`, as in
+    `example`; `meaning` is what docs say of it.
     `before_training`: known of every network of a space, and so exact in a search and what a budget may limit.
     `predicted`: of a measure that a device's profile predicts, the fields of the interval's low and high end, and of
     whether the network is in range of what was measured; `optional`: whether a profile may say nothing of it.
@@ -31,6 +31,7 @@ class Measure:
     text: str
     direction: Direction = "minimize"
     suffix: str = ""
+    alias: str = ""
     prefixed: bool = True
     example: str = ""
     meaning: str = ""
@@ -69,6 +70,7 @@ MEASURES: Mapping[str, Measure] = {
         Measure(
             *("weights", "weight_bytes", "weights", "MB", 1e-6, " MB"),
             suffix="b",
+            alias="b-flash",
             example="4MB (weights)",
             meaning="bytes of the weights at the device's precision",
         ),

@@ -70,6 +70,12 @@ class Problem:
             raise ConfigError(f"accuracy must be one of the objectives, got {short(list(self.objectives))}")
         if len(set(self.objectives)) < len(self.objectives):
             raise ConfigError(f"an objective is listed twice in {short(list(self.objectives))}")
+        for measure in self.measures:
+            base, colon, device = measure.name.partition(":")
+            if colon and device not in self.devices:
+                raise ConfigError(
+                    f"unknown device {short(device)} of the objective {base}; known: {names(self.devices)}"
+                )
         wanted = {measure.field for measure in self.measures} | set(self.budget.limits)
         profiles = {"": self.profile, **{f":{name}": profile for name, profile in self.devices.items()}}
         for suffix, profile in profiles.items():

@@ -7,6 +7,7 @@ import re
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ _FACTS = (*_IDENTITY, "date", "logical_cores", "governor", "os", "python", "cels
 _OPTIONS = ("optimization", "spinning")
 _LAYER = re.compile(r"([0-9]{3,6})\.")
 TABLES = {"latency.csv": (*LATENCY, *RECORDED), "kernels.csv": KERNELS, "layers.csv": LAYERS, ENERGY: WATTS}
+_WINDOWS = 10
 _BUSY = 0.9
 """A machine that draws more than this share of a network's watts with nothing to do was not idle."""
 
@@ -105,7 +107,26 @@ def _recording(file: str, name: str, rows: list[Row]) -> Recording:
         split = _split(where, model, row["kernels"])
         tables["kernels.csv"].append({"configuration": name, "name": key, **split})
     settings = _settings(rows[0], list(mine.values()), unsettled) | _idle_watts(list(mine.values()), tables[ENERGY])
+    settings["recorded"]["pace"] = pace([row for row in mine.values() if row["type"] == "burst"])
     return Recording(name, settings, networks, tables, unsettled)
+
+
+def pace(bursts: list[Row]) -> list[float] | None:
+    """How fast the machine went while it measured: the quickest and the slowest of `_WINDOWS` parts, 1 for the median.
+
+    Each burst is compared with the median of its model. None with too few bursts.
+    """
+    kept = [row for row in bursts if row["kept"] >= LEAST_RUNS]
+    by_model: dict[str, list[float]] = {}
+    for row in kept:
+        by_model.setdefault(row["id"], []).append(row["ms"][1])
+    usual = {key: statistics.median(found) for key, found in by_model.items()}
+    relative = [row["ms"][1] / usual[row["id"]] for row in kept]
+    if len(relative) < 2 * _WINDOWS:
+        return None
+    bounds = [round(part * len(relative) / _WINDOWS) for part in range(_WINDOWS + 1)]
+    parts = [statistics.median(relative[low:high]) for low, high in pairwise(bounds)]
+    return [round(min(parts), 3), round(max(parts), 3)]
 
 
 def _watts(bursts: list[Row]) -> float | None:

@@ -1,8 +1,9 @@
 """Limits that every proposed network is held to before anything is built or trained.
 
 `Budget.parse` reads `300M` (multiply-accumulates), `25ms` (predicted latency), `4MB` (weights at the
-profile's precision, 10^6 bytes), `512KB-ram` (peak activations) and so on, one for each of `nas.measures.LIMITS`, or a
-list of them. Prefixes are decimal: k, M, G. `pixel4:20ms` is a limit on one of several devices.
+profile's precision, 10^6 bytes; `4MB-flash` too), `512KB-ram` (peak activations) and so on, one for each of
+`nas.measures.LIMITS`, or a list of them. Prefixes are decimal: k, M, G. `pixel4:20ms` is a limit on one of several
+devices.
 """
 
 import math
@@ -141,9 +142,10 @@ def _parse_limit(text: str) -> tuple[str, float]:
         raise BudgetError(f"cannot read the budget {short(text)}; use {_EXAMPLES}")
     number, unit = float(match[1]), match[2].lower()
     for field, measure in LIMITS.items():
-        prefix = unit.removesuffix(measure.suffix)
-        if unit.endswith(measure.suffix) and prefix in (_PREFIX if measure.prefixed else ("",)):
-            return field, number * _PREFIX[prefix]
+        for suffix in filter(None, (measure.suffix, measure.alias)):
+            prefix = unit.removesuffix(suffix)
+            if unit.endswith(suffix) and prefix in (_PREFIX if measure.prefixed else ("",)):
+                return field, number * _PREFIX[prefix]
     if unit and unit in _PREFIX:
         return "macs", number * _PREFIX[unit]
     wrong = f"unknown unit {short(match[2])} in" if unit else "no unit in"
