@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from nas.commandline import Invocation, command, warn
 from nas.latency.doubtful import doubtful_times
 from nas.latency.energy import energy_predictor
 from nas.latency.predictor import Latency, latency
-from nas.latency.profile import HardwareProfile, load_profile
+from nas.latency.profile import HardwareProfile, at_batch, load_profile
 from nas.spaces.baselines import load_architecture
 from nas.spaces.cost import Cost, cost
 
@@ -23,11 +25,14 @@ class PredictSettings:
     """mobilenet_v1, mobilenet_v2 (with _w0.75 and _r192), a JSON file, or a notation."""
     format: Literal["text", "json"]
     """text, or json."""
+    batch: Annotated[int, Ge(1)] | None = None
+    """Images of an inference, where the profile was measured so; null: as `hardware` says."""
 
 
 def main(settings: PredictSettings, _: Invocation) -> None:
     """Print the prediction: one line to read, or one JSON object."""
-    profile, arch = load_profile(settings.hardware), load_architecture(settings.arch)
+    profile = load_profile(at_batch(settings.hardware, settings.batch))
+    arch = load_architecture(settings.arch)
     for doubt in doubtful_times(profile):
         warn(doubt)
     costs, predicted = cost(arch, profile.precision), latency(arch, profile)
@@ -54,6 +59,10 @@ def _json(settings: PredictSettings, costs: Cost, predicted: Latency, energy: La
     )
 
 
+def _images(profile: HardwareProfile) -> str:
+    return f" for {profile.batch} images" if profile.batch > 1 else ""
+
+
 def _interval(found: Latency) -> dict[str, float]:
     return {"value": found.ms, "low": found.low, "high": found.high}
 
@@ -63,8 +72,9 @@ def _text(
 ) -> str:
     joules = "" if energy is None else f"{energy.ms:.3g} mJ ({energy.low:.3g} to {energy.high:.3g}), "
     line = (
-        f"{settings.arch} on {profile.label}: {predicted.ms:.2f} ms (90 % interval {predicted.low:.2f} to "
-        f"{predicted.high:.2f}), {joules}{costs.macs / 1e6:.1f}M MACs, {costs.params / 1e6:.2f}M params"
+        f"{settings.arch} on {profile.label}: {predicted.ms:.2f} ms{_images(profile)} (90 % interval "
+        f"{predicted.low:.2f} to {predicted.high:.2f}), {joules}{costs.macs / 1e6:.1f}M MACs, "
+        f"{costs.params / 1e6:.2f}M params"
     )
     if predicted.in_range:
         return line

@@ -14,6 +14,7 @@ from nas.commandline import Invocation, command, warn
 from nas.errors import ConfigError
 from nas.latency.doubtful import doubtful_times
 from nas.latency.few_shot import few_shot, read_rows, write_few_shot
+from nas.latency.profile import MOST_BATCH
 from nas.reading.numbers import decimal
 from nas.reading.words import cut, short
 from nas.recording.bundle import configuration, locked, plan, write_bundle
@@ -47,6 +48,8 @@ class RecordSettings(Reach):
     """Of one inference; a list [1,2] measures both."""
     precision: Precision | list[Precision] | None
     """fp32, int8, or a list; null: fp32, or in few-shot that of like."""
+    batch: int | list[int]
+    """Images of an inference; a list [1,8] measures both."""
     cores: list[int] | None
     """Keep to these, such as [4,5,6,7]; null: all."""
     seed: int
@@ -68,6 +71,10 @@ class RecordSettings(Reach):
             raise ConfigError(f"seed must be 0 or above, got {self.seed}")
         if not _listed(self.threads) or min(_listed(self.threads)) < 1:
             raise ConfigError(f"threads must be 1 or more, or a list of such numbers, got {short(self.threads)}")
+        if not _listed(self.batch) or not all(1 <= batch <= MOST_BATCH for batch in _listed(self.batch)):
+            raise ConfigError(
+                f"batch must be from 1 to {MOST_BATCH}, or a list of such numbers, got {short(self.batch)}"
+            )
         if self.precision == []:
             raise ConfigError("precision must be fp32, int8, or a list of them, got []")
         if self.cores is not None and (not self.cores or min(self.cores) < 0):
@@ -112,11 +119,13 @@ class RecordSettings(Reach):
         """What to measure there."""
         space = load_space(self.search_space)
         cores = None if self.cores is None else tuple(self.cores)
-        combinations = product(_listed(self.threads), _listed(self.precision or "fp32"))
-        configurations = [configuration(threads, precision, cores) for threads, precision in combinations]
+        combinations = product(_listed(self.threads), _listed(self.precision or "fp32"), _listed(self.batch))
+        configurations = [configuration(threads, precision, cores, batch) for threads, precision, batch in combinations]
         return plan(space, self.seed, self.minutes, configurations)
 
     def _check_few_shot(self) -> None:
+        if self.batch != 1:
+            raise ConfigError(f"batch: a table of measured networks is of batch 1, got {short(self.batch)}")
         for key in ("threads", "precision"):
             if isinstance(value := getattr(self, key), list):
                 raise ConfigError(f"{key}: a table of measured networks is of one configuration, got {short(value)}")

@@ -173,6 +173,7 @@ def _adapt(
         held_out=(),
         layer_times=(),
         like=like,
+        batch=1,
         **{**dict.fromkeys(PROVENANCE, "not stated"), **stated},
     )
 

@@ -9,7 +9,8 @@
         energy.csv       millijoules or watts of networks (energy_table.py)
 
 A new device is a new folder. Times are milliseconds for one inference at batch 1; the spread is the
-standard deviation over the repeats. Networks whose role is `validate` are kept from every fit.
+standard deviation over the repeats. A configuration may have a `batch`, the images of an inference. Networks
+whose role is `validate` are kept from every fit.
 """
 
 import os
@@ -33,6 +34,8 @@ from nas.spaces.layers import Layer
 
 PROVENANCE = ("device", "soc", "runtime", "runtime_version", "method", "repeats", "date", "source", "license")
 """What profile.yaml says in words of where the figures come from."""
+MOST_BATCH = 1024
+"""Images of an inference."""
 FEWEST = 4
 """Networks that a fit needs."""
 _TEXTS = (*PROVENANCE, "default", "cores", "precision", "like", "note")  # a version 1.20 is not 1.2
@@ -50,6 +53,7 @@ class ConfigurationYaml:
     recorded: dict[str, Any] | None = None
     like: Name | None = None
     idle_watts: Annotated[Number, Interval(gt=0, le=MOST_WATTS)] | None = None
+    batch: Annotated[Whole, Interval(ge=1, le=MOST_BATCH)] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ class HardwareProfile:
 
     `held_out` are networks kept from the fit for validation; `layer_times` are layers measured alone.
     `like`: of a few-shot profile, the label of the known profile it adapts (fewshot.py); else empty.
+    `batch`: the images of an inference, of which milliseconds and millijoules are.
     """
 
     name: str
@@ -127,6 +132,7 @@ class HardwareProfile:
     held_out: tuple[Measurement, ...] = ()
     layer_times: tuple[LayerTime, ...] = ()
     like: str = ""
+    batch: int = 1
 
     def __hash__(self) -> int:  # caches look profiles up often: hashing every network would cost more than predicting
         return hash((self.name, self.configuration, self.runtime, self.date, len(self.measurements)))
@@ -204,6 +210,27 @@ def canonical_hardware(hardware: str) -> str:
     return name if configuration in ("", default) else f"{name}:{configuration}"
 
 
+def at_batch(hardware: str | Path, batch: int | None) -> str:
+    """What `load_profile` takes for the configuration that is `hardware` but for its batch; as it is with None.
+
+    Raises:
+        ProfileError: the profile has no such configuration.
+    """
+    profile = load_profile(hardware)
+    if batch is None or batch == profile.batch:
+        return str(hardware)
+    folder, _ = profile_folder(hardware)
+    wanted = (profile.cores, profile.threads, profile.precision, batch)
+    found = read_profile_yaml(folder / "profile.yaml")["configurations"]
+    for name, settings in found.items():
+        if (settings["cores"], settings["threads"], settings["precision"], settings.get("batch", 1)) == wanted:
+            return f"{canonical(str(folder), known_profiles())}:{name}"
+    raise ProfileError(
+        f"{profile.label} was measured at batch {profile.batch}, and {folder.name} has no configuration like it at "
+        f"batch {batch}; known: {names(found)}. Measure it with nas.record batch={batch}"
+    )
+
+
 @lru_cache(maxsize=32)
 def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> HardwareProfile:
     """The profile in `folder`; `stamp` only makes an edited folder a new cache entry."""
@@ -228,6 +255,7 @@ def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> Hardwar
         held_out=measurements["validate"],
         layer_times=_layer_times(folder, configuration),
         like=settings.get("like") or "",
+        batch=settings.get("batch", 1),
         **{key: data[key] for key in PROVENANCE},
     )
 

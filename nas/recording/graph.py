@@ -36,10 +36,10 @@ _BINARY = {"add": "Add", "scale": "Mul"}
 _PIECE = (8, 16)  # the stored piece has this many output and input channels at most
 
 
-def network_graph(arch: Architecture, precision: str = "fp32", seed: int = 0) -> onnx.ModelProto:
-    """`arch` for one image: `images` (1, in_channels, resolution, resolution) to logits (1, classes)."""
+def network_graph(arch: Architecture, precision: str = "fp32", seed: int = 0, batch: int = 1) -> onnx.ModelProto:
+    """`arch` for `batch` images: `images` (batch, in_channels, resolution, resolution) to logits (batch, classes)."""
     writer = _Writer(precision, seed)
-    tensor = writer.input("images", (1, arch.in_channels, arch.resolution, arch.resolution))
+    tensor = writer.input("images", (batch, arch.in_channels, arch.resolution, arch.resolution))
     channels, size, index = arch.in_channels, arch.resolution, 0
     for block in arch.blocks:
         part = list(layers(Architecture(size, channels, 1, (block,))))[:-2]  # without its pool and classifier
@@ -53,24 +53,24 @@ def network_graph(arch: Architecture, precision: str = "fp32", seed: int = 0) ->
         channels, size = part[-1].out_channels, part[-1].out_size
     *_, pool, linear = layers(arch)
     tensor = writer.layer(index, pool, tensor)
-    tensor = writer.flat(index, tensor, channels)
+    tensor = writer.flat(index, tensor, batch, channels)
     writer.layer(index + 1, linear, tensor)
-    return writer.model((1, arch.classes))
+    return writer.model((batch, arch.classes))
 
 
-def layer_graph(layer: Layer, precision: str = "fp32", seed: int = 0) -> onnx.ModelProto:
+def layer_graph(layer: Layer, precision: str = "fp32", seed: int = 0, batch: int = 1) -> onnx.ModelProto:
     """One fused layer by itself, with its own shape of input; `add` and `scale` have two inputs."""
     writer = _Writer(precision, seed)
-    map_in = (1, layer.in_channels, layer.in_size, layer.in_size)
-    tensor = writer.input("images", (1, layer.in_channels) if layer.op == "linear" else map_in)
+    map_in = (batch, layer.in_channels, layer.in_size, layer.in_size)
+    tensor = writer.input("images", (batch, layer.in_channels) if layer.op == "linear" else map_in)
     others: tuple[str, ...] = ()
     if layer.op == "add":
         others = (writer.input("source", map_in),)
     if layer.op == "scale":
-        others, tensor = (tensor,), writer.input("gate", (1, layer.in_channels, 1, 1))
+        others, tensor = (tensor,), writer.input("gate", (batch, layer.in_channels, 1, 1))
     writer.layer(0, layer, tensor, *others)
     size = () if layer.op == "linear" else (layer.out_size, layer.out_size)
-    return writer.model((1, layer.out_channels, *size))
+    return writer.model((batch, layer.out_channels, *size))
 
 
 class _Writer:
@@ -107,9 +107,9 @@ class _Writer:
         out = self._node("Conv", name, tensor, *weights, group=layer.groups, **window)
         return self._activated(f"{index:03d}.{layer.activation}", layer.activation, out)
 
-    def flat(self, index: int, tensor: str, channels: int) -> str:
-        """(1, channels, 1, 1) to (1, channels)."""
-        shape = self._constant("flat", np.array([1, channels]))
+    def flat(self, index: int, tensor: str, batch: int, channels: int) -> str:
+        """(batch, channels, 1, 1) to (batch, channels)."""
+        shape = self._constant("flat", np.array([batch, channels]))
         return self._between(self._node("Reshape", f"{index:03d}.reshape", tensor, shape))
 
     def model(self, shape: tuple[int, ...]) -> onnx.ModelProto:

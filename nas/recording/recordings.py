@@ -163,6 +163,7 @@ def _settings(header: Row, rows: list[Row], unsettled: int) -> Row:
         "cores": "all" if first["cores"] == [*range(first["logical_cores"])] else ", ".join(map(str, first["cores"])),
         "threads": first["threads"],
         "precision": first["precision"],
+        **({"batch": first["batch"]} if first.get("batch", 1) > 1 else {}),
         "recorded": {
             **{key: first[key] for key in (*_FACTS, *_OPTIONS)},
             "load": [first["load"], *(row["load"] for row in ended[-1:])],

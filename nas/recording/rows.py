@@ -11,6 +11,7 @@ from annotated_types import Ge, Interval, Len
 
 from nas.errors import ProfileError
 from nas.latency.energy_table import MOST_WATTS
+from nas.latency.profile import MOST_BATCH
 from nas.latency.profile_tables import LEAST_MS, MOST_MS
 from nas.reading.checks import Name, Number, Whole, Words, checked
 from nas.reading.files import read_text
@@ -25,6 +26,7 @@ MOST_BYTES = 32_000_000
 Count = Annotated[Whole, Interval(ge=0, le=2**62)]
 Cores = Annotated[list[Annotated[Whole, Interval(ge=0, lt=100_000)]], Len(1, 10_000)]
 Threads = Annotated[Whole, Interval(ge=1, le=10_000)]
+Batch = Annotated[Whole, Interval(ge=1, le=MOST_BATCH)]
 Precision = Literal["fp32", "fp16", "int8"]
 Optimization = Literal["disable_all", "basic", "extended", "all"]
 Load = list[Number] | None
@@ -97,6 +99,7 @@ class BeginRow:
     celsius: Number | None
     load: Load
     idle_watts: Watts | None = None
+    batch: Batch = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,7 @@ class Way:
     cores: Cores | None
     optimization: Optimization
     spinning: bool
+    batch: Batch = 1
 
 
 @dataclass(frozen=True, slots=True)

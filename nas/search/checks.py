@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from nas.data.prepare import describe
 from nas.errors import ConfigError
-from nas.latency.profile import HardwareProfile, load_profile
+from nas.latency.profile import HardwareProfile, at_batch, load_profile
 from nas.nets.device import device_of
 from nas.nets.pretrained import NONE, SPACES, absolute, load
 from nas.nets.slices import require_alike
@@ -46,7 +46,7 @@ def check_settings(settings: SearchSettings) -> Checked:
     """
     budget = Budget.parse(settings.budget)
     space = None if settings.search_space == AUTO else load_space(settings.search_space)
-    profiles = [load_profile(device) for device in settings.devices]
+    profiles = [load_profile(at_batch(device, settings.batch)) for device in settings.devices]
     check_rungs(rung_names(settings), tuple(settings.proxy.rungs))
     _check_scores(settings.score.names)
     if settings.workers is not None and settings.workers > settings.executor.most_workers:

@@ -158,6 +158,10 @@ class SearchSettings:
     """Of several devices: each: accuracy against every device's latency; worst: against the worst share of each
     device's own budget."""
 
+    batch: Annotated[int, Ge(1)] | None = None
+    """Images of an inference, where the profiles were measured so: milliseconds are then of so many; null: as hardware
+    says."""
+
     def __post_init__(self) -> None:
         if self.training.distillation.teacher == SUPERNET and self.proxy.name != "supernet":
             raise ConfigError(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .figures import LAYER_SHARE, PROFILED_RUNS, Row
+from .figures import LAYER_SHARE, PROFILED_RUNS, Row, models_of
 from .machine import environment, pin
 from .power import Power
 from .results import Results
@@ -56,7 +56,7 @@ class ConfigurationRun:
     ) -> None:
         self._name, self._burst_s = configuration["name"], plan["burst_s"]
         self._options = {key: configuration[key] for key in ("threads", "optimization", "spinning")}
-        self._models: Path = models / configuration["precision"]
+        self._models: Path = models / models_of(configuration)
         self._results, self._cores, self._parent = results, cores, parent
         self._schedule = Schedule(plan, configuration, results.rows)
         before = [row for rows in self._schedule.bursts.values() for row in rows]

@@ -8,7 +8,7 @@ from nas.results.front import Front
 from nas.results.trials import TrialRow
 
 _PROVENANCE = (
-    *("name", "configuration", "device", "soc", "cores", "threads", "precision"),
+    *("name", "configuration", "device", "soc", "cores", "threads", "precision", "batch"),
     *("runtime", "runtime_version", "method", "repeats", "date", "source"),
 )
 
