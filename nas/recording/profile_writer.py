@@ -77,7 +77,7 @@ def _write_profile(folder: Path, recordings: Mapping[str, Recording]) -> None:
     _write_table(folder / "networks.csv", ("name", "notation"), rows)
     for file, columns in TABLES.items():
         kept = [row for row in _read_table(folder / file, columns) if row["configuration"] not in recordings]
-        added = [row for recording in recordings.values() for row in recording.tables[file]]
+        added = [row for recording in recordings.values() for row in recording.tables.get(file, ())]
         if kept or added or file != ENERGY:
             _write_table(folder / file, columns, [*kept, *added])
     replace_file(folder / "profile.yaml", yaml_text(about).encode())
