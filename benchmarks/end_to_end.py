@@ -76,7 +76,7 @@ class _Clock(Quiet):
     began: float
     ended: dict[int, float] = field(default_factory=dict)
 
-    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float) -> None:
+    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:
         """Note the time."""
         self.ended[row.number] = time.process_time() - self.began
 

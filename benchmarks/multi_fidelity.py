@@ -55,7 +55,7 @@ class Quiet:
     def advance(self) -> None:
         """Nothing."""
 
-    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float) -> None:
+    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:
         """Nothing."""
 
     def message(self, text: str) -> None:

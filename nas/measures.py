@@ -5,7 +5,7 @@ A new measure is a row here, and where its figures come from: `nas.spaces.cost` 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Direction = Literal["maximize", "minimize"]
@@ -16,8 +16,8 @@ class Measure:
     """One measure: `name` as an objective, `field` where figures are kept (results, trials.csv, `CostArrays`).
 
     Shown as value x `scale` `unit`, in a line as value x `scale` and `text`; `label` is what an axis says. A budget
-    gives it the `suffix`, after a decimal prefix (k, M, G) where it is `prefixed`, as in `example`; `meaning` is what
-    docs say of it.
+    gives it the `suffix`, or an `alias` of that, after a decimal prefix (k, M, G) where it is `prefixed`, as in
+    `example`; `meaning` is what docs say of it.
     `before_training`: known of every network of a space, and so exact in a search and what a budget may limit.
     `predicted`: of a measure that a device's profile predicts, the fields of the interval's low and high end, and of
     whether the network is in range of what was measured; `optional`: whether a profile may say nothing of it.
@@ -31,6 +31,7 @@ class Measure:
     text: str
     direction: Direction = "minimize"
     suffix: str = ""
+    alias: str = ""
     prefixed: bool = True
     example: str = ""
     meaning: str = ""
@@ -58,8 +59,18 @@ MEASURES: Mapping[str, Measure] = {
             predicted=("latency_low_ms", "latency_high_ms", "in_range"),
         ),
         Measure(
+            *("energy", "energy_mj", "energy", "mJ", 1.0, " mJ"),
+            suffix="mj",
+            prefixed=False,
+            example="20mJ",
+            meaning="millijoules on the device",
+            predicted=("energy_low_mj", "energy_high_mj", "energy_in_range"),
+            optional=True,
+        ),
+        Measure(
             *("weights", "weight_bytes", "weights", "MB", 1e-6, " MB"),
             suffix="b",
+            alias="b-flash",
             example="4MB (weights)",
             meaning="bytes of the weights at the device's precision",
         ),
@@ -87,6 +98,38 @@ LIMITS: Mapping[str, Measure] = {measure.field: measure for measure in COSTS.val
 
 PREDICTED: Mapping[str, Measure] = {field: measure for field, measure in LIMITS.items() if measure.predicted}
 """Of these, what a device's profile predicts."""
+
+WORST_SHARE = Measure("worst_share", "worst_share", "worst share of the devices' limits", "%", 100.0, " %")
+"""Of a search on several devices: the largest figure / limit, over all limits that devices have of their own."""
+
+
+def on_device(measure: Measure, device: str) -> Measure:
+    """One of `PREDICTED` on one of several devices: `latency:pixel4`, of the field `latency_ms:pixel4`."""
+    low, high, in_range = measure.predicted or ("", "", "")
+    return replace(
+        measure,
+        name=f"{measure.name}:{device}",
+        field=f"{measure.field}:{device}",
+        label=f"{measure.label} on {device}",
+        text=f"{measure.text} on {device}",
+        predicted=(f"{low}:{device}", f"{high}:{device}", f"{in_range}:{device}"),
+    )
+
+
+def find_objective(name: str) -> Measure | None:
+    """What can be optimised under that name: of `MEASURES`, one of a device, or `WORST_SHARE`; None if nothing."""
+    if name == WORST_SHARE.name:
+        return WORST_SHARE
+    base, colon, device = name.partition(":")
+    known = MEASURES.get(base)
+    return on_device(known, device) if known and known.predicted and device else None if colon else known
+
+
+def find_limit(field: str) -> Measure | None:
+    """What a budget can limit under that field: of `LIMITS`, or one of a device; None if nothing."""
+    base, colon, device = field.partition(":")
+    known = LIMITS.get(base)
+    return on_device(known, device) if known and known.predicted and device else None if colon else known
 
 
 @dataclass(frozen=True, slots=True)

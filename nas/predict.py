@@ -2,12 +2,15 @@
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from nas.commandline import Invocation, command, warn
 from nas.latency.doubtful import doubtful_times
+from nas.latency.energy import energy_predictor
 from nas.latency.predictor import Latency, latency
-from nas.latency.profile import HardwareProfile, load_profile
+from nas.latency.profile import HardwareProfile, at_batch, load_profile
 from nas.results.named import find_architecture
 from nas.spaces.cost import Cost, cost
 
@@ -25,37 +28,56 @@ class PredictSettings:
     """text, or json."""
     member: int | str | None = None
     """Where arch is the folder of a run or its front.json: which network, by its number in the front, or its key."""
+    batch: Annotated[int, Ge(1)] | None = None
+    """Images of an inference, where the profile was measured so; null: as `hardware` says."""
 
 
 def main(settings: PredictSettings, _: Invocation) -> None:
     """Print the prediction: one line to read, or one JSON object."""
-    profile, arch = load_profile(settings.hardware), find_architecture(settings.arch, settings.member)
+    profile = load_profile(at_batch(settings.hardware, settings.batch))
+    arch = find_architecture(settings.arch, settings.member)
     for doubt in doubtful_times(profile):
         warn(doubt)
     costs, predicted = cost(arch, profile.precision), latency(arch, profile)
+    millijoules = energy_predictor(profile)
+    energy = None if millijoules is None else millijoules(arch)
     if settings.format == "json":
-        print(_json(settings, costs, predicted))
+        print(_json(settings, costs, predicted, energy))
     else:
-        print(_text(settings, profile, costs, predicted))
+        print(_text(settings, profile, costs, predicted, energy))
 
 
-def _json(settings: PredictSettings, costs: Cost, predicted: Latency) -> str:
+def _json(settings: PredictSettings, costs: Cost, predicted: Latency, energy: Latency | None) -> str:
+    further = {} if energy is None else {"energy_mj": {**_interval(energy), "in_range": energy.in_range}}
     return json.dumps(
         {
             "arch": settings.arch,
             "macs": costs.macs,
             "params": costs.params,
-            "latency_ms": {"value": predicted.ms, "low": predicted.low, "high": predicted.high},
+            "latency_ms": _interval(predicted),
             "in_range": predicted.in_range,
             "reasons": list(predicted.reasons),
+            **further,
         }
     )
 
 
-def _text(settings: PredictSettings, profile: HardwareProfile, costs: Cost, predicted: Latency) -> str:
+def _images(profile: HardwareProfile) -> str:
+    return f" for {profile.batch} images" if profile.batch > 1 else ""
+
+
+def _interval(found: Latency) -> dict[str, float]:
+    return {"value": found.ms, "low": found.low, "high": found.high}
+
+
+def _text(
+    settings: PredictSettings, profile: HardwareProfile, costs: Cost, predicted: Latency, energy: Latency | None
+) -> str:
+    joules = "" if energy is None else f"{energy.ms:.3g} mJ ({energy.low:.3g} to {energy.high:.3g}), "
     line = (
-        f"{settings.arch} on {profile.label}: {predicted.ms:.2f} ms (90 % interval {predicted.low:.2f} to "
-        f"{predicted.high:.2f}), {costs.macs / 1e6:.1f}M MACs, {costs.params / 1e6:.2f}M params"
+        f"{settings.arch} on {profile.label}: {predicted.ms:.2f} ms{_images(profile)} (90 % interval "
+        f"{predicted.low:.2f} to {predicted.high:.2f}), {joules}{costs.macs / 1e6:.1f}M MACs, "
+        f"{costs.params / 1e6:.2f}M params"
     )
     if predicted.in_range:
         return line

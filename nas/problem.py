@@ -1,9 +1,13 @@
-"""What a search looks for: a space, a device, a budget and objectives; and what each network costs there."""
+"""What a search looks for: a space, a device or several, a budget and objectives; and what each network costs there.
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from typing import Any
+Of several devices each has a name. What the first predicts is in a network's figures as of a single device, and what
+each of them predicts again under the field with its name, as `latency_ms:pixel4`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache, reduce
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +16,24 @@ from nas.errors import ConfigError, ProfileError
 from nas.latency.batch import costs, predicted_costs
 from nas.latency.predictions import PREDICTORS, predict
 from nas.latency.profile import HardwareProfile
-from nas.measures import MEASURES, PREDICTED, Direction
+from nas.measures import LIMITS, MEASURES, PREDICTED, WORST_SHARE, Direction, Measure, find_objective, on_device
 from nas.reading.words import short
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
-from nas.spaces.cost import cost
+from nas.spaces.cost import Cost, cost
 from nas.spaces.networks.additive import NamedCosts
 from nas.spaces.networks.count import Count
 from nas.spaces.networks.draw import require_possible
 from nas.spaces.space import Genotypes, SearchSpace
 
 Accept = Callable[[Architecture], bool]
+
+Combine = Literal["each", "worst"]
+"""What a search on several devices optimises: each device's figures, or the worst share of its limits."""
+
+_COUNTED = tuple(field.name for field in fields(Cost))
+_BYTES = ("weight_bytes", "peak_activation_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +52,63 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A search problem. `objectives` are names of `MEASURES`, accuracy among them, in the study's order."""
+    """A search problem. `objectives` are names that `nas.measures` knows, accuracy among them, in the study's order.
+
+    `others` are the devices beside that of `profile`; `budget` and `objectives` then name devices (`on_devices`).
+    """
 
     space: SearchSpace
     profile: HardwareProfile
     budget: Budget
     objectives: tuple[str, ...] = ("accuracy", "latency")
+    others: tuple[HardwareProfile, ...] = ()
 
     def __post_init__(self) -> None:
-        if unknown := [name for name in self.objectives if name not in MEASURES]:
+        if unknown := [name for name in self.objectives if find_objective(name) is None]:
             raise ConfigError(f"unknown objective {short(unknown[0])}; known: {names(MEASURES)}")
         if "accuracy" not in self.objectives:
             raise ConfigError(f"accuracy must be one of the objectives, got {short(list(self.objectives))}")
         if len(set(self.objectives)) < len(self.objectives):
             raise ConfigError(f"an objective is listed twice in {short(list(self.objectives))}")
-        wanted = {MEASURES[name].field for name in self.objectives} | set(self.budget.limits)
-        for field in [field for field in PREDICTED if field in wanted]:
-            if PREDICTORS[field](self.profile) is None:
-                raise ProfileError(f"the profile {self.profile.label} has no figures of the {PREDICTED[field].label}")
+        for measure in self.measures:
+            base, colon, device = measure.name.partition(":")
+            if colon and device not in self.devices:
+                raise ConfigError(
+                    f"unknown device {short(device)} of the objective {base}; known: {names(self.devices)}"
+                )
+        wanted = {measure.field for measure in self.measures} | set(self.budget.limits)
+        profiles = {"": self.profile, **{f":{name}": profile for name, profile in self.devices.items()}}
+        for suffix, profile in profiles.items():
+            for field in [field for field in PREDICTED if field + suffix in wanted]:
+                if PREDICTORS[field](profile) is None:
+                    raise ProfileError(f"the profile {profile.label} has no figures of the {PREDICTED[field].label}")
+        bytes_wanted = [field for field in _BYTES if field in wanted]
+        for other in self.others:
+            if bytes_wanted and other.precision != self.profile.precision:
+                raise ConfigError(
+                    f"{LIMITS[bytes_wanted[0]].label}: bytes are not the same on {self.profile.label}, "
+                    f"{self.profile.precision}, and {other.label}, {other.precision}; take params, or one precision"
+                )
+
+    @property
+    def profiles(self) -> tuple[HardwareProfile, ...]:
+        """Of all devices."""
+        return (self.profile, *self.others)
+
+    @property
+    def devices(self) -> dict[str, HardwareProfile]:
+        """Several devices by name; empty for a single one."""
+        return named_devices(self.profiles) if self.others else {}
+
+    @property
+    def measures(self) -> list[Measure]:
+        """What the objectives are."""
+        return [measure for name in self.objectives if (measure := find_objective(name))]
 
     @property
     def directions(self) -> list[Direction]:
         """Optuna's directions, in the order of the objectives."""
-        return [MEASURES[name].direction for name in self.objectives]
+        return [measure.direction for measure in self.measures]
 
     @property
     def cost_objectives(self) -> tuple[str, ...]:
@@ -74,6 +118,8 @@ class Problem:
     def candidate(self, arch: Architecture) -> Candidate:
         """`arch` with its costs at the profile's precision and what the profile predicts."""
         figures = {**asdict(cost(arch, self.profile.precision)), **predict(arch, self.profile)}
+        for name, profile in self.devices.items():
+            figures |= {f"{field}:{name}": figure for field, figure in predict(arch, profile).items()}
         return Candidate(arch, arch.key, arch.notation, figures)
 
     def excess(self, arch: Architecture) -> float:
@@ -82,20 +128,35 @@ class Problem:
 
     def values(self, measures: Mapping[str, Any]) -> list[float]:
         """The objective values among `measures`, which hold `accuracy` too, in order."""
-        return [float(measures[MEASURES[name].field]) for name in self.objectives]
+        return [float(self.value(name, measures)) for name in self.objectives]
 
     def cost_values(self, measures: Mapping[str, Any]) -> list[float]:
         """The objective values other than accuracy among `measures`, in order."""
-        return [float(measures[MEASURES[name].field]) for name in self.cost_objectives]
+        return [float(self.value(name, measures)) for name in self.cost_objectives]
+
+    def value(self, name: str, measures: Mapping[str, Any]) -> Any:
+        """The value of the objective `name` among `measures`, numbers or arrays."""
+        if name == WORST_SHARE.name:
+            limits = [(field, limit) for field, limit in self.budget.limits.items() if ":" in field]
+            return reduce(np.maximum, [measures[field] / limit for field, limit in limits])
+        measure = find_objective(name)
+        return measures[measure.field] if measure else None
 
     @property
     def costs(self) -> NamedCosts:
-        """What the profile predicts, with bounds, for counting and drawing networks inside the budget."""
-        return predicted_costs(self.profile, self.space)
+        """What the profiles predict, with bounds, for counting and drawing networks inside the budget."""
+        found = dict(predicted_costs(self.profile, self.space))
+        for name, profile in self.devices.items():
+            found |= {f"{field}:{name}": cost for field, cost in predicted_costs(profile, self.space).items()}
+        return found
 
     def cost_arrays(self, genotypes: Genotypes) -> dict[str, npt.NDArray[Any]]:
         """What `Candidate.measures` says of one network, but for key and notation, of many: arrays (n,)."""
-        return dict(costs(self.space, genotypes, self.profile).by_field)
+        found = dict(costs(self.space, genotypes, self.profile).by_field)
+        for name, profile in self.devices.items():
+            own = costs(self.space, genotypes, profile).by_field
+            found |= {f"{field}:{name}": figures for field, figures in own.items() if field not in _COUNTED}
+        return found
 
     def inside(self, genotypes: Genotypes) -> npt.NDArray[np.bool_]:
         """Which genotypes, shape (n, variables), are within the budget."""
@@ -144,10 +205,73 @@ def reference_point(problem: Problem, chance: float, n: int = 512) -> Mapping[st
     A cost without a limit counts from the largest of `n` networks drawn inside the budget (fixed seed). Made once
     for equal arguments: not to be changed.
     """
-    limits = problem.budget.limits
-    measures = {name: MEASURES[name].field for name in problem.cost_objectives}
+    limits = {WORST_SHARE.field: 1.0, **problem.budget.limits}
+    measures = {measure.name: measure.field for measure in problem.measures if measure.name != "accuracy"}
     reference = {"accuracy": chance} | {name: float(limits[m]) for name, m in measures.items() if m in limits}
     if free := [name for name in measures if name not in reference]:
         scores = problem.cost_arrays(problem.draw(np.random.default_rng(0), n, evenly="macs"))
-        reference |= {name: float(scores[measures[name]].max()) for name in free}
+        reference |= {name: float(problem.value(name, scores).max()) for name in free}
     return {name: reference[name] for name in ("accuracy", *measures)}
+
+
+def named_devices(profiles: Sequence[HardwareProfile]) -> dict[str, HardwareProfile]:
+    """The profiles by the names of their folders, or, where several share one, by their labels.
+
+    Raises:
+        ConfigError: one is there twice.
+    """
+    folders = [profile.name for profile in profiles]
+    found: dict[str, HardwareProfile] = {}
+    for profile in profiles:
+        name = profile.name if folders.count(profile.name) == 1 else profile.label
+        if name in found:
+            raise ConfigError(f"hardware lists {short(name)} twice")
+        found[name] = profile
+    return found
+
+
+def on_devices(
+    space: SearchSpace,
+    profiles: Sequence[HardwareProfile],
+    budget: Budget,
+    objectives: tuple[str, ...],
+    combine: Combine = "each",
+) -> Problem:
+    """The problem of finding networks for all `profiles` at once; of a single one, that of `Problem` alone.
+
+    With `each`, what differs between devices is an objective on each of them; with `worst`, all of that is one
+    objective, `WORST_SHARE`.
+
+    Raises:
+        NasError: the devices, the budget and the objectives do not go together.
+    """
+    named = named_devices(profiles)
+    ours = {profile.label: name for name, profile in named.items()} | {name: name for name in named}
+    budget = budget.on(ours)
+    first, *others = profiles
+    if others:
+        objectives = _combined(objectives, list(named), budget, combine)
+    elif combine != "each":
+        raise ConfigError(f"combine={combine} is for several devices; give hardware=[…], or leave it out")
+    return Problem(space, first, budget, objectives, tuple(others))
+
+
+def _combined(objectives: tuple[str, ...], devices: Sequence[str], budget: Budget, combine: Combine) -> tuple[str, ...]:
+    differing = [name for name in objectives if name in MEASURES and MEASURES[name].predicted]
+    if combine == "worst":
+        for measure in map(MEASURES.__getitem__, differing or ["latency"]):
+            for device in devices:
+                if measure.field not in budget.of_device(device):
+                    raise ConfigError(
+                        f"combine=worst compares each device with its own limit, and the budget has none on the "
+                        f"{measure.label} of {device}; add {short(device + ':' + measure.example)}"
+                    )
+    found: list[str] = []
+    for name in objectives:
+        if name not in differing:
+            found.append(name)
+        elif combine == "worst":
+            found += [] if WORST_SHARE.name in found else [WORST_SHARE.name]
+        else:
+            found += [on_device(MEASURES[name], device).name for device in devices]
+    return tuple(found)

@@ -1,5 +1,6 @@
 """`python -m nas.record hardware=my_box`: write the profile of a device, measured here or elsewhere."""
 
+import math
 import os
 import shutil
 import tempfile
@@ -13,15 +14,19 @@ from nas.commandline import Invocation, command, warn
 from nas.errors import ConfigError
 from nas.latency.doubtful import doubtful_times
 from nas.latency.few_shot import few_shot, read_rows, write_few_shot
+from nas.latency.profile import MOST_BATCH
+from nas.reading.numbers import decimal
 from nas.reading.words import cut, short
 from nas.recording.bundle import configuration, locked, plan, write_bundle
+from nas.recording.busy import busy_warning
 from nas.recording.devices import DEVICES, Kind
-from nas.recording.devices.base import Reach
+from nas.recording.devices.base import Reach, Report
 from nas.recording.devices.target import Target, open_device
 from nas.recording.profile_writer import make_folder, profile_to_write, recorded_profile, write_profile
+from nas.recording.quality import Judging, good_enough, stages
 from nas.recording.recordings import Recording, read_results
 from nas.report.measuring import WRITING, bars
-from nas.report.recorded import adapted, advice, counts
+from nas.report.recorded import adapted, advice, counts, quality
 from nas.spaces.load import load_space
 
 Precision = Literal["fp32", "int8"]
@@ -43,10 +48,15 @@ class RecordSettings(Reach):
     """Of one inference; a list [1,2] measures both."""
     precision: Precision | list[Precision] | None
     """fp32, int8, or a list; null: fp32, or in few-shot that of like."""
+    batch: int | list[int]
+    """Images of an inference; a list [1,8] measures both."""
     cores: list[int] | None
     """Keep to these, such as [4,5,6,7]; null: all."""
     seed: int
     """Of the choice of networks."""
+    until: str | float | None
+    """Stop before the minutes are over once the mean error is this, such as 5%, each network predicted from the
+    others; null: use all minutes."""
     import_: str | None
     """No measuring, only the profile: results.jsonl of a bundle; few-shot: a table .csv, arch,ms."""
     like: str | None
@@ -55,10 +65,16 @@ class RecordSettings(Reach):
     def __post_init__(self) -> None:
         if not 0 < self.minutes < 10_000:
             raise ConfigError(f"minutes must be above 0, got {self.minutes:g}")
+        if self.until is not None:
+            _ = self.until_percent
         if self.seed < 0:
             raise ConfigError(f"seed must be 0 or above, got {self.seed}")
         if not _listed(self.threads) or min(_listed(self.threads)) < 1:
             raise ConfigError(f"threads must be 1 or more, or a list of such numbers, got {short(self.threads)}")
+        if not _listed(self.batch) or not all(1 <= batch <= MOST_BATCH for batch in _listed(self.batch)):
+            raise ConfigError(
+                f"batch must be from 1 to {MOST_BATCH}, or a list of such numbers, got {short(self.batch)}"
+            )
         if self.precision == []:
             raise ConfigError("precision must be fp32, int8, or a list of them, got []")
         if self.cores is not None and (not self.cores or min(self.cores) < 0):
@@ -78,6 +94,23 @@ class RecordSettings(Reach):
         """Whether whole networks, timed by hand, are all there is."""
         return self.import_ is not None and self.import_.lower().endswith(".csv")
 
+    @property
+    def until_percent(self) -> float | None:
+        """`until` as a number.
+
+        Raises:
+            ConfigError: it is none, or not from 0.1 to 100 percent.
+        """
+        if self.until is None:
+            return None
+        try:
+            found = decimal(str(self.until).strip().removesuffix("%").strip())
+        except ValueError:
+            found = math.nan
+        if not 0.1 <= found <= 100:
+            raise ConfigError(f"until must be from 0.1% to 100%, such as 5%, got {short(self.until)}")
+        return found
+
     def target(self) -> Target:
         """The device to measure on."""
         return Target(self.device, self)
@@ -86,11 +119,13 @@ class RecordSettings(Reach):
         """What to measure there."""
         space = load_space(self.search_space)
         cores = None if self.cores is None else tuple(self.cores)
-        combinations = product(_listed(self.threads), _listed(self.precision or "fp32"))
-        configurations = [configuration(threads, precision, cores) for threads, precision in combinations]
+        combinations = product(_listed(self.threads), _listed(self.precision or "fp32"), _listed(self.batch))
+        configurations = [configuration(threads, precision, cores, batch) for threads, precision, batch in combinations]
         return plan(space, self.seed, self.minutes, configurations)
 
     def _check_few_shot(self) -> None:
+        if self.batch != 1:
+            raise ConfigError(f"batch: a table of measured networks is of batch 1, got {short(self.batch)}")
         for key in ("threads", "precision"):
             if isinstance(value := getattr(self, key), list):
                 raise ConfigError(f"{key}: a table of measured networks is of one configuration, got {short(value)}")
@@ -146,21 +181,34 @@ def _hand_over(name: str, settings: RecordSettings) -> None:
 def _record(folder: Path, settings: RecordSettings) -> None:
     """Measure on the device, going on from what was measured before, and write the profile."""
     planned, work = settings.plan(), Path("runs", f"record-{folder.name}")
+    if settings.device == "host" and (busy := busy_warning(max(_listed(settings.threads)))):
+        warn(busy)
     make_folder(folder)
     with locked(work, "nas.record"):
         print(WRITING, flush=True)
-        write_bundle(work, planned)
         with bars(planned) as report:
-            open_device(settings.target(), folder.name)(work, report)
+            _measure(settings, planned, work, Judging(report, work / "results.jsonl", settings.minutes))
         shutil.rmtree(work / "models")  # the plan makes them again, should more be measured
         found = read_results(work / "results.jsonl")
         _write(folder, {entry["name"]: found[entry["name"]] for entry in planned["configurations"]})
+
+
+def _measure(settings: RecordSettings, planned: dict[str, Any], work: Path, report: Report) -> None:
+    """Measure for the plan's minutes, or, with `until`, for as many of them as it takes."""
+    names = [entry["name"] for entry in planned["configurations"]]
+    for minutes in stages(settings.minutes) if settings.until_percent else [settings.minutes]:
+        write_bundle(work, {**planned, "minutes": minutes})
+        open_device(settings.target(), profile_to_write(settings.hardware).name)(work, report)
+        if settings.until_percent and good_enough(work / "results.jsonl", names, settings.until_percent):
+            return
 
 
 def _write(folder: Path, recordings: Mapping[str, Recording]) -> None:
     for recording in recordings.values():
         print(counts(folder, recording))
     write_profile(folder, recordings)
+    for name in recordings:
+        print(quality(folder, name))
     print(advice(folder))
 
 

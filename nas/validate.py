@@ -7,12 +7,13 @@ from typing import Literal
 from nas.commandline import Invocation, command, warn
 from nas.errors import ConfigError
 from nas.latency.doubtful import doubtful_times
+from nas.latency.energy import energy_profile
 from nas.latency.profile import HardwareProfile, Measurement, load_profile, profile_folder
 from nas.latency.validation import Validation, predictable, validate_kept_back, validate_left_out
 from nas.recording.remeasure import discard, plan_remeasure, remeasure
 from nas.recording.validation_file import COLUMNS
 from nas.report.measuring import last_line, note
-from nas.report.validation import print_validation, store_validation
+from nas.report.validation import print_energy, print_validation, store_validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +56,27 @@ def main(settings: ValidateSettings, _: Invocation) -> None:
     found = {"left_out": validate_left_out(profile)}
     for role, rows in (("kept_back", profile.held_out), ("measured_now", fresh.rows if fresh else ())):
         found |= _unseen(profile, role, rows)
+    energy = _energy(profile)
     if settings.format == "json":
         tables = {role: found[role].table.to_json() if role in found else None for role in COLUMNS}
-        print(json.dumps({"hardware": profile.label, **tables}))
+        joules = {"energy": {role: each.table.to_json() for role, each in energy.items()}} if energy else {}
+        print(json.dumps({"hardware": profile.label, **tables, **joules}))
     else:
         print_validation(profile, found, fresh)
+        if energy:
+            print_energy(energy)
     if settings.store:
-        store_validation(profile, folder, found, fresh)
+        store_validation(profile, folder, found, fresh, energy)
     if plan:
         discard(plan)
+
+
+def _energy(profile: HardwareProfile) -> dict[str, Validation]:
+    """The validation of the profile's millijoules by role; empty where it has none."""
+    joules = energy_profile(profile)
+    if joules is None:
+        return {}
+    return {"left_out": validate_left_out(joules), **_unseen(joules, "kept_back", joules.held_out)}
 
 
 def _unseen(profile: HardwareProfile, role: str, rows: tuple[Measurement, ...]) -> dict[str, Validation]:

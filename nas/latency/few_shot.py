@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from nas.errors import ArchitectureError, ProfileError
+from nas.latency.energy_table import FILE as ENERGY
+from nas.latency.energy_table import MILLIJOULES, read_mj
 from nas.latency.profile import (
     PROVENANCE,
     HardwareProfile,
@@ -38,7 +40,7 @@ _REFERENCE = re.compile(r"[a-z0-9_.]+")  # what else `arch` may be is named by i
 
 
 def read_rows(file: str | Path) -> tuple[Measurement, ...]:
-    """The networks of a table with the columns `arch,ms`: milliseconds of one inference at batch 1.
+    """The networks of a table with the columns `arch,ms`: milliseconds of one inference at batch 1; `mj` may follow.
 
     `arch` is what `load_architecture` takes (a reference name, a notation, a path to a JSON file), or JSON itself.
 
@@ -47,7 +49,7 @@ def read_rows(file: str | Path) -> tuple[Measurement, ...]:
             message begins with the place, `file:line`.
     """
     rows: dict[Architecture, Measurement] = {}
-    for where, cells in read_table(Path(file), ("arch", "ms")):
+    for where, cells in read_table(Path(file), ("arch", "ms"), ("mj",)):
         text = cells["arch"].strip()
         try:
             arch = _architecture(text)
@@ -58,7 +60,9 @@ def read_rows(file: str | Path) -> tuple[Measurement, ...]:
         if len(rows) == MOST_NETWORKS:
             raise ProfileError(f"{where}: at most {MOST_NETWORKS:,} networks are read")
         ms = read_ms(where, cells, "ms")
-        rows[arch] = Measurement(text if _REFERENCE.fullmatch(text) else arch.key, arch, ms, spread_ms=0.0)
+        mj = read_mj(where, cells, "mj") if cells.get("mj") else 0.0
+        name = text if _REFERENCE.fullmatch(text) else arch.key
+        rows[arch] = Measurement(name, arch, ms, spread_ms=0.0, mj=mj)
     return tuple(rows.values())
 
 
@@ -111,6 +115,11 @@ def write_few_shot(folder: Path, profile: HardwareProfile) -> None:
         )
         times = [(profile.configuration, row.name, row.ms, row.spread_ms) for row in rows]
         _write_table(folder / "latency.csv", LATENCY, times)
+        joules = [(profile.configuration, row.name, row.mj, row.spread_mj) for row in rows if row.mj]
+        if joules:
+            _write_table(folder / ENERGY, MILLIJOULES, joules)
+        else:
+            (folder / ENERGY).unlink(missing_ok=True)
         text = yaml_text({**words, "notes": list(profile.notes), **chosen})
         replace_file(folder / "profile.yaml", text.encode())
     except OSError as error:
@@ -164,6 +173,7 @@ def _adapt(
         held_out=(),
         layer_times=(),
         like=like,
+        batch=1,
         **{**dict.fromkeys(PROVENANCE, "not stated"), **stated},
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from nas.latency.energy import energy_predictor
 from nas.latency.features import Measured
 from nas.latency.predictor import Model, predictor
 from nas.latency.profile import HardwareProfile
@@ -42,7 +43,10 @@ class Predictor(Protocol):
         ...
 
 
-PREDICTORS: Mapping[str, Callable[[HardwareProfile], Predictor | None]] = {"latency_ms": predictor}
+PREDICTORS: Mapping[str, Callable[[HardwareProfile], Predictor | None]] = {
+    "latency_ms": predictor,
+    "energy_mj": energy_predictor,
+}
 """By the field of each of `PREDICTED`, what predicts it from a profile; None where the profile does not say it."""
 
 

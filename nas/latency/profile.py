@@ -6,13 +6,15 @@
         latency.csv      configuration,name,mean_ms,spread_ms, and what else `nas.record` knows (RECORDED)
         kernels.csv      from nas.record: the runtime's own split of a network's time over its layers
         layers.csv       from nas.record: layers measured alone
+        energy.csv       millijoules or watts of networks (energy_table.py)
 
 A new device is a new folder. Times are milliseconds for one inference at batch 1; the spread is the
-standard deviation over the repeats. Networks whose role is `validate` are kept from every fit.
+standard deviation over the repeats. A configuration may have a `batch`, the images of an inference. Networks
+whose role is `validate` are kept from every fit.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,8 +22,9 @@ from typing import Annotated, Any, Literal
 from annotated_types import Interval, Len
 
 from nas.errors import ProfileError
+from nas.latency.energy_table import MOST_WATTS, read_energies
 from nas.latency.profile_tables import ROLES, read_kernels, read_latencies, read_layer_times, read_networks
-from nas.reading.checks import CLOSED, Name, Whole, Words, checked
+from nas.reading.checks import CLOSED, Name, Number, Whole, Words, checked
 from nas.reading.files import read_text
 from nas.reading.words import cut, short
 from nas.reading.yaml_text import parse_yaml
@@ -31,6 +34,10 @@ from nas.spaces.layers import Layer
 
 PROVENANCE = ("device", "soc", "runtime", "runtime_version", "method", "repeats", "date", "source", "license")
 """What profile.yaml says in words of where the figures come from."""
+MOST_BATCH = 1024
+"""Images of an inference."""
+FEWEST = 4
+"""Networks that a fit needs."""
 _TEXTS = (*PROVENANCE, "default", "cores", "precision", "like", "note")  # a version 1.20 is not 1.2
 
 
@@ -45,6 +52,8 @@ class ConfigurationYaml:
     note: Words | None = None
     recorded: dict[str, Any] | None = None
     like: Name | None = None
+    idle_watts: Annotated[Number, Interval(gt=0, le=MOST_WATTS)] | None = None
+    batch: Annotated[Whole, Interval(ge=1, le=MOST_BATCH)] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,7 @@ class Measurement:
 
     `layers_ms`: where the runtime was profiled, its time for each layer of the walk, and `other_ms` for what
     is no layer (changes of layout, say). The profiler itself adds microseconds to each, so the sum can exceed `ms`.
+    `mj`: mean and standard deviation of the energy in millijoules; 0 where it is not known.
     """
 
     name: str
@@ -80,6 +90,8 @@ class Measurement:
     spread_ms: float
     layers_ms: tuple[float, ...] = ()
     other_ms: float = 0.0
+    mj: float = 0.0
+    spread_mj: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,7 @@ class HardwareProfile:
 
     `held_out` are networks kept from the fit for validation; `layer_times` are layers measured alone.
     `like`: of a few-shot profile, the label of the known profile it adapts (fewshot.py); else empty.
+    `batch`: the images of an inference, of which milliseconds and millijoules are.
     """
 
     name: str
@@ -119,6 +132,7 @@ class HardwareProfile:
     held_out: tuple[Measurement, ...] = ()
     layer_times: tuple[LayerTime, ...] = ()
     like: str = ""
+    batch: int = 1
 
     def __hash__(self) -> int:  # caches look profiles up often: hashing every network would cost more than predicting
         return hash((self.name, self.configuration, self.runtime, self.date, len(self.measurements)))
@@ -196,6 +210,27 @@ def canonical_hardware(hardware: str) -> str:
     return name if configuration in ("", default) else f"{name}:{configuration}"
 
 
+def at_batch(hardware: str | Path, batch: int | None) -> str:
+    """What `load_profile` takes for the configuration that is `hardware` but for its batch; as it is with None.
+
+    Raises:
+        ProfileError: the profile has no such configuration.
+    """
+    profile = load_profile(hardware)
+    if batch is None or batch == profile.batch:
+        return str(hardware)
+    folder, _ = profile_folder(hardware)
+    wanted = (profile.cores, profile.threads, profile.precision, batch)
+    found = read_profile_yaml(folder / "profile.yaml")["configurations"]
+    for name, settings in found.items():
+        if (settings["cores"], settings["threads"], settings["precision"], settings.get("batch", 1)) == wanted:
+            return f"{canonical(str(folder), known_profiles())}:{name}"
+    raise ProfileError(
+        f"{profile.label} was measured at batch {profile.batch}, and {folder.name} has no configuration like it at "
+        f"batch {batch}; known: {names(found)}. Measure it with nas.record batch={batch}"
+    )
+
+
 @lru_cache(maxsize=32)
 def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> HardwareProfile:
     """The profile in `folder`; `stamp` only makes an edited folder a new cache entry."""
@@ -206,18 +241,21 @@ def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> Hardwar
         known = names(data["configurations"])
         raise ProfileError(f"{folder.name} has no configuration {short(configuration)}; known: {known}")
     settings = data["configurations"][configuration]
-    measurements = _measurements(folder, configuration)
+    idle_watts = settings.get("idle_watts")
+    measurements = _measurements(folder, configuration, idle_watts)
+    energies = any(row.mj > 0 for rows in measurements.values() for row in rows)
     return HardwareProfile(
         name=folder.name,
         configuration=configuration,
         cores=settings["cores"],
         threads=settings["threads"],
         precision=settings["precision"],
-        notes=tuple(data.get("notes") or ()),
+        notes=(*(data.get("notes") or ()), *([_energy_note(idle_watts)] if energies else [])),
         measurements=measurements["fit"],
         held_out=measurements["validate"],
         layer_times=_layer_times(folder, configuration),
         like=settings.get("like") or "",
+        batch=settings.get("batch", 1),
         **{key: data[key] for key in PROVENANCE},
     )
 
@@ -242,7 +280,15 @@ def read_profile_yaml(file: Path) -> dict[str, Any]:
     return dict(data)
 
 
-def _measurements(folder: Path, configuration: str) -> dict[str, tuple[Measurement, ...]]:
+def _energy_note(idle_watts: float | None) -> str:
+    if idle_watts is None:
+        return (
+            "Energy is all that the device draws, idle or not: what it would draw with nothing to do is not told apart."
+        )
+    return f"Energy is net of the {idle_watts:g} W that the device draws with nothing to do."
+
+
+def _measurements(folder: Path, configuration: str, idle_watts: float | None) -> dict[str, tuple[Measurement, ...]]:
     """The networks measured on `configuration`, by role."""
     networks = read_networks(folder / "networks.csv")
     kernels = {}
@@ -256,10 +302,17 @@ def _measurements(folder: Path, configuration: str) -> dict[str, tuple[Measureme
             name = row["name"]
             split = kernels.get(name, ((), 0.0))
             chosen[row.get("role", "fit")].append(Measurement(name, networks[name], ms, spread_ms, *split))
-    if len(chosen["fit"]) < 4:
+    if len(chosen["fit"]) < FEWEST:
         has = f"{cut(configuration)} has {len(chosen['fit'])} networks"
-        raise ProfileError(f"{cut(str(folder / 'latency.csv'), 200)}: {has}; a fit needs 4 or more")
-    return {role: tuple(found) for role, found in chosen.items()}
+        raise ProfileError(f"{cut(str(folder / 'latency.csv'), 200)}: {has}; a fit needs {FEWEST} or more")
+    times = {row.name: (row.ms, row.spread_ms) for found in chosen.values() for row in found}
+    energies = read_energies(folder, configuration, times, idle_watts)
+
+    def with_energy(row: Measurement) -> Measurement:
+        mj, spread_mj = energies.get(row.name, (0.0, 0.0))
+        return replace(row, mj=mj, spread_mj=spread_mj)
+
+    return {role: tuple(map(with_energy, found)) for role, found in chosen.items()}
 
 
 def _layer_times(folder: Path, configuration: str) -> tuple[LayerTime, ...]:

@@ -20,7 +20,7 @@ from nas.recording import runner
 from nas.recording.design import Planned, burst_seconds, chunks, enough_chunks
 from nas.recording.graph import layer_graph, network_graph
 from nas.recording.rows import read_checked
-from nas.recording.runner.figures import Row
+from nas.recording.runner.figures import Row, models_of
 from nas.recording.runner.results import Results
 from nas.recording.runner.schedule import Schedule
 from nas.resources import refuse_links, replace_file
@@ -57,10 +57,14 @@ def plan(space: SearchSpace, seed: int, minutes: float, configurations: Iterable
     }
 
 
-def configuration(threads: int, precision: str, cores: tuple[int, ...] | None = None) -> Row:
-    """One way to run a model; called `1t_fp32`, or `1t_fp32_cores4-7` where the process is kept to some cores."""
+def configuration(threads: int, precision: str, cores: tuple[int, ...] | None = None, batch: int = 1) -> Row:
+    """One way to run a model; called `1t_fp32`, `1t_fp32_cores4-7` where the process is kept to some cores, and
+    `1t_fp32_b8` where an inference is of 8 images.
+    """
     suffix = "" if cores is None else f"_cores{'-'.join(map(str, cores))}"
-    options = {"cores": None if cores is None else list(cores), "optimization": "all", "spinning": True}
+    suffix += f"_b{batch}" if batch > 1 else ""
+    options: Row = {"batch": batch} if batch > 1 else {}
+    options |= {"cores": None if cores is None else list(cores), "optimization": "all", "spinning": True}
     return {"name": f"{threads}t_{precision}{suffix}", "threads": threads, "precision": precision, **options}
 
 
@@ -98,14 +102,16 @@ def write_bundle(folder: Path, planned: Row) -> None:
         replace_file(folder / SCRIPTS / script.name, script.read_bytes())
     replace_file(folder / "runner.py", LAUNCHER.encode())
     for way in planned["configurations"]:
-        precision, schedule = way["precision"], Schedule(planned, way, rows)
-        models = folder / "models" / precision
+        schedule = Schedule(planned, way, rows)
+        models = folder / "models" / models_of(way)
         models.mkdir(parents=True, exist_ok=True)
         left = planned["chunks"] if schedule.next_models() else []
         for entry in (entry for chunk in left for entry in schedule.unprofiled(chunk)):
             path = models / f"{entry['id']}.onnx"
             if not path.exists():
-                replace_file(path, graph_bytes(planned_model("plan.json", entry), precision))
+                replace_file(
+                    path, graph_bytes(planned_model("plan.json", entry), way["precision"], way.get("batch", 1))
+                )
     replace_file(folder / "plan.json", json.dumps(planned).encode())
 
 
@@ -123,10 +129,11 @@ def open_results(folder: Path, planned: Row) -> Results:
         raise NasError(str(error)) from None
 
 
-def graph_bytes(model: Architecture | Layer, precision: str) -> bytes:
-    """The ONNX file of a network or of a layer alone."""
-    graph = network_graph(model, precision) if isinstance(model, Architecture) else layer_graph(model, precision)
-    return bytes(graph.SerializeToString())
+def graph_bytes(model: Architecture | Layer, precision: str, batch: int = 1) -> bytes:
+    """The ONNX file of a network or of a layer alone, for `batch` images."""
+    if isinstance(model, Architecture):
+        return bytes(network_graph(model, precision, batch=batch).SerializeToString())
+    return bytes(layer_graph(model, precision, batch=batch).SerializeToString())
 
 
 def _entry(planned: Planned[Architecture] | Planned[Layer]) -> Row:

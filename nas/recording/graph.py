@@ -78,19 +78,19 @@ def _branched(writer: "_Writer", index: int, wired: Sequence[Wired], tensor: str
     return made[-1][0]
 
 
-def layer_graph(layer: Layer, precision: str = "fp32", seed: int = 0) -> onnx.ModelProto:
+def layer_graph(layer: Layer, precision: str = "fp32", seed: int = 0, batch: int = 1) -> onnx.ModelProto:
     """One fused layer by itself, with its own shape of input; `add` and `scale` have two inputs."""
     writer = _Writer(precision, seed)
-    map_in = (1, layer.in_channels, layer.in_size, layer.in_size)
-    tensor = writer.input("images", (1, layer.in_channels) if layer.op == "linear" else map_in)
+    map_in = (batch, layer.in_channels, layer.in_size, layer.in_size)
+    tensor = writer.input("images", (batch, layer.in_channels) if layer.op == "linear" else map_in)
     others: tuple[str, ...] = ()
     if layer.op == "add":
         others = (writer.input("source", map_in),)
     if layer.op == "scale":
-        others, tensor = (tensor,), writer.input("gate", (1, layer.in_channels, 1, 1))
+        others, tensor = (tensor,), writer.input("gate", (batch, layer.in_channels, 1, 1))
     writer.layer(0, layer, tensor, *others)
     size = () if layer.op == "linear" else (layer.out_size, layer.out_size)
-    return writer.model((1, layer.out_channels, *size))
+    return writer.model((batch, layer.out_channels, *size))
 
 
 def file_at(content: bytes, batch: int, pixels: int) -> bytes:

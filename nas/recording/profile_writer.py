@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nas.errors import ConfigError, ProfileError
+from nas.latency.energy_table import FILE as ENERGY
 from nas.latency.profile import read_profile_yaml
 from nas.latency.profile_tables import read_table
 from nas.reading.checks import checked
@@ -76,8 +77,9 @@ def _write_profile(folder: Path, recordings: Mapping[str, Recording]) -> None:
     _write_table(folder / "networks.csv", ("name", "notation"), rows)
     for file, columns in TABLES.items():
         kept = [row for row in _read_table(folder / file, columns) if row["configuration"] not in recordings]
-        added = [row for recording in recordings.values() for row in recording.tables[file]]
-        _write_table(folder / file, columns, [*kept, *added])
+        added = [row for recording in recordings.values() for row in recording.tables.get(file, ())]
+        if kept or added or file != ENERGY:
+            _write_table(folder / file, columns, [*kept, *added])
     replace_file(folder / "profile.yaml", yaml_text(about).encode())
 
 

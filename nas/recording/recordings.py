@@ -4,17 +4,21 @@ The rows of a model name what it is, so that a file of results alone makes a pro
 """
 
 import re
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from nas.errors import ProfileError
+from nas.latency.energy_table import FILE as ENERGY
+from nas.latency.energy_table import WATTS
 from nas.latency.profile_tables import KERNELS, LATENCY, LAYERS, RECORDED, layer_cells
 from nas.reading.words import cut, short
 from nas.recording.bundle import planned_model
 from nas.recording.rows import read_checked
-from nas.recording.runner.figures import Row, estimate, figures, settled
+from nas.recording.runner.figures import LEAST_RUNS, Row, estimate, figures, settled
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer, layers
 
@@ -22,7 +26,10 @@ _IDENTITY = ("cpu", "machine", "runtime", "runtime_version")
 _FACTS = (*_IDENTITY, "date", "logical_cores", "governor", "os", "python", "celsius", "load")
 _OPTIONS = ("optimization", "spinning")
 _LAYER = re.compile(r"([0-9]{3,6})\.")
-TABLES = {"latency.csv": (*LATENCY, *RECORDED), "kernels.csv": KERNELS, "layers.csv": LAYERS}
+TABLES = {"latency.csv": (*LATENCY, *RECORDED), "kernels.csv": KERNELS, "layers.csv": LAYERS, ENERGY: WATTS}
+_WINDOWS = 10
+_BUSY = 0.9
+"""A machine that draws more than this share of a network's watts with nothing to do was not idle."""
 
 Table = list[dict[str, Any]]
 
@@ -95,9 +102,44 @@ def _recording(file: str, name: str, rows: list[Row]) -> Recording:
         about = {"role": row["model"]["role"], "low_ms": f"{min(found):.5g}", "high_ms": f"{max(found):.5g}"}
         counts = {"bursts": len(found), "runs": sum(burst["kept"] for burst in bursts[key])}
         tables["latency.csv"].append({**times, "name": key, **about, **counts})
+        if power := _watts(bursts[key]):
+            tables[ENERGY].append({"configuration": name, "name": key, "watts": f"{power:.4g}"})
         split = _split(where, model, row["kernels"])
         tables["kernels.csv"].append({"configuration": name, "name": key, **split})
-    return Recording(name, _settings(rows[0], list(mine.values()), unsettled), networks, tables, unsettled)
+    settings = _settings(rows[0], list(mine.values()), unsettled) | _idle_watts(list(mine.values()), tables[ENERGY])
+    settings["recorded"]["pace"] = pace([row for row in mine.values() if row["type"] == "burst"])
+    return Recording(name, settings, networks, tables, unsettled)
+
+
+def pace(bursts: list[Row]) -> list[float] | None:
+    """How fast the machine went while it measured: the quickest and the slowest of `_WINDOWS` parts, 1 for the median.
+
+    Each burst is compared with the median of its model. None with too few bursts.
+    """
+    kept = [row for row in bursts if row["kept"] >= LEAST_RUNS]
+    by_model: dict[str, list[float]] = {}
+    for row in kept:
+        by_model.setdefault(row["id"], []).append(row["ms"][1])
+    usual = {key: statistics.median(found) for key, found in by_model.items()}
+    relative = [row["ms"][1] / usual[row["id"]] for row in kept]
+    if len(relative) < 2 * _WINDOWS:
+        return None
+    bounds = [round(part * len(relative) / _WINDOWS) for part in range(_WINDOWS + 1)]
+    parts = [statistics.median(relative[low:high]) for low, high in pairwise(bounds)]
+    return [round(min(parts), 3), round(max(parts), 3)]
+
+
+def _watts(bursts: list[Row]) -> float | None:
+    """The median power over the bursts that have a figure; None where it was not read."""
+    found = [row["watts"] for row in bursts if row["kept"] >= LEAST_RUNS and row.get("watts")]
+    return statistics.median(found) if found else None
+
+
+def _idle_watts(rows: list[Row], energies: Table) -> Row:
+    """What the machine drew with nothing to do, where it was read and the machine had nothing to do."""
+    idle = min((row["idle_watts"] for row in rows if row["type"] == "begin" and row.get("idle_watts")), default=None)
+    least = min((float(row["watts"]) for row in energies), default=0.0)
+    return {} if idle is None or idle > _BUSY * least else {"idle_watts": idle}
 
 
 def _split(where: str, arch: Architecture, kernels: Iterable[tuple[str, str, float]]) -> Row:
@@ -121,6 +163,7 @@ def _settings(header: Row, rows: list[Row], unsettled: int) -> Row:
         "cores": "all" if first["cores"] == [*range(first["logical_cores"])] else ", ".join(map(str, first["cores"])),
         "threads": first["threads"],
         "precision": first["precision"],
+        **({"batch": first["batch"]} if first.get("batch", 1) > 1 else {}),
         "recorded": {
             **{key: first[key] for key in (*_FACTS, *_OPTIONS)},
             "load": [first["load"], *(row["load"] for row in ended[-1:])],

@@ -96,7 +96,9 @@ def plan_remeasure(
         "seed": seed,
         "minutes": len(chunk) * PASSES["network"] * _WARM_UP * burst_s / 60,
         "burst_s": burst_s,
-        "configurations": [{**configuration(profile.threads, profile.precision, recorded_cores(profile)), **options}],
+        "configurations": [
+            {**configuration(profile.threads, profile.precision, recorded_cores(profile), profile.batch), **options}
+        ],
         "chunks": [validation_chunk(chunk)],
     }
     work = Path("runs", f"validate-{profile.name}-{profile.configuration}")

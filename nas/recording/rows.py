@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Interval, Len
 
 from nas.errors import ProfileError
+from nas.latency.energy_table import MOST_WATTS
+from nas.latency.profile import MOST_BATCH
 from nas.latency.profile_tables import LEAST_MS, MOST_MS
 from nas.reading.checks import Name, Number, Whole, Words, checked
 from nas.reading.files import read_text
@@ -24,10 +26,12 @@ MOST_BYTES = 32_000_000
 Count = Annotated[Whole, Interval(ge=0, le=2**62)]
 Cores = Annotated[list[Annotated[Whole, Interval(ge=0, lt=100_000)]], Len(1, 10_000)]
 Threads = Annotated[Whole, Interval(ge=1, le=10_000)]
+Batch = Annotated[Whole, Interval(ge=1, le=MOST_BATCH)]
 Precision = Literal["fp32", "fp16", "int8"]
 Optimization = Literal["disable_all", "basic", "extended", "all"]
 Load = list[Number] | None
 Milliseconds = Annotated[Number, Interval(ge=LEAST_MS, le=MOST_MS)]
+Watts = Annotated[Number, Interval(ge=0, le=MOST_WATTS)]
 Seconds = Annotated[Number, Interval(ge=0, le=1e9)]
 
 
@@ -94,6 +98,8 @@ class BeginRow:
     python: Name | None
     celsius: Number | None
     load: Load
+    idle_watts: Watts | None = None
+    batch: Batch = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ class BurstRow:
     ms: Annotated[list[Milliseconds], Len(4, 4)]
     kept: Count
     seconds: Seconds = 0.0
+    watts: Watts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +149,7 @@ class Way:
     cores: Cores | None
     optimization: Optimization
     spinning: bool
+    batch: Batch = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@
         "networks": [{"role": …, "name": …, "measured": …, "spread": …, "predicted": …, "low": …, "high": …}]}}}
 
 Times are milliseconds. The tables are those of `ErrorTable`, null where there are no such networks; networks that
-were measured anew have their notation, and `remeasured` says when, on what runtime and how they were drawn.
+were measured anew have their notation, and `remeasured` says when, on what runtime and how they were drawn. `energy`
+holds the tables of millijoules, by role, where the profile has any.
 """
 
 import json

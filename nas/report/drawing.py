@@ -32,17 +32,20 @@ DPI = 150
 _LINES, _LETTERS = 3, 76  # of a text: as much as a title has room for
 
 
-def new_figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
-    """A figure of one pair of axes; `size` in inches."""
+def new_figure(size: tuple[float, float], columns: int = 1) -> tuple[Figure, Axes]:
+    """A figure of one pair of axes, or of several `columns` that share what is upright; `size` in inches.
+
+    Given are the first axes; all are `figure.axes`.
+    """
     figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.grid(color="#e4e4e4", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
-    axes.tick_params(color=GREY, labelsize=10)
-    return figure, axes
+    for axes in figure.subplots(1, columns, sharey=True, squeeze=False).flat:
+        axes.grid(color="#e4e4e4", linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(GREY)
+        axes.tick_params(color=GREY, labelsize=10)
+    return figure, figure.axes[0]
 
 
 def draw_title(axes: Axes, text: str, subtitle: str) -> None:

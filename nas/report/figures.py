@@ -9,10 +9,12 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import ConnectionPatch
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from nas.measures import MEASURES, Interval, Measure
+from nas.measures import MEASURES, Interval, Measure, find_objective
+from nas.report.devices import device_names, trials_on, views
 from nas.report.drawing import (
     BLACK,
     BLUE,
@@ -66,13 +68,43 @@ def front_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
     return figure
 
 
+def devices_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
+    """Accuracy against each device's latency, side by side; the same networks have one number and are joined."""
+    seen = views(front)
+    figure, first = new_figure((5.2 * len(seen) + 0.6, 5.4), columns=len(seen))
+    panels: Sequence[Axes] = figure.axes
+    places: dict[str, list[tuple[float, float]]] = {}
+    numbered = ordered(front.front, cost_measure(front))
+    for axes, view, name in zip(panels, seen, device_names(front), strict=True):
+        measure = cost_measure(view)
+        members = [next(each for each in view.front if each.key == one.key) for one in numbered]
+        _draw_trials(axes, trials_on(trials, name), measure)
+        _draw_baselines(axes, view.baselines, measure)
+        _draw_confirmed(axes, members, measure, f"front, confirmed ({len(members)})", VERMILLION, "o", step=True)
+        _number(axes, members, measure)
+        _draw_budget(axes, view, measure, label=None)
+        _label(axes, measure)
+        axes.set_ylabel("accuracy (%)" if axes is first else "")
+        draw_title(axes, name, f"{view.hardware.device}, {budget_words(view)}")
+        for member, (cost, accuracy) in zip(members, _points(members, measure), strict=True):
+            places.setdefault(member.key, []).append((cost.value, accuracy.value))
+    for found in places.values():
+        for left, right, start, end in zip(panels, panels[1:], found, found[1:], strict=False):
+            line = ConnectionPatch(start, end, "data", "data", axesA=left, axesB=right, color=GREY, linewidth=0.8)
+            line.set_zorder(1)
+            figure.add_artist(line)
+    draw_legend(figure, first, upside_down=True)
+    return figure
+
+
 def save_front_png(front: Front, trials: Sequence[TrialRow], path: str | Path) -> None:
-    """Write `front_figure` as a PNG of 1290 x 870 pixels.
+    """Write `front_figure` as a PNG of 1290 x 870 pixels; of several devices `devices_figure`.
 
     Raises:
         RunError: the folder cannot be written.
     """
-    write_bytes(Path(path), png(front_figure(front, trials)))
+    figure = devices_figure(front, trials) if front.several else front_figure(front, trials)
+    write_bytes(Path(path), png(figure))
 
 
 def hypervolume_figure(front: Front) -> Figure:
@@ -276,7 +308,7 @@ def _draw_budget(axes: Axes, front: Front, measure: Measure, color: str = BLACK,
 
 
 def _corner(name: str, value: float) -> str:
-    measure = MEASURES[name]
+    measure = find_objective(name) or MEASURES["latency"]
     return f"{measure.label} {value * measure.scale:.3g} {measure.unit}"
 
 

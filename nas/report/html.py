@@ -16,11 +16,13 @@ from matplotlib.figure import Figure
 
 from nas.reading.plain import one_line
 from nas.report import summary
+from nas.report.devices import devices_text, views
 from nas.report.drawing import svg
 from nas.report.figures import comparison_figure, front_labels
 from nas.report.network_row import NetworkRow, network_row
 from nas.report.networks import cost_measure, ordered
 from nas.report.sections import SECTIONS
+from nas.report.sections.devices import gains
 from nas.report.text import address, budget_text, budget_words, configuration_text, count_text
 from nas.results.front import Front
 from nas.results.run_folder import read_front, write_text
@@ -70,10 +72,10 @@ def report_html(front: Front, trials: Sequence[TrialRow]) -> str:
     made = [[make(front, trials) for make in side_by_side] for side_by_side in SECTIONS]
     return _render(
         "report.html.j2",
-        title=f"{front.hardware.device}, {budget_words(front)}",
-        subtitle=configuration_text(front),
+        title=f"{devices_text(front)}, {budget_words(front)}",
+        subtitle="; ".join(configuration_text(view) for view in views(front)),
         headline=summary.headline(front),
-        gain=front.gain.sentences,
+        gain=gains(front),
         tiles=summary.tiles(front),
         notices=summary.notices(front),
         sections=[[section for section in row if section.blocks] for row in made],
@@ -95,7 +97,7 @@ def _run_row(front: Front, label: str, link: str) -> RunRow:
     return RunRow(
         label=label,
         link=link,
-        hardware=f"{front.hardware.device}, {configuration_text(front)}",
+        hardware="; ".join(f"{view.hardware.device}, {configuration_text(view)}" for view in views(front)),
         budget=budget_text(front),
         space=front.search_space,
         evaluated=count_text(front.counts.evaluated),

@@ -1,11 +1,12 @@
 """One confirmed network as the texts of its row in a table."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nas.measures import PREDICTED, Interval, Measure
+from nas.measures import PREDICTED, Interval, on_device
 from nas.report.networks import bounds, host_timing
 from nas.report.text import address, bytes_text, count_text, how_text, percent, plural
-from nas.results.costs import DeviceFigure
+from nas.results.costs import DeviceFigure, on_devices
 from nas.results.member import HostTiming, Member, ModelFile
 
 
@@ -45,6 +46,7 @@ class NetworkRow:
     int8: str
     int8_range: str
     int8_fp32: str
+    device: str
     latency: str
     latency_range: str
     latency_how: str
@@ -78,12 +80,13 @@ def network_row(member: Member) -> NetworkRow:
         int8=percent(int8.value) if int8 else "-",
         int8_range=_percents(bounds(int8)) if int8 else "",
         int8_fp32=f"fp32 file: {percent(int8.fp32)}" if int8 else "",
+        device=next(iter(on_devices(member.costs)), "the device"),
         latency=f"{latency.value:.2f}",
         latency_range=_ms(latency),
         latency_how=latency.how,
         predicted=f"predicted {latency.predicted.value:.2f} ({_ms(latency.predicted)})" if latency.predicted else "",
         extrapolated=latency.extrapolates,
-        further=tuple(_further(member, each) for each in PREDICTED.values() if each.name != "latency"),
+        further=tuple(_further(member)),
         macs=count_text(member.macs),
         params=count_text(member.params),
         weights=bytes_text(member.weight_bytes),
@@ -96,13 +99,16 @@ def network_row(member: Member) -> NetworkRow:
     )
 
 
-def _further(member: Member, measure: Measure) -> FurtherCell:
-    heading, found = f"{measure.label}, {measure.unit}", member.costs.get(measure.field)
-    if not isinstance(found, DeviceFigure):
-        return FurtherCell(heading, "-", "", "")
-    shown = bounds(found).scaled(measure.scale)
-    how = found.how + ", extrapolated" * found.extrapolates
-    return FurtherCell(heading, f"{shown.value:.2f}", _ms(shown), how)
+def _further(member: Member) -> Iterator[FurtherCell]:
+    """What devices predict beside the latency of the first or only one; by name of those that follow."""
+    found = {measure: member.costs.get(measure.field) for measure in PREDICTED.values() if measure.name != "latency"}
+    for device, figures in list(on_devices(member.costs).items())[1:]:
+        found |= {on_device(measure, device): figures.get(field) for field, measure in PREDICTED.items()}
+    for measure, figure in found.items():
+        if isinstance(figure, DeviceFigure):
+            shown = bounds(figure).scaled(measure.scale)
+            how = figure.how + ", extrapolated" * figure.extrapolates
+            yield FurtherCell(f"{measure.label}, {measure.unit}", f"{shown.value:.2f}", _ms(shown), how)
 
 
 def _link(file: ModelFile, path: str) -> FileLink:

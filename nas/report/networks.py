@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from nas.measures import COSTS, Interval, Measure
-from nas.results.costs import DeviceFigure, cost_interval
+from nas.results.costs import DeviceFigure, cost_interval, cost_of_field
 from nas.results.front import Front
 from nas.results.member import Accuracy, Baseline, FileAccuracy, HostTiming, Member
 
@@ -16,7 +16,7 @@ def cost_measure(front: Front) -> Measure:
 
 def cost_of(network: Member | Baseline, measure: Measure) -> Interval:
     """What a network costs by `measure`."""
-    return cost_interval(network.costs[measure.field])
+    return cost_interval(cost_of_field(network.costs, measure.field))
 
 
 def bounds(found: Accuracy | FileAccuracy | DeviceFigure) -> Interval:

@@ -12,7 +12,8 @@ def opening_lines(problem: Problem, data: DataFacts) -> list[str]:
     room = f"{population(inside.estimate)} of {population(every)} networks fit"
     room = room if problem.budget.limits else f"{population(every)} networks"
     lines = [
-        f"{problem.profile.label}, budget {problem.budget}, space {problem.space.name} "
+        f"{', '.join(profile.label for profile in problem.profiles)}, "
+        f"budget {problem.budget}, space {problem.space.name} "
         f"({room}), data {data.source}: {len(data.classes)} classes, "
         f"{data.train} train, {data.val} val, {data.test} test images"
     ]

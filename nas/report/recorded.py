@@ -3,16 +3,32 @@
 import os
 from pathlib import Path
 
-from nas.latency.profile import HardwareProfile
-from nas.latency.validation import leave_one_out
+from nas.latency.profile import HardwareProfile, load_profile
+from nas.latency.validation import kept_back, leave_one_out, predictable
 from nas.recording.recordings import Recording
 
 
 def counts(folder: Path, recording: Recording) -> str:
     """How many models a recording has."""
+    pace = recording.settings["recorded"]["pace"]
+    drift = f"; pace {pace[0]:.2f} to {pace[1]:.2f} of its median" if pace else ""
     return (
         f"{folder}:{recording.name}: {recording.count('fit')} networks to fit, {recording.count('validate')} to "
         f"validate, {len(recording.tables['layers.csv'])} layers; {recording.unsettled} did not settle and are left out"
+        f"{drift}"
+    )
+
+
+def quality(folder: Path, name: str) -> str:
+    """How far the profile that was written is off on networks it was not fitted to."""
+    profile = load_profile(f"{folder}:{name}")
+    errors = leave_one_out(profile)
+    kept = predictable(profile, profile.held_out)
+    unseen = kept_back(profile, kept) if kept else None
+    back = f"; on {unseen.n} kept back by {unseen.mape_percent:.1f} %" if unseen else ""
+    return (
+        f"{folder}:{name}: each of {errors.n} networks, predicted from the others, errs by {errors.mape_percent:.1f} % "
+        f"in the mean, {errors.max_percent:.1f} % at most{back}"
     )
 
 

@@ -2,9 +2,11 @@
 
 from nas.data.left_out import left_out_text
 from nas.measures import Measure
+from nas.report.devices import views
 from nas.report.networks import cost_measure, cost_of, ordered
 from nas.report.sections.proposals import share_inside
 from nas.report.text import budget_text, configuration_text, percent, plural, whole
+from nas.results.costs import on_devices
 from nas.results.front import Front
 from nas.results.member import Member
 
@@ -16,7 +18,7 @@ def headline(front: Front) -> str:
     measure = cost_measure(front)
     members = ordered(front.front, measure)
     under = f" within {budget_text(front)}" if front.budget.text else ""
-    where = f"{front.hardware.device} ({configuration_text(front)})"
+    where = " and ".join(f"{view.hardware.device} ({configuration_text(view)})" for view in views(front))
     if not members:
         return f"No network was confirmed{under} on {where}."
     if front.learned is False:
@@ -33,15 +35,17 @@ def headline(front: Front) -> str:
 
 def place(member: Member, measure: Measure) -> str:
     """A network's accuracy, the mean of its seeds, and its cost: `90.5 % at 5.2 ms`."""
-    cost = cost_of(member, measure).value * measure.scale
-    return f"{percent(member.accuracy.value)} % at {cost:.3g} {measure.unit}{_OF.get(measure.name, '')}"
+    cost = f"{cost_of(member, measure).value * measure.scale:.3g} {measure.unit}{_OF.get(measure.name, '')}"
+    times = [f"{found['latency_ms'].value:.3g} ms on {device}" for device, found in on_devices(member.costs).items()]
+    return f"{percent(member.accuracy.value)} % at {' and '.join(times) or cost}"
 
 
 def tiles(front: Front) -> list[tuple[str, str]]:
     """(value, label) of the run's key figures."""
     best = max((member.accuracy.value for member in front.front), default=None)
     count = "networks on the front" if front.learned is not False else "networks confirmed, of which none learned"
-    share, mape = share_inside(front), front.hardware.error.mape_percent
+    share = share_inside(front)
+    mape = max(view.hardware.error.mape_percent or 0.0 for view in views(front)) or None
     shown = [
         (str(len(front.front)), count),
         (f"{percent(best)} %" if best is not None else "-", "best confirmed accuracy, mean of its seeds"),
@@ -51,7 +55,8 @@ def tiles(front: Front) -> list[tuple[str, str]]:
         else (whole(front.counts.rejected_by_budget), "rejected by the budget, untrained"),
         (f"{front.hypervolume.value:.3f}", "hypervolume, of 1"),
     ]
-    return shown + ([(f"{mape:.1f} %", "latency error on unseen networks")] if mape is not None else [])
+    error = "latency error on unseen networks" + ", worst device" * bool(front.several)
+    return shown + ([(f"{mape:.1f} %", error)] if mape is not None else [])
 
 
 def notices(front: Front) -> list[str]:
@@ -82,7 +87,7 @@ def _precision(front: Front) -> str | None:
 
 
 def _extrapolation(front: Front) -> str | None:
-    beyond = sum(member.latency_ms.extrapolates for member in front.front)
+    beyond = sum(member.latency_ms.extrapolates for view in views(front) for member in view.front)
     if not beyond:
         return None
     return (

@@ -28,8 +28,11 @@ from rich.text import Text
 
 from nas.measures import Interval
 from nas.reading.plain import one_line
+from nas.report.devices import device_names
 from nas.report.networks import bounds, cost_measure, host_timing, ordered
+from nas.report.sections.devices import gains
 from nas.report.text import bytes_text, count_text, how_text, percent, plural
+from nas.results.costs import DeviceFigure, on_devices
 from nas.results.front import Front
 from nas.results.member import Finished, Member
 from nas.results.trials import TrialRow
@@ -125,25 +128,40 @@ def print_front(console: Console, front: Front) -> None:
     On a narrower terminal each figure has a line of its own, since none may be cut.
     """
     members = ordered(front.front, cost_measure(front))
-    table = _table(members)
+    columns = _columns(front)
+    table = _table(members, columns)
     wide = console.options.update(width=10_000, max_width=10_000)
     if Measurement.get(console, wide, table).maximum <= console.width:
         console.print(table)
     else:
         for index, member in enumerate(members, start=1):
-            for name, cell in zip(_COLUMNS, [Text(str(index)), *_cells(member)], strict=True):
+            for name, cell in zip(columns, [Text(str(index)), *_cells(member)], strict=True):
                 console.print(Text.assemble(f"{name:<10}  ", cell), soft_wrap=True)
     if members:
-        marked = any(member.latency_ms.extrapolates for member in members)
+        marked = any(latency.extrapolates for member in members for latency in _latencies(member))
         for line in (_WHOSE, *([_MARK] if marked else [])):
             console.print(line, style="dim", highlight=False, soft_wrap=True)
-    for sentence in front.gain.sentences:
+    for sentence in gains(front):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(members: Sequence[Member]) -> Table:
+def _columns(front: Front) -> tuple[str, ...]:
+    """The headings; of several devices each has a column of its own."""
+    if not front.several:
+        return _COLUMNS
+    times = (f"{device} ms" for device in device_names(front))
+    return tuple(name for each in _COLUMNS for name in (times if each == "latency ms" else (each,)))
+
+
+def _latencies(member: Member) -> list[DeviceFigure]:
+    """Milliseconds on the device, or on each of several."""
+    several = on_devices(member.costs)
+    return [found["latency_ms"] for found in several.values()] if several else [member.latency_ms]
+
+
+def _table(members: Sequence[Member], columns: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False, show_edge=False)
-    for name in _COLUMNS:
+    for name in columns:
         table.add_column(name, justify="left" if name == "network" else "right", no_wrap=True)
     for index, member in enumerate(members, start=1):
         table.add_row(str(index), *_cells(member))
@@ -154,7 +172,7 @@ def _cells(member: Member) -> list[Text]:
     host = host_timing(member)
     return [
         _with_bounds(bounds(member.accuracy).scaled(100), 1),
-        _with_bounds(bounds(member.latency_ms), 2, "*" * member.latency_ms.extrapolates),
+        *(_with_bounds(bounds(each), 2, "*" * each.extrapolates) for each in _latencies(member)),
         Text(f"{host.median:.2f}" if host else "-"),
         Text(count_text(member.macs)),
         Text(member.key),

@@ -86,5 +86,6 @@ def configuration_text(front: Front) -> str:
     """How the device is used: `1large, 1 thread, fp32, TFLite 2.10`."""
     device = front.hardware
     runtime = f"{device.runtime} {device.runtime_version}".strip()
-    parts = (device.configuration, plural(device.threads, "thread"), device.precision, runtime)
+    batch = f"batch {device.batch}" if device.batch > 1 else ""
+    parts = (device.configuration, plural(device.threads, "thread"), device.precision, batch, runtime)
     return ", ".join(part for part in parts if part)

@@ -51,14 +51,26 @@ def print_validation(profile: HardwareProfile, found: Mapping[str, Validation], 
         lines.append(f"measured now: {counted} fresh networks of {fresh.search_space}, seed {fresh.seed}{tail}")
         if "measured_now" in found:
             lines.append(_pace(fresh, found["measured_now"]))
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    console.print(_table(found))
+
+
+def print_energy(found: Mapping[str, Validation]) -> None:
+    """Print the same of millijoules."""
+    console = Console()
+    count = found["left_out"].table.n
+    console.print(f"energy: each of {count} networks predicted from the others", highlight=False, soft_wrap=True)
+    console.print(_table(found))
+
+
+def _table(found: Mapping[str, Validation]) -> Table:
     table = Table()
     table.add_column("measure", overflow="fold")
     for role in found:
         table.add_column(COLUMNS[role], justify="right", overflow="fold")
     for name, show in _ROWS.items():
         table.add_row(name, *(show(validation.table).replace("nan", "–") for validation in found.values()))
-    console.print("\n".join(lines), highlight=False, soft_wrap=True)
-    console.print(table)
+    return table
 
 
 def _pace(fresh: Remeasured, validation: Validation) -> str:
@@ -72,7 +84,11 @@ def _pace(fresh: Remeasured, validation: Validation) -> str:
 
 
 def store_validation(
-    profile: HardwareProfile, folder: Path, found: Mapping[str, Validation], fresh: Remeasured | None
+    profile: HardwareProfile,
+    folder: Path,
+    found: Mapping[str, Validation],
+    fresh: Remeasured | None,
+    energy: Mapping[str, Validation],
 ) -> None:
     """Write validation.json and validation.png, if they would say something new.
 
@@ -89,6 +105,8 @@ def store_validation(
         if fresh and (known := predictable(profile, fresh.rows)):
             found = {**found, "measured_now": validate_kept_back(profile, known)}
     entry = to_entry(found, fresh)
+    if energy:
+        entry["energy"] = {role: validation.table.to_json() for role, validation in energy.items()}
     if same(entry, entries.get(name)) and (folder / PICTURE).is_file():
         return
     entries = dict(sorted({**entries, name: entry}.items()))

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from nas.errors import ArchitectureError, RunError
-from nas.measures import MEASURES, Interval
+from nas.measures import MEASURES, Interval, find_objective
 from nas.reading.checks import adapter, checked
 from nas.resources import names
 from nas.spaces.architecture import Architecture
@@ -58,7 +58,7 @@ def _bounded(value: float) -> float:
 
 
 def _measure(value: str) -> str:
-    if value not in MEASURES:
+    if find_objective(value) is None:
         raise ValueError(f"must be one of {names(MEASURES)}")
     return value
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from nas.measures import LIMITS, PREDICTED, Interval
 from nas.results.codec import Bounds, Count, Finite, Flag, Keys
@@ -35,8 +35,31 @@ class DeviceFigure:
         return self.how != "measured" and not self.in_range
 
 
-Costs = Mapping[str, int | DeviceFigure]
-"""By the field of the measure: what is counted, and what is predicted or measured on a device."""
+OnDevices = Mapping[str, Mapping[str, DeviceFigure]]
+"""What is predicted on each of several devices, by its name and the field of the measure."""
+
+Costs = Mapping[str, int | DeviceFigure | OnDevices]
+"""By the field of the measure: what is counted, and what is predicted or measured on a device.
+
+Of several devices that is the first, and `DEVICES` holds all.
+"""
+
+DEVICES = "devices"
+
+
+def cost_of_field(costs: Costs, field: str) -> int | DeviceFigure:
+    """What a network costs by the measure of that field, be it of one of several devices (`latency_ms:pixel4`).
+
+    Raises:
+        KeyError: nothing is known of it.
+    """
+    base, _, device = field.partition(":")
+    return cast(int | DeviceFigure, costs[field] if not device else on_devices(costs)[device][base])
+
+
+def on_devices(costs: Costs) -> OnDevices:
+    """What a network costs on each of several devices; empty for a single one."""
+    return cast(OnDevices, costs.get(DEVICES, {}))
 
 
 def cost_interval(found: int | DeviceFigure) -> Interval:
@@ -46,13 +69,21 @@ def cost_interval(found: int | DeviceFigure) -> Interval:
 
 def cost_values(costs: Costs) -> dict[str, float]:
     """The values alone."""
-    return {field: cost_interval(found).value for field, found in costs.items()}
+    fields = [field for field in costs if field != DEVICES]
+    fields += [f"{field}:{device}" for device, found in on_devices(costs).items() for field in found]
+    return {field: cost_interval(cost_of_field(costs, field)).value for field in fields}
 
 
 def _network_costs() -> Keys:
     kinds: dict[str, Any] = dict.fromkeys(COUNTED, Count) | dict.fromkeys(PREDICTED, DeviceFigure)
     optional = [field for field, measure in PREDICTED.items() if measure.optional]
-    return Keys({field: (kind, LIMITS[field].meaning) for field, kind in kinds.items()}, optional)
+    on_one = Keys({field: (DeviceFigure, LIMITS[field].meaning) for field in PREDICTED}, optional)
+    named = {field: (kind, LIMITS[field].meaning) for field, kind in kinds.items()}
+    named[DEVICES] = (
+        Mapping[str, Annotated[Mapping[str, DeviceFigure], on_one]],
+        "of a search on several devices: what each predicts, by its name; the keys above are then of the first",
+    )
+    return Keys(named, [*optional, DEVICES])
 
 
 def _trial_costs() -> Keys:

@@ -16,6 +16,7 @@ from nas.results.gain import Gain
 from nas.results.hardware import Hardware
 from nas.results.member import Baseline, Member
 from nas.results.quality import Hypervolume, PredictionErrors, ProxyFidelity
+from nas.results.several import Several
 
 SCHEMA = 1
 """The version of front.json that this version of the project writes and reads."""
@@ -180,10 +181,13 @@ class Front:
     """what the search warned of, as it was said in the terminal"""
     init: Init | None = None
     """what trainings started from; null: from random weights"""
+    several: Several | None = None
+    """what each of several devices sees; only there of a search on several"""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
-        return to_json(self)
+        found = to_json(self)
+        return found if self.several else {key: value for key, value in found.items() if key != "several"}
 
     @classmethod
     def from_json(cls, value: Any, where: str = "front.json") -> "Front":

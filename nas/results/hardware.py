@@ -71,6 +71,8 @@ class Hardware:
     """networks measured, all together"""
     error: LatencyErrors
     """how far predictions of networks never seen are off"""
+    batch: Count = 1
+    """images of an inference, of which milliseconds are"""
     like: str | None = None
     """the profile this one was made from with few networks of its own"""
 

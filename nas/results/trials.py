@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from nas.errors import RunError
+from nas.measures import find_limit
 from nas.reading.json_text import parse_json
 from nas.reading.numbers import decimal, whole
 from nas.reading.plain import one_line
@@ -48,11 +49,13 @@ class TrialRow:
     """what each rung gave, by its name, as JSON: an accuracy, or scores by name"""
     worth: Finite | None = None
     """what the network is ranked by, where that is not its accuracy"""
+    on_devices: Mapping[str, Finite] = field(default_factory=dict)
+    """of a search on several devices, what each predicts: a column each, such as `latency_ms:pixel4`"""
 
     @property
     def figures(self) -> Mapping[str, float | None]:
         """What is known of the network, by the field of the measure: costs and accuracy."""
-        return {**self.costs, "accuracy": self.accuracy}
+        return {**self.costs, **self.on_devices, "accuracy": self.accuracy}
 
     @property
     def ranked_only(self) -> bool:
@@ -62,12 +65,16 @@ class TrialRow:
 
 _TEXTS = ("state", "key", "notation", "how", "error")
 _BESIDE = Flat("costs", TRIAL_COSTS.names)
-COLUMNS = tuple(_BESIDE.spread({each.name: dict.fromkeys(TRIAL_COSTS.names) for each in fields(TrialRow)}))
+_OWN = [each.name for each in fields(TrialRow) if each.name != "on_devices"]
+COLUMNS = tuple(_BESIDE.spread({name: dict.fromkeys(TRIAL_COSTS.names) for name in _OWN}))
+"""Those of every run; one for each measure of each of several devices follows."""
 
 
 def table_row(row: TrialRow) -> dict[str, Any]:
     """A row by column, None where a cell is blank; the rungs as a mapping."""
-    return dict.fromkeys(COLUMNS) | _BESIDE.spread(to_json(row))
+    found = _BESIDE.spread(to_json(row))
+    on_devices: dict[str, Any] = found.pop("on_devices")
+    return dict.fromkeys(COLUMNS) | on_devices | found
 
 
 def write_trials(rows: Sequence[TrialRow], run_folder: str | Path) -> Path:
@@ -77,7 +84,8 @@ def write_trials(rows: Sequence[TrialRow], run_folder: str | Path) -> Path:
         RunError: the folder cannot be written.
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    further = dict.fromkeys(column for row in rows for column in row.on_devices)
+    writer = csv.DictWriter(text, (*COLUMNS, *further), lineterminator="\n")
     writer.writeheader()
     for row in rows:
         cells = table_row(row)
@@ -104,6 +112,8 @@ def read_trials(run_folder: str | Path) -> list[TrialRow]:
 
 def _row(cells: Mapping[str, str], where: str) -> TrialRow:
     known = {column: _cell(column, cells[column], where) for column in COLUMNS if cells.get(column)}
+    of_devices = [column for column in cells if ":" in column and find_limit(column) and cells[column]]
+    known["on_devices"] = {column: _cell(column, cells[column], where) for column in of_devices}
     return from_json(TrialRow, _BESIDE.gathered(known), where)
 
 

@@ -143,7 +143,8 @@ class _Tracked:
 
 def _config(settings: SearchSettings, about: About, problem: Problem) -> dict[str, Any]:
     """What trackers show of what the search was asked for."""
-    config = {**asdict(about), "hardware": problem.profile.label, "budget": str(problem.budget)}
+    hardware = ", ".join(profile.label for profile in problem.profiles)
+    config = {**asdict(about), "hardware": hardware, "budget": str(problem.budget)}
     return config | {
         "search_space": problem.space.name,
         "objectives": list(problem.objectives),

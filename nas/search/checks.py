@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from nas.data.prepare import describe
 from nas.errors import ConfigError
 from nas.exports import require_formats
-from nas.latency.profile import HardwareProfile, load_profile
+from nas.latency.profile import HardwareProfile, at_batch, load_profile
 from nas.nets.device import device_of
 from nas.nets.pretrained import NONE, SPACES, absolute, load
 from nas.nets.slices import require_alike
 from nas.nets.teacher import OnnxTeacher
-from nas.problem import Problem
+from nas.problem import Problem, on_devices
 from nas.proxies.scores import SCORES
 from nas.reading.words import short
 from nas.recording.devices.target import Target
@@ -47,7 +47,7 @@ def check_settings(settings: SearchSettings) -> Checked:
     """
     budget = Budget.parse(settings.budget)
     space = None if settings.search_space == AUTO else load_space(settings.search_space)
-    profile = load_profile(settings.hardware)
+    profiles = [load_profile(at_batch(device, settings.batch)) for device in settings.devices]
     check_rungs(rung_names(settings), tuple(settings.proxy.rungs))
     _check_scores(settings.score.names)
     if settings.workers is not None and settings.workers > settings.executor.most_workers:
@@ -65,16 +65,22 @@ def check_settings(settings: SearchSettings) -> Checked:
     space = (space or load_space(SPACES.get(settings.init) or space_for(pixels))).with_data(
         about.channels, len(about.classes), pixels
     )
-    problem = Problem(space, profile, budget, settings.objectives)
-    timing = _timing(settings, profile)
+    problem = on_devices(space, profiles, budget, settings.objectives, settings.combine)
+    timing = _timing(settings, profiles)
     if settings.init != NONE:
         require_alike(about.channels, len(space.stages), load(absolute(settings.init)))
     networks_to_compare(problem, settings.baselines, absolute(settings.init), pixels)
     return Checked(problem, timing, pixels)
 
 
-def _timing(settings: SearchSettings, profile: HardwareProfile) -> DeviceTiming | None:
-    kind = settings.device
+def _timing(settings: SearchSettings, profiles: Sequence[HardwareProfile]) -> DeviceTiming | None:
+    kind, profile = settings.device, profiles[0]
+    if len(profiles) > 1:
+        if kind not in ("auto", "none"):
+            raise ConfigError(
+                f"device={kind} measures on one device, and hardware lists {len(profiles)}; use device=none"
+            )
+        return None
     if kind == "auto":
         kind = "host" if is_here(profile) else "none"
     target = Target("host" if kind == "none" else kind, settings.reach)

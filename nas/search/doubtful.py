@@ -19,7 +19,7 @@ def doubts(settings: SearchSettings, problem: Problem, data: DataFacts) -> list[
     """What is doubtful about `settings`, the `problem` they state, and the images, in sentences."""
     of_images = (unjudged(data.counts), imbalance(data.counts["train"]))
     return [
-        *doubtful_times(problem.profile),
+        *(doubt for profile in problem.profiles for doubt in doubtful_times(profile)),
         *(
             f"{said}; for multiply-accumulates write {limit / 1e6:g}M"
             for field, limit, said in _loose(problem)

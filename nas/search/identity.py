@@ -17,7 +17,7 @@ def identity(settings: SearchSettings, problem: Problem, data: DataFacts) -> dic
     return {
         "version": IDENTITY_VERSION,
         **agreeing(settings.canonical()),
-        "hardware": f"{problem.profile.label} ({digest(problem.profile, IDENTITY_VERSION)})",
+        "hardware": ", ".join(f"{profile.label} ({digest(profile, IDENTITY_VERSION)})" for profile in problem.profiles),
         "budget": str(problem.budget),
         "search_space": f"{problem.space.name} ({digest(problem.space, IDENTITY_VERSION)})",
         "data": f"{data.source} ({digest(replace(data, path=None, left_out=()), IDENTITY_VERSION)})",

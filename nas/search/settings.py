@@ -12,11 +12,13 @@ from nas.errors import ConfigError
 from nas.identity import Free, agreeing, digest
 from nas.latency.profile import canonical_hardware
 from nas.nets.pretrained import NONE, is_file
+from nas.problem import Combine
 from nas.proxies import AnyProxy
 from nas.proxies.implied import implied_proxy
 from nas.proxies.probe import NEEDS_INIT
 from nas.proxies.scores.evaluate import ScoreSettings
 from nas.proxies.short import LongSettings
+from nas.reading.words import cut
 from nas.recording.devices import Reached
 from nas.recording.devices.base import Reach
 from nas.resources import canonical
@@ -98,10 +100,12 @@ class SearchSettings:
     a default here too, else the runs of before are no longer found.
     """
 
-    hardware: str
-    """A profile's name, name:configuration (`pixel4:1large_int8`), or a folder."""
+    hardware: str | tuple[str, ...]
+    """A profile's name, name:configuration (`pixel4:1large_int8`), or a folder; a list of several devices, for all of
+    which the same networks are trained."""
     budget: str | int | float | tuple[str | int | float, ...] | None
-    """`300M` (MACs), `25ms`, `4MB` (weights), `5Mparams`, or a list such as [300M,25ms]; null for none."""
+    """`300M` (MACs), `25ms`, `4MB` (weights), `5Mparams`, or a list such as [300M,25ms]; null for none. Of several
+    devices `pixel4:25ms` limits one, `25ms` each."""
     search_space: str
     """A shipped space by name, or a YAML file; auto: separable for images of 96 pixels or more, small
     below, lite with init=efficientnet_lite0, 1 or 2."""
@@ -160,6 +164,14 @@ class SearchSettings:
     """Pretrained weights to start from: none, efficientnet_lite0, 1 or 2, a file .pth, .pt or .safetensors, or hub:NAME
     of the Hugging Face hub. They want a space that begins from them, such as lite."""
 
+    combine: Combine = "each"
+    """Of several devices: each: accuracy against every device's latency; worst: against the worst share of each
+    device's own budget."""
+
+    batch: Annotated[int, Ge(1)] | None = None
+    """Images of an inference, where the profiles were measured so: milliseconds are then of so many; null: as hardware
+    says."""
+
     def __post_init__(self) -> None:
         if self.training.distillation.teacher == SUPERNET and self.proxy.name != "supernet":
             raise ConfigError(
@@ -180,6 +192,18 @@ class SearchSettings:
         """The groups that a command line of `words` means and does not name: the proxy."""
         return implied_proxy(words, NONE)
 
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices of `hardware`, one or several.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        found = (self.hardware,) if isinstance(self.hardware, str) else self.hardware
+        if not found:
+            raise ConfigError("hardware=[] names no device; give a profile, or a list of them")
+        return found
+
     def run_name(self) -> str:
         """The name of the run folder: readable, and one for each set of settings that must agree.
 
@@ -189,20 +213,23 @@ class SearchSettings:
         limits = {field: float(f"{limit:.12g}") for field, limit in Budget.parse(self.budget).limits.items()}
         ours = self.canonical()
         name = digest({**agreeing(ours), "budget": limits}, IDENTITY_VERSION, size=3)
-        budget = "_".join(show(*limit).removesuffix(" MACs").replace(" ", "") for limit in limits.items())
-        hardware, space = (Path(each).stem for each in (ours.hardware, ours.search_space))
+        shown = [show(*limit).partition(" on ")[0] for limit in limits.items()]
+        budget = "_".join(limit.removesuffix(" MACs").replace(" ", "") for limit in shown)
+        hardware = cut("+".join(Path(each).stem for each in ours.devices), 80)
+        space = Path(ours.search_space).stem
         return "-".join([hardware, budget or "any", space, self.data.source, f"seed{self.seed}", name])
 
     def canonical(self) -> "SearchSettings":
         """The same with one spelling of each value: of paths, of a profile's configuration, of the rungs."""
         path, teacher = self.data.path, self.training.distillation.teacher
         space, training = self.search_space, self.training
+        devices = [canonical_hardware(device) for device in self.devices]
         if teacher not in (None, SUPERNET):
             distillation = replace(training.distillation, teacher=canonical(teacher))
             training = replace(training, distillation=distillation)
         return replace(
             self,
-            hardware=canonical_hardware(self.hardware),
+            hardware=tuple(devices) if len(devices) > 1 else devices[0],
             search_space=space if space == AUTO else canonical(space, known_spaces()),
             rungs=None if self.rungs == (self.proxy.name,) else self.rungs,
             training=training,

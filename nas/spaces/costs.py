@@ -64,6 +64,11 @@ class CostArrays:
         return self.by_field.get("latency_high_ms")
 
     @property
+    def energy_mj(self) -> NDArray[np.float64] | None:
+        """Predicted millijoules; None where the profile has none."""
+        return self.by_field.get("energy_mj")
+
+    @property
     def in_range(self) -> NDArray[np.bool_] | None:
         """Whether the latency is within what the profile measured."""
         return self.by_field.get("in_range")

@@ -15,6 +15,7 @@ from nas.report.sections import SECTIONS
 from nas.results.front import Front
 from nas.results.trials import TrialRow
 from tests.helpers.run_sample import bare_front, climbed_front, sample_front, sample_trials, with_measured
+from tests.helpers.several_devices import several_front
 
 MACROS = Path(str(blocks.__file__)).with_name("blocks.html.j2").read_text(encoding="utf-8")
 MAKERS = {make.__module__.rpartition(".")[2]: make for row in SECTIONS for make in row}
@@ -40,9 +41,10 @@ class TestEverySection:
             (sample_front(), sample_trials()),
             (climbed_front(), sample_trials(stopped=4)),
             (with_measured(sample_front()), sample_trials()),
+            (several_front(), sample_trials()),
             (bare_front(), []),
         ],
-        ids=["sample", "climbed", "measured", "bare"],
+        ids=["sample", "climbed", "measured", "several", "bare"],
     )
     def test_is_made_of_blocks_with_something_in_them(
         self, name: str, front: Front, trials: Sequence[TrialRow]
@@ -56,5 +58,6 @@ class TestEverySection:
                 assert isinstance(value := getattr(block, field.name), Figure | bool) or value, f"no {field.name}"
 
     def test_is_on_the_page_where_it_has_blocks(self, name: str) -> None:
-        made = MAKERS[name](sample_front(), sample_trials())
-        assert f"<h2>{made.title}</h2>" in report_html(sample_front(), sample_trials())
+        front = several_front() if name == "devices" else sample_front()
+        made = MAKERS[name](front, sample_trials())
+        assert f"<h2>{made.title}</h2>" in report_html(front, sample_trials())

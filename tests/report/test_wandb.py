@@ -85,7 +85,7 @@ def test_wandb_offline_run_read_back_from_disk(offline_run: Path) -> None:
     trials = [row for row in history if "state" in row]
     for logged, row in zip(trials, sample_trials(stopped=2), strict=True):
         expected = {**row.figures, "seconds": row.seconds}
-        expected = {name: expected[name] for name in METRICS if expected[name] is not None}
+        expected = {name: expected[name] for name in METRICS if expected.get(name) is not None}
         assert {name: logged[name] for name in expected} == expected
         assert (logged["trial"], logged["state"], logged["hypervolume"]) == (row.number, row.state, 0.5)
         assert ("accuracy" in logged) == (row.accuracy is not None)

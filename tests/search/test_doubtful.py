@@ -19,7 +19,7 @@ def said(*overrides: str) -> list[str]:
     """What is doubtful about a search with these settings, of the sample's images."""
     settings = settings_of("hardware=pixel4", "search_space=tiny", "budget=null", *overrides)
     space = load_space(settings.search_space).with_data(1, 10)
-    problem = Problem(space, load_profile(settings.hardware), Budget.parse(settings.budget), settings.objectives)
+    problem = Problem(space, load_profile(settings.devices[0]), Budget.parse(settings.budget), settings.objectives)
     return doubts(settings, problem, sample_front().data)
 
 

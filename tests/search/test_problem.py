@@ -38,7 +38,7 @@ stages:
 @pytest.mark.parametrize(
     ("objectives", "message"),
     [
-        (("accuracy", "speed"), "unknown objective 'speed'; known: accuracy, latency, macs, memory, params"),
+        (("accuracy", "speed"), "unknown objective 'speed'; known: accuracy, energy, latency, macs, memory, params"),
         (("latency", "macs"), r"accuracy must be one of the objectives, got \['latency', 'macs'\]"),
         (("accuracy", "macs", "macs"), "an objective is listed twice"),
     ],

@@ -29,8 +29,12 @@ from tests.helpers.refusal import refusal
         ("4096b", Budget(weight_bytes=4096)),
         ("5Mparams", Budget(params=5e6)),
         ("5000000params", Budget(params=5e6)),
+        ("1MB-flash", Budget(weight_bytes=1e6)),
         ("512KB-ram", Budget(peak_activation_bytes=512e3)),
         ("2 Mb-RAM", Budget(peak_activation_bytes=2e6)),
+        ("20mJ", Budget(energy_mj=20)),
+        ("pixel4:20ms", Budget(**{"latency_ms:pixel4": 20})),
+        ("pixel4:1large_int8:20ms", Budget(**{"latency_ms:pixel4:1large_int8": 20})),
         (["300M", "25ms"], Budget(macs=300e6, latency_ms=25)),
         (("4MB", "5Mparams", "1ms", "1G"), Budget(macs=1e9, latency_ms=1, weight_bytes=4e6, params=5e6)),
     ],
@@ -65,7 +69,7 @@ def test_budgets(text: Any, expected: Budget) -> None:
 )
 def test_wrong_budgets_say_what_is_allowed(text: Any, message: str) -> None:
     found = refusal(BudgetError, Budget.parse, text)
-    examples = "300M (MACs), 25ms, 4MB (weights), 5Mparams, 512KB-ram (peak activations)"
+    examples = "300M (MACs), 25ms, 20mJ, 4MB (weights), 5Mparams, 512KB-ram (peak activations)"
     assert found == f"{message}; use {examples}, or a list such as [300M,25ms]"
 
 

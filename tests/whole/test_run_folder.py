@@ -34,7 +34,7 @@ def folder_of(*overrides: str) -> str:
 def identity_of(settings: SearchSettings) -> dict[str, object]:
     name = settings.search_space
     space = load_space(space_for(DATA.native_resolution) if name == AUTO else name).with_data(1, 2)
-    problem = Problem(space, load_profile(settings.hardware), Budget.parse(settings.budget), settings.objectives)
+    problem = Problem(space, load_profile(settings.devices[0]), Budget.parse(settings.budget), settings.objectives)
     return identity(settings, problem, DATA)
 
 

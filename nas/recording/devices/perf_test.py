@@ -27,7 +27,7 @@ from nas.recording.bundle import open_results
 from nas.recording.devices.base import Report
 from nas.recording.devices.link import Link, models, place, send
 from nas.recording.rows import read_plan
-from nas.recording.runner.figures import LAYER_SHARE, LEAST_RUNS, PROFILED_RUNS, Row, kernels
+from nas.recording.runner.figures import LAYER_SHARE, LEAST_RUNS, PROFILED_RUNS, Row, kernels, models_of
 from nas.recording.runner.results import Results
 from nas.recording.runner.schedule import Schedule
 
@@ -108,7 +108,7 @@ class PerfTestRun:
         chosen = self._configuration
         cores = f"taskset {sum(1 << core for core in chosen['cores']):x} " if chosen["cores"] else ""
         spinning = "" if chosen["spinning"] else "-D"
-        path = f"models/{chosen['precision']}/{model['id']}.onnx"
+        path = f"models/{models_of(chosen)}/{model['id']}.onnx"
         line = (
             f"ORT_DISABLE_TELEMETRY=1 LD_LIBRARY_PATH=. {cores}./{_BINARY} -e cpu -I -S 1 -m times -r {runs} "
             f"-x {chosen['threads']} -y 1 "

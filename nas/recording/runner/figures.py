@@ -20,6 +20,12 @@ CLOCK_MS = 0.001
 Row = dict[str, Any]
 
 
+def models_of(configuration: Row) -> str:
+    """The folder of a configuration's models, in `models`: by precision, and by batch where that is above 1."""
+    batch = configuration.get("batch", 1)
+    return f"{configuration['precision']}_b{batch}" if batch > 1 else str(configuration["precision"])
+
+
 def finished(bursts: Sequence[Row], kind: str) -> bool:
     """Whether a model of this kind (network or layer) with these bursts needs no further one."""
     return len(bursts) >= MOST * PASSES[kind] or settled(bursts, kind)

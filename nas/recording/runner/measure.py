@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .figures import LAYER_SHARE, PROFILED_RUNS, Row
+from .figures import LAYER_SHARE, PROFILED_RUNS, Row, models_of
 from .machine import environment, pin
+from .power import Power
 from .results import Results
 from .schedule import Schedule
 from .timing import Cores, Pace, burst, feeds, open_session, profile
@@ -55,10 +56,11 @@ class ConfigurationRun:
     ) -> None:
         self._name, self._burst_s = configuration["name"], plan["burst_s"]
         self._options = {key: configuration[key] for key in ("threads", "optimization", "spinning")}
-        self._models: Path = models / configuration["precision"]
+        self._models: Path = models / models_of(configuration)
         self._results, self._cores, self._parent = results, cores, parent
         self._schedule = Schedule(plan, configuration, results.rows)
         before = [row for rows in self._schedule.bursts.values() for row in rows]
+        self._power = Power()
         self._pace = Pace(min((row.get("probe_us", math.inf) for row in before), default=math.inf))
 
     def measure(self, about: Row) -> None:
@@ -67,7 +69,8 @@ class ConfigurationRun:
             _print(self._schedule.line())
             return
         named = {"configuration": self._name, **about}
-        self._results.append({"type": "begin", **named, **environment()})
+        idle_watts = {"idle_watts": self._power.idle()} if self._power.known else {}
+        self._results.append({"type": "begin", **named, **environment(), **idle_watts})
         self._schedule.follow(self._burst, self._profile, _print, begin_group=self._learn)
         self._results.append({"type": "end", **named, **environment()})
 
@@ -79,12 +82,14 @@ class ConfigurationRun:
         begun = time.perf_counter()
         session = open_session(self._path(model), **self._options)
         share = 1 if model["kind"] == "network" else LAYER_SHARE
-        calm = self._cores.calm()
-        runs, kept = burst(session, feeds(session), share * self._burst_s, self._pace)
+        calm, feed = self._cores.calm(), feeds(session)
+        self._power.begin()
+        runs, kept = burst(session, feed, share * self._burst_s, self._pace)
+        watts = {"watts": self._power.watts()} if self._power.known else {}
         if not (calm and self._cores.calm()):
             kept = []
         quantiles = [round(float(value), 5) for value in np.percentile(kept or runs, [0, 25, 50, 75])]
-        counts = {"runs": len(runs), "kept": len(kept), "probe_us": round(self._pace.least_us, 2)}
+        counts = {"runs": len(runs), "kept": len(kept), "probe_us": round(self._pace.least_us, 2), **watts}
         self._append("burst", model, begun, {"ms": quantiles, **counts})
 
     def _profile(self, model: Row) -> None:

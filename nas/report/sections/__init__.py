@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from nas.report.blocks import Section
 from nas.report.sections import (
     data,
+    devices,
     failures,
     finished,
     front,
@@ -19,6 +20,7 @@ from nas.results.front import Front
 from nas.results.trials import TrialRow
 
 SECTIONS: tuple[tuple[Callable[[Front, Sequence[TrialRow]], Section], ...], ...] = (
+    (devices.make,),
     (front.make,),
     (finished.make,),
     (proposals.make, trust.make),

@@ -41,7 +41,7 @@ def make(front: Front, trials: Sequence[TrialRow]) -> Section:
     alt = "Accuracy against cost: trials, confirmed front and curves of the baselines"
     return section(
         "The front" if front.learned is not False else "The confirmed networks",
-        Picture(front_figure(front, trials), alt),
+        None if front.several else Picture(front_figure(front, trials), alt),
         Text(said, "soft") if said else None,
         members if members.rows else None,
         Text(_NUMBERS + mark, "soft") if members.rows else None,

@@ -2,20 +2,24 @@
 
 from collections.abc import Sequence
 
-from nas.report.blocks import Facts, Section, Text, section
+from nas.report.blocks import Block, Facts, Heading, Section, Text, section
+from nas.report.devices import views
 from nas.results.front import Front
 from nas.results.trials import TrialRow
 
 _PROVENANCE = (
-    *("name", "configuration", "device", "soc", "cores", "threads", "precision"),
+    *("name", "configuration", "device", "soc", "cores", "threads", "precision", "batch"),
     *("runtime", "runtime_version", "method", "repeats", "date", "source"),
 )
 
 
 def make(front: Front, trials: Sequence[TrialRow]) -> Section:
     """The section."""
-    notes = (Text(note) for note in front.hardware.notes)
-    return section("Where the latencies come from", *notes, Facts(provenance(front)))
+    blocks: list[Block] = []
+    for view in views(front):
+        blocks += [Heading(view.hardware.device)] if front.several else []
+        blocks += [*(Text(note) for note in view.hardware.notes), Facts(provenance(view))]
+    return section("Where the latencies come from", *blocks)
 
 
 def provenance(front: Front) -> tuple[tuple[str, str], ...]:

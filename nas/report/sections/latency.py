@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from nas.report.blocks import Facts, Picture, Section, Text, section
+from nas.report.blocks import Block, Facts, Heading, Picture, Section, Text, section
+from nas.report.devices import views
 from nas.report.figures import measured_figure
 from nas.report.text import plural
 from nas.results.front import Front
@@ -11,14 +12,19 @@ from nas.results.trials import TrialRow
 
 def make(front: Front, trials: Sequence[TrialRow]) -> Section:
     """The section."""
-    said, errors = measured(front), latency_error(front)
+    said = measured(front)
     alt = "Predicted against measured milliseconds of the confirmed networks"
     unknown = Text("The profile states no error: treat the latencies as estimates.", "notice")
-    seen = (Text("Measured on networks that the predictor had not seen.", "soft"), Facts(errors))
+    known = Text("Measured on networks that the predictor had not seen.", "soft")
+    seen: list[Block] = []
+    for view in views(front):
+        errors = latency_error(view)
+        seen += [Heading(view.hardware.device)] if front.several else []
+        seen += [known, Facts(errors)] if errors else [unknown]
     return section(
         "Error of the predicted latencies",
         *((Text(said), Picture(measured_figure(front), alt)) if said else ()),
-        *(seen if errors else (unknown,)),
+        *seen,
     )
 
 

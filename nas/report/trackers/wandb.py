@@ -195,7 +195,7 @@ def _rungs(row: TrialRow) -> dict[str, float]:
 def _front_row(member: Member) -> list[object]:
     accuracy, host = member.accuracy, host_timing(member)
     figures = [accuracy.value, accuracy.low, accuracy.high, accuracy.how, member.latency_ms.in_range]
-    costs = [cost_of(member, cost).value for cost in COSTS.values()]
+    costs = [cost_of(member, cost).value if cost.field in member.costs else None for cost in COSTS.values()]
     return [member.key, member.notation, *figures, host.median if host else None, *costs]
 
 

@@ -48,7 +48,7 @@ class DeviceTiming:
             NasError: the device cannot be reached or lacks something, or the measuring failed.
         """
         cores = recorded_cores(self.profile) if self.profile.source == SOURCE else None
-        way = configuration(self.profile.threads, self.profile.precision, cores)
+        way = configuration(self.profile.threads, self.profile.precision, cores, self.profile.batch)
         planned = {
             "search_space": "confirmed networks",
             "seed": 0,

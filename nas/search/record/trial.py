@@ -15,6 +15,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from nas.measures import find_limit
 from nas.problem import Problem
 from nas.proxies.base import Failed
 from nas.results.costs import TRIAL_COSTS
@@ -96,6 +97,7 @@ class TrialRecord:
             rungs={rung.how: _gave(rung) for rung in self.rungs} or None,
             worth=last.worth,
             costs={name: self.measures[name] for name in TRIAL_COSTS.names if name in self.measures},
+            on_devices={name: value for name, value in self.measures.items() if ":" in name and find_limit(name)},
         )
 
 

@@ -5,14 +5,10 @@ from importlib.metadata import version
 
 import numpy as np
 
-from nas.latency.profile import HardwareProfile
-from nas.latency.validation import leave_one_out
 from nas.problem import Problem
-from nas.results.codec import from_json
 from nas.results.costs import cost_values
 from nas.results.front import SCHEMA, BudgetFacts, Counts, Front, NetworkCount
 from nas.results.gain import gain_over
-from nas.results.hardware import Hardware
 from nas.results.member import Member
 from nas.results.quality import Hypervolume, PredictionErrors
 from nas.search.confirm.intervals import probabilities
@@ -22,9 +18,11 @@ from nas.search.front import hypervolume_history, nondominated
 from nas.search.record.trial import TrialRecord, records
 from nas.search.result.about import About
 from nas.search.result.fidelity import proxy_fidelity
+from nas.search.result.hardware import hardware
 from nas.search.result.learning import learned
 from nas.search.result.members import accuracies, baseline, member, network_costs
 from nas.search.result.random_search import drawn_without_model, random_search
+from nas.search.result.several import several, trainings_of
 from nas.search.rungs import Ladder
 from nas.spaces.budget import show
 
@@ -48,9 +46,11 @@ def compose(
         baseline(problem, name, network, accuracy)
         for (name, network), (accuracy, _) in zip(baselines.items(), judged, strict=True)
     )
+    counts = _counts(trials, len(members))
+    spent = trainings_of(counts, confirmed, list(baselines.values()))
     return Front(
         schema=SCHEMA,
-        hardware=_hardware(problem.profile),
+        hardware=hardware(problem.profile),
         budget=_budget(problem),
         search_space=problem.space.name,
         objectives=problem.objectives,
@@ -60,7 +60,7 @@ def compose(
         proxy=about.proxy,
         rungs=about.rungs,
         command=about.command,
-        counts=_counts(trials, len(members)),
+        counts=counts,
         hypervolume=_hypervolume(run, trials),
         proxy_fidelity=proxy_fidelity(run.study, ladder, members),
         predicted_and_measured=_prediction_errors(members),
@@ -72,6 +72,7 @@ def compose(
         learned=learned([each.val_accuracy.value for each in members], about.data),
         warnings=(),
         init=about.init,
+        several=several(problem, chosen, compared, spent, about.data.test),
     )
 
 
@@ -96,11 +97,6 @@ def _front(problem: Problem, members: Sequence[Member], accuracy: Sequence[float
 
 def _by_latency(members: Sequence[Member]) -> tuple[Member, ...]:
     return tuple(sorted(members, key=lambda each: each.latency_ms.value))
-
-
-def _hardware(profile: HardwareProfile) -> Hardware:
-    error = {**leave_one_out(profile).to_json(), "how": "leave-one-out"}
-    return from_json(Hardware, {**profile.provenance(), "error": error}, profile.label)
 
 
 def _budget(problem: Problem) -> BudgetFacts:

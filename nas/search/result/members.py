@@ -5,7 +5,7 @@ from typing import Any
 
 from nas.measures import PREDICTED, Interval
 from nas.problem import Candidate, Problem
-from nas.results.costs import COUNTED, Costs, DeviceFigure
+from nas.results.costs import COUNTED, DEVICES, Costs, DeviceFigure
 from nas.results.member import Accuracy, Baseline, Member
 from nas.search.confirm.intervals import accuracy_intervals
 from nas.search.confirm.network import Confirmed
@@ -67,13 +67,22 @@ def baseline(problem: Problem, name: str, network: Confirmed, accuracy: Accuracy
 def network_costs(candidate: Candidate, latency: Interval | None = None) -> Costs:
     """What a network costs, by field; its `latency`, where it was measured, beside the prediction."""
     known = candidate.figures
-    found = {field: known[field] for field in COUNTED}
+    found: dict[str, Any] = {field: known[field] for field in COUNTED}
     measured = {"latency_ms": latency}
-    return found | {field: _figure(known, field, measured.get(field)) for field in PREDICTED if field in known}
+    found |= {field: _figure(known, field, measured.get(field)) for field in PREDICTED if field in known}
+    if names := dict.fromkeys(name for field in known for name in [field.partition(":")[2]] if name):
+        on_each = {
+            name: {field: _figure(known, field, None, f":{name}") for field in PREDICTED if f"{field}:{name}" in known}
+            for name in names
+        }
+        return {**found, DEVICES: on_each}
+    return found
 
 
-def _figure(known: Mapping[str, Any], field: str, measured: Interval | None) -> DeviceFigure:
-    value, low, high, in_range = (known[name] for name in (field, *(PREDICTED[field].predicted or ())))
+def _figure(known: Mapping[str, Any], field: str, measured: Interval | None, suffix: str = "") -> DeviceFigure:
+    """The figure of a measure that is predicted; `suffix`: of one of several devices, as in its fields."""
+    names = (field, *(PREDICTED[field].predicted or ()))
+    value, low, high, in_range = (known[name + suffix] for name in names)
     if measured is None:
         return DeviceFigure(value, low, high, "predicted", in_range)
     predicted = Interval(value, low, high)

@@ -11,7 +11,6 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from nas.measures import MEASURES
 from nas.problem import Problem, reference_point
 from nas.search.parameters import distributions
 from nas.search.pareto.pool import Rows
@@ -53,7 +52,7 @@ def pareto_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: 
     box = math.prod(1 - value if name == "accuracy" else value for name, value in reference.items())
 
     def known(name: str) -> Any:
-        return lambda rows: problem.cost_arrays(rows.indices)[MEASURES[name].field]
+        return lambda rows: problem.value(name, problem.cost_arrays(rows.indices))
 
     def features(rows: Rows) -> Any:
         latency = np.log(problem.cost_arrays(rows.indices)["latency_ms"])
