@@ -36,7 +36,7 @@ from nas.search.confirm.export import asked_of_int8, calibration_images
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
 from nas.spaces.block import Block
-from nas.spaces.layers import divisible
+from nas.spaces.chain import divisible
 from nas.training.fit import fit
 from nas.training.recipe import Recipe
 

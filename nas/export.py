@@ -8,11 +8,10 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 
 from nas.commandline import Invocation, command
-from nas.errors import RunError
 from nas.reading.plain import one_line
-from nas.reading.words import short
-from nas.report.networks import cost_measure, ordered
+from nas.reading.words import cut
 from nas.results.front import Front
+from nas.results.named import ALL, find_member
 from nas.results.run_folder import read_front
 
 
@@ -46,7 +45,7 @@ def main(settings: ExportSettings, _: Invocation) -> None:
     from nas.search.confirm.shipping import Wanted, ship
 
     folder = Path(settings.run).expanduser()
-    keys = chosen(read_front(folder), settings.member)
+    keys = chosen(read_front(folder), settings.member, settings.run)
     wanted = Wanted(settings.formats, settings.batch, settings.int8_loss, settings.calibration)
     found = ship(folder, keys, wanted)
     write_report(folder)
@@ -59,21 +58,9 @@ def main(settings: ExportSettings, _: Invocation) -> None:
             print(one_line(f"{key} {line(asdict(file))}"))
 
 
-def chosen(front: Front, member: str | int) -> list[str]:
-    """The keys of the members that are meant.
-
-    Raises:
-        RunError: the front has no such member.
-    """
-    members = [each.key for each in ordered(front.front, cost_measure(front))]
-    if member == "all":
-        return members
-    if member in members:
-        return [str(member)]
-    number = int(member) if str(member).isdecimal() and len(str(member)) < 9 else 0
-    if not 1 <= number <= len(members):
-        raise RunError(f"member={short(member)}: the front has 1 to {len(members)}, keys such as {members[0]}, or all")
-    return [members[number - 1]]
+def chosen(front: Front, member: str | int, run: str) -> list[str]:
+    """The keys of the members that are meant; raises as `find_member` does."""
+    return [each.key for each in front.front] if member == ALL else [find_member(front, member, cut(run, 200)).key]
 
 
 def line(file: dict[str, Any]) -> str:

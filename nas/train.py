@@ -5,9 +5,11 @@ from contextlib import ExitStack
 
 from nas.commandline import Invocation, command, warn
 from nas.reading.plain import one_line
+from nas.report.card import write_cards
 from nas.report.html import write_report
 from nas.report.terminal import finished_lines
 from nas.results.finished import FOLDER
+from nas.results.run_folder import read_front
 from nas.search.finish.finish import ask, finish, put_into_run
 from nas.search.finish.settings import TrainSettings
 from nas.search.finish.subject import subject_of
@@ -34,6 +36,7 @@ def main(settings: TrainSettings, invocation: Invocation) -> None:
         if first:
             shutil.rmtree(subject.folder / FOLDER / "weights", ignore_errors=True)
             if subject.front is not None:
+                write_cards(subject.folder, read_front(subject.folder))
                 say(f"report: {write_report(subject.folder)}")
 
 

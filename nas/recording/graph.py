@@ -174,10 +174,7 @@ class _Writer:
         if layer.op == "add":
             return self._node("Add", name, *tensors)
         each, size = layer.in_channels // layer.groups, layer.in_size
-        split, whole = (
-            (0, layer.groups, each, size, size),
-            (0, layer.in_channels, size, size),
-        )  # 0: any number of images
+        split, whole = (0, layer.groups, each, size, size), (0, layer.in_channels, size, size)  # 0: as many images
         wanted = [self._constant(f"shape.{'x'.join(map(str, shape))}", np.array(shape)) for shape in (split, whole)]
         groups = self._node("Reshape", f"{name}.groups", *tensors, wanted[0])
         turned = self._node("Transpose", f"{name}.turned", groups, perm=[0, 2, 1, 3, 4])

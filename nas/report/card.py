@@ -25,13 +25,17 @@ _PAIRS = 20
 
 
 def write_cards(folder: Path, front: Front) -> list[Path]:
-    """Write the card of every network whose trained weights are in the run folder, `models/KEY.md`.
+    """Write the card of every training whose weights are in the run folder, `KEY.md` beside them.
 
     Raises:
         RunError: a file of weights cannot be read, or the folder not be written.
     """
-    members = [member for member in front.confirmed if member.weights]
-    return [write_text(folder / f"models/{member.key}.md", card(folder, front, member)) for member in members]
+    members = {each.weights: each for member in front.confirmed for each in (member, member.shipped())}
+    return [
+        write_text((folder / weights).with_suffix(".md"), card(folder, front, member))
+        for weights, member in members.items()
+        if weights
+    ]
 
 
 def card(folder: Path, front: Front, member: Member) -> str:

@@ -1,7 +1,7 @@
 """A confirmed network: what it costs, how accurate it is, and the files it ships as."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, cast
 
 from nas.results.codec import Bounds, Count, Finite, Flag, InFolder, Network, Share
@@ -180,6 +180,8 @@ class Finished:
     """every file that was asked for, of the best training by the validation images"""
     command: str
     """what makes it again"""
+    weights: InFolder | None = None
+    """path of the trained weights (safetensors), under the names of `nas.nets.build`"""
 
 
 NetworkCosts = Annotated[Costs, NETWORK_COSTS]
@@ -245,6 +247,13 @@ class Member(Costed):
     """path of the trained weights (safetensors), under the names of `nas.nets.build`"""
     finished: Finished | None = None
     """its full training, where `nas.train` gave it one; null: none yet"""
+
+    def shipped(self) -> "Member":
+        """The member with the accuracy, weights and files of its full training, where it had one."""
+        if self.finished is None:
+            return self
+        found = self.finished
+        return replace(self, accuracy=found.accuracy, weights=found.weights, files=found.files)
 
     def file(self, precision: str, format: str = "onnx") -> ModelFile | None:
         """The file of that precision and format, if it was asked for."""

@@ -19,6 +19,8 @@ from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import load_architecture
 
 FILE = "front.json"
+ALL = "all"
+"""Every member of the front, where several may be meant."""
 _LEAST = 4  # characters of a key
 
 

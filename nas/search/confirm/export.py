@@ -121,6 +121,16 @@ def told(arch: Architecture, data: ImageData, conventions: Conventions) -> dict[
     }
 
 
+def timed(file: ModelFile, folder: Path) -> ModelFile:
+    """The file with its milliseconds on this machine, where it runs here."""
+    time = next(
+        each.time for each in EXPORTERS.values() if (each.format, each.precision) == (file.format, file.precision)
+    )
+    if not file.path or not file.resolution or time is None or file.not_run:
+        return file
+    return replace(file, host_latency_ms=time(folder / file.path, file.resolution))
+
+
 def write_files(trained: TrainedNetwork, formats: Sequence[str], folder: Path, data: ImageData, seed: int) -> Files:
     """The files of a network, each judged on the test split where it runs here; the ONNX file in fp32 comes first.
 

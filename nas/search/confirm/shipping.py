@@ -12,17 +12,17 @@ from torch import nn
 from nas.data.batches import ImageData
 from nas.data.saved import open_saved
 from nas.errors import DataError, ProfileError, RunError
-from nas.exports import EXPORTERS
 from nas.exports.base import TrainedNetwork
 from nas.latency.profile import load_profile
 from nas.nets.build import build
 from nas.nets.conventions import Conventions
 from nas.nets.safetensors_file import read_safetensors
 from nas.reading.words import cut
+from nas.results.finished import FOLDER, read_finished, with_finished, write_finished
 from nas.results.front import Front
 from nas.results.member import Member, ModelFile
 from nas.results.run_folder import read_front, write_front
-from nas.search.confirm.export import asked_of_int8, calibration_images, write_files
+from nas.search.confirm.export import asked_of_int8, calibration_images, timed, write_files
 from nas.search.confirm.slower import with_slower
 from nas.search.record.folder import taken
 
@@ -61,14 +61,15 @@ def ship(folder: Path, keys: Sequence[str], wanted: Wanted) -> dict[str, tuple[M
         try:
             front = read_front(folder)
             found = {each.key: _written(folder, front, each, wanted) for each in front.confirmed if each.key in keys}
-            write_front(_with_files(front, found), folder)
+            _keep_finished(folder, front, found)
+            write_front(with_finished(_with_files(front, found), folder), folder)
         finally:
             held.release()
     return found
 
 
 def _written(folder: Path, front: Front, member: Member, wanted: Wanted) -> tuple[ModelFile, ...]:
-    trained = _trained(folder, member)
+    trained = _trained(folder, member.shipped())
     data = _images(folder, trained)
     known = {key: text for key, text in trained.said.items() if key != "accuracy"}
     network = TrainedNetwork(
@@ -77,27 +78,17 @@ def _written(folder: Path, front: Front, member: Member, wanted: Wanted) -> tupl
         wanted.batch,
         asked_of_int8(data, wanted.int8_loss),
     )
-    models = folder / "models"
+    models = folder / (FOLDER if member.finished else "models")
     files = write_files(network, wanted.formats, models, data, int(trained.said["seed"])).files
     profile = None
     with suppress(ProfileError):  # one that was given by a path, and is elsewhere now
         profile = load_profile(f"{front.hardware.name}:{front.hardware.configuration}")
-    return with_slower([_timed(file, folder) for file in files], profile, member.architecture)
-
-
-def _timed(file: ModelFile, folder: Path) -> ModelFile:
-    """With its milliseconds on this machine, where it runs here."""
-    time = next(
-        each.time for each in EXPORTERS.values() if (each.format, each.precision) == (file.format, file.precision)
-    )
-    if not file.path or not file.resolution or time is None or file.not_run:
-        return file
-    return replace(file, host_latency_ms=time(folder / file.path, file.resolution))
+    return with_slower([timed(file, folder) for file in files], profile, member.architecture)
 
 
 def _trained(folder: Path, member: Member) -> _Trained:
     if member.weights is None:
-        raise RunError(f"{cut(str(folder), 200)} has no weights of {member.key}; search again to train it")
+        raise RunError(f"{cut(str(folder), 200)} has no weights of {member.key}; train it again")
     path = folder / member.weights
     state, said = read_safetensors(path)
     try:
@@ -121,14 +112,29 @@ def _images(folder: Path, trained: _Trained) -> ImageData:
     return ImageData(images, batch_size=_BATCH, resolution=steps["resolution"], statistics=statistics, device="cpu")
 
 
+def _keep_finished(folder: Path, front: Front, found: Mapping[str, Sequence[ModelFile]]) -> None:
+    """Put the files of full trainings beside these."""
+    for member in front.confirmed:
+        known = read_finished(folder, member.key) if member.finished and member.key in found else None
+        if known:
+            files = _joined(known.finished.files, found[member.key])
+            write_finished(folder, member.key, replace(known, finished=replace(known.finished, files=files)))
+
+
 def _with_files(front: Front, found: Mapping[str, Sequence[ModelFile]]) -> Front:
-    """The front with files added, each in place of an earlier one of its format and precision."""
+    """The front with the files of networks without a full training added."""
 
     def added(member: Member) -> Member:
-        new = {(each.format, each.precision): each for each in found.get(member.key, ())}
-        every = {(each.format, each.precision): each for each in member.files} | new
-        paths = {kind: each.path for kind, each in every.items()}
+        if member.finished or member.key not in found:
+            return member
+        files = _joined(member.files, found[member.key])
+        paths = {(each.format, each.precision): each.path for each in files}
         onnx, onnx_int8 = (paths.get(("onnx", precision)) for precision in ("fp32", "int8"))
-        return replace(member, files=tuple(every.values()), onnx=onnx, onnx_int8=onnx_int8)
+        return replace(member, files=files, onnx=onnx, onnx_int8=onnx_int8)
 
     return replace(front, front=tuple(map(added, front.front)), confirmed=tuple(map(added, front.confirmed)))
+
+
+def _joined(files: Sequence[ModelFile], more: Sequence[ModelFile]) -> tuple[ModelFile, ...]:
+    """All of them, each of `more` in place of an earlier one of its format and precision."""
+    return tuple({(each.format, each.precision): each for each in (*files, *more)}.values())

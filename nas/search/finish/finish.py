@@ -10,7 +10,7 @@ from nas.data.saved import open_saved
 from nas.data.settings import AUGMENTATION
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import ConfigError, DataError
-from nas.exports import EXPORTERS
+from nas.exports import BY_DEFAULT, default_formats
 from nas.identity import digest
 from nas.nets.device import device_of
 from nas.nets.pretrained import NONE, load
@@ -21,9 +21,9 @@ from nas.reading.plain import readable
 from nas.reading.words import cut
 from nas.results.costs import DeviceFigure
 from nas.results.finished import FOLDER, FinishedFile, is_whole, read_finished, with_finished, write_finished
-from nas.results.member import Accuracy, Finished, ModelFile
+from nas.results.member import Accuracy, Finished
 from nas.results.run_folder import read_front, write_front
-from nas.search.confirm.export import Export
+from nas.search.confirm.export import Export, timed
 from nas.search.confirm.intervals import accuracy_intervals
 from nas.search.finish.settings import TrainSettings
 from nas.search.finish.subject import Subject
@@ -47,6 +47,7 @@ class Asked:
     full: FullTraining
     seeds: tuple[int, ...]
     calibration: int
+    int8_loss: float | None
     teacher: Path | None
 
     @property
@@ -56,7 +57,16 @@ class Asked:
         images = long.pictures.images
         seen = [getattr(long.pictures, name) for name in AUGMENTATION]
         counts = [len(split) for split in images.splits.values()]
-        parts = (long.digest, seen, counts, images.mean, self.full.devices, self.seeds, self.calibration)
+        parts = (
+            long.digest,
+            seen,
+            counts,
+            images.mean,
+            self.full.devices,
+            self.seeds,
+            self.calibration,
+            self.int8_loss,
+        )
         return digest(parts, version=1)
 
 
@@ -92,7 +102,7 @@ def _asked(settings: TrainSettings, subject: Subject, name: str, arch: Architect
         start = FittedStart(FromWeights.of((subject.init,), subject.space), view, scale)
     seeds = tuple(settings.seed + number for number in range(settings.seeds))
     long = replace(long, pictures=view, start=start)
-    asked = Asked(name, arch, replace(full, long=long), seeds, settings.calibration, teacher)
+    asked = Asked(name, arch, replace(full, long=long), seeds, settings.calibration, settings.int8_loss, teacher)
     return replace(asked, full=replace(full, long=replace(long, folder=place / asked.digest)))
 
 
@@ -193,7 +203,8 @@ def _tested(asked: Asked, subject: Subject, trained: list[FullyTrained], command
     judged = [long.test(arch, each.trained.seed) for each in trained]
     (mean,) = accuracy_intervals([[each.accuracy for each in judged]], judged[0].images)
     best = max(trained, key=lambda each: each.trained.val)
-    export = Export(long, subject.folder / FOLDER, asked.calibration)
+    formats = default_formats(subject.front.hardware.runtime) if subject.front else BY_DEFAULT
+    export = Export(long, subject.folder / FOLDER, asked.calibration, formats, asked.int8_loss)
     exported = export(arch, best.trained.seed, _metadata(asked, subject))
     scale = long.scale(arch)
     return Finished(
@@ -204,18 +215,10 @@ def _tested(asked: Asked, subject: Subject, trained: list[FullyTrained], command
         seconds=sum(each.trained.seconds for each in trained),
         teacher=readable(asked.teacher.name) if asked.teacher else None,
         init=None if subject.init == NONE else readable(load(subject.init).name),
-        files=tuple(_timed(file, subject.folder, arch) for file in exported.files),
+        files=tuple(timed(file, subject.folder) for file in exported.files),
         command=readable(command),
+        weights=exported.weights,
     )
-
-
-def _timed(file: ModelFile, folder: Path, arch: Architecture) -> ModelFile:
-    """The file with its milliseconds on this machine."""
-    if not file.path:
-        return file
-    ways = {(each.format, each.precision): each.time for each in EXPORTERS.values()}
-    timing = ways[file.format, file.precision](folder / file.path, arch.resolution)
-    return replace(file, host_latency_ms=timing)
 
 
 def _metadata(asked: Asked, subject: Subject) -> Mapping[str, Any]:

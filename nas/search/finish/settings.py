@@ -15,8 +15,6 @@ from nas.training.settings import SUPERNET, Batch, Positive, TrainingSettings
 
 BEST = "best"
 """The teacher that is the run's most accurate other member."""
-ALL = "all"
-"""Every member of the front."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +78,8 @@ class TrainSettings:
     """Pretrained weights to start from, as in `nas.search`; none for random ones; null: as the run did, else none."""
     calibration: Positive
     """Training images that the ranges of int8 are taken from."""
+    int8_loss: Annotated[float, Ge(0), Le(100)] | None
+    """Points of accuracy that int8 may lose on the validation images; null for any, by the plainest way."""
     accelerator: Free[Literal["auto", "cpu", "gpu"]]
     """Where networks are trained; auto: on a GPU where there is one."""
     devices: Positive

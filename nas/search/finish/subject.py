@@ -14,9 +14,9 @@ from nas.reading.words import cut, short
 from nas.reading.yaml_text import parse_yaml
 from nas.results.front import Front
 from nas.results.member import Member
-from nas.results.named import find_architecture, find_member, run_of
+from nas.results.named import ALL, find_architecture, find_member, run_of
 from nas.results.run_folder import read_front
-from nas.search.finish.settings import ALL, TrainSettings
+from nas.search.finish.settings import TrainSettings
 from nas.spaces.architecture import Architecture
 from nas.spaces.load import AUTO, load_space, space_for
 from nas.spaces.space import SearchSpace
