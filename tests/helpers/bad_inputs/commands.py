@@ -27,7 +27,7 @@ WORDS = [
         "budget='300M": r"cannot read the command line: .*budget='300M",
         "~trials": r"trials is not set; give trials=",
         "~data": r"data is not set",
-        "~confirm.epochs": r"confirm\.epochs is not set",
+        "~confirm.seeds": r"confirm\.seeds is not set",
         "~nonsense": r"unknown setting 'nonsense'",
         "trails=3": r"unknown setting 'trails'; known: .*baselines",
         "+colour=red": r"unknown setting 'colour'",
