@@ -36,7 +36,10 @@ _TEXTS = (*PROVENANCE, "default", "cores", "precision", "like", "note")  # a ver
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationYaml:
-    """One of the `configurations` of profile.yaml; `recorded` is what nas.record noted."""
+    """One of the `configurations` of profile.yaml; `recorded` is what nas.record noted.
+
+    What it says of its runtime and its source goes before what the profile says of all.
+    """
 
     __pydantic_config__ = CLOSED
     cores: Words
@@ -45,6 +48,10 @@ class ConfigurationYaml:
     note: Words | None = None
     recorded: dict[str, Any] | None = None
     like: Name | None = None
+    runtime: Words | None = None
+    runtime_version: Words | None = None
+    date: Words | None = None
+    source: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,12 +220,12 @@ def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> Hardwar
         cores=settings["cores"],
         threads=settings["threads"],
         precision=settings["precision"],
-        notes=tuple(data.get("notes") or ()),
+        notes=(*(data.get("notes") or ()), *([settings["note"]] if settings.get("note") else ())),
         measurements=measurements["fit"],
         held_out=measurements["validate"],
         layer_times=_layer_times(folder, configuration),
         like=settings.get("like") or "",
-        **{key: data[key] for key in PROVENANCE},
+        **{key: settings.get(key) or data[key] for key in PROVENANCE},
     )
 
 
