@@ -48,25 +48,30 @@ def main() -> None:
 
 def write_common(shelf: Path) -> None:
     """known_devices.csv and known_shapes.csv."""
-    _write(shelf / "known_shapes.csv", known_shapes.COLUMNS, shape_rows(shelf))
-    _write(shelf / "known_devices.csv", known_devices.COLUMNS, cost_rows(map(load_profile, known_labels())))
+    profiles = [profile for profile in map(load_profile, known_labels()) if whole_networks(profile)]
+    _write(shelf / "known_shapes.csv", known_shapes.COLUMNS, shape_rows(profiles))
+    _write(shelf / "known_devices.csv", known_devices.COLUMNS, cost_rows(profiles))
     _forget()
 
 
+def whole_networks(profile: HardwareProfile) -> bool:
+    """Whether a profile has whole networks alone, measured for many rather than few."""
+    return not profile.like and not profile.layer_times
+
+
 def cost_rows(profiles: Iterable[HardwareProfile]) -> Iterator[Row]:
-    """The rows of known_devices.csv: of profiles of whole networks, each fitted by itself."""
+    """The rows of known_devices.csv: each profile fitted by itself."""
     for profile in profiles:
-        if not profile.like and not profile.layer_times:
-            features, ms, weights = observed(profile)
-            alone = fit(features, ms, weights, np.array(EXPECTED_MS[profile.precision]), ALONE_RIDGE)
-            costs = [f"{value:.4g}" for value in known_devices.scaled(alone)]
-            yield profile.name, profile.configuration, profile.precision, *costs
+        features, ms, weights = observed(profile)
+        alone = fit(features, ms, weights, np.array(EXPECTED_MS[profile.precision]), ALONE_RIDGE)
+        costs = [f"{value:.4g}" for value in known_devices.scaled(alone)]
+        yield profile.name, profile.configuration, profile.precision, *costs
 
 
-def shape_rows(shelf: Path) -> Iterator[Row]:
+def shape_rows(profiles: Iterable[HardwareProfile]) -> Iterator[Row]:
     """The rows of known_shapes.csv."""
     values: dict[tuple[str, str], set[int]] = {}
-    archs = {arch for file in sorted(shelf.glob("*/networks.csv")) for arch in read_networks(file).values()}
+    archs = {row.architecture for profile in profiles for row in profile.measurements}
     for layer in {layer for arch in archs for layer in layers(arch)}:
         for quantity, value in quantities(layer):
             values.setdefault((layer_class(layer), quantity), set()).add(value)

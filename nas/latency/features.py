@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import ProfileError
+from nas.latency.known_shapes import known_shapes
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.resources import names
 from nas.spaces.activations import is_clamp
@@ -55,9 +56,14 @@ _TILE = 8
 _CACHED = 2**18  # elements, in fp32 a megabyte: about what the second-level caches of such cores hold
 # How far past the measured shapes still counts as measured, as a factor: maps down to 1/2 of the smallest
 # (a 128-pixel network ends at 4 where a 224-pixel one ends at 7) and up to 1.25 of the largest; a layer's
-# MACs up to 1.5 of the largest; channels 1.25 either way. A grey image's stem and a pool of fewer channels
+# MACs, or a shortcut's elements, up to 1.5 of the largest; channels 1.25 either way. A grey image's stem and a pool of fewer channels
 # are only less of the same work.
-_SLACK = {"channels": (1.25, 1.25), "size": (2.0, 1.25), "macs": (float("inf"), 1.5)}
+_SLACK = {
+    "channels": (1.25, 1.25),
+    "size": (2.0, 1.25),
+    "macs": (float("inf"), 1.5),
+    "elements": (float("inf"), 1.5),
+}
 _FREE_BELOW = {("conv", "in_channels"), ("pool", "in_channels"), ("pool", "out_channels")}
 
 
@@ -109,13 +115,16 @@ class Measured:
     """What the networks of a profile contain: the ground a prediction stands on.
 
     `kinds`: (class, activation class); `kernels`: (class, kernel, stride); `ranges`: (class, quantity,
-    smallest, largest). The classes are the ops, with 1x1 convolutions apart as `pointwise`.
+    smallest, largest). The classes are the ops, with 1x1 convolutions apart as `pointwise`. `borrows`: how milliseconds
+    depend on a layer's width and resolution is borrowed where other devices were measured over them (`known_shapes`),
+    with intervals that are wider there; what kinds and kernels there are is the profile's own.
     """
 
     profile: str
     kinds: frozenset[tuple[str, str]]
     kernels: frozenset[tuple[str, int, int]]
     ranges: tuple[tuple[str, str, int, int], ...]
+    borrows: bool
 
     @property
     def limits(self) -> dict[tuple[str, str], tuple[int, int]]:
@@ -137,6 +146,7 @@ def measured(profile: HardwareProfile) -> Measured:
         frozenset((layer_class(layer), _activation(layer)) for layer in seen),
         frozenset((layer_class(layer), layer.kernel, layer.stride) for layer in seen),
         tuple((*key, min(found), max(found)) for key, found in sorted(values.items())),
+        borrows=not all(row.layers_ms for row in profile.measurements),
     )
 
 
@@ -187,9 +197,10 @@ def _departures(
         yield "kernel", "kernel and stride not measured"
     for quantity, value in quantities(layer):
         low, high = limits[kind, quantity]
+        least, most = known_shapes().get((kind, quantity), (low, high)) if ground.borrows else (low, high)
         below, above = _SLACK[quantity.rpartition("_")[2]]
         free_below = (kind, quantity) in _FREE_BELOW
-        if not (free_below or low / below <= value) or value > high * above:
+        if not (free_below or min(low, least) / below <= value) or value > max(high, most) * above:
             yield quantity, f"{quantity} {value} is outside the measured {low} to {high}"
 
 
@@ -206,6 +217,9 @@ def quantities(layer: Layer) -> Iterator[tuple[str, int]]:
     """(name, value) of what is compared with the measured; fewer classes than measured are only less of the same work."""
     if layer.op == "linear":
         yield "macs", layer.macs
+        return
+    if layer.op in ("add", "scale"):
+        yield "elements", layer.out_elements
         return
     yield "in_channels", layer.in_channels
     yield "out_channels", layer.out_channels

@@ -19,6 +19,7 @@ milliseconds: near 0 amid many like it, above 1 where it consists of what they h
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from nas.latency.left_out import LeftOut
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.spaces.layers import Layer
 
-RIDGE = 0.1  # chosen once over 154 configurations, leaving out networks, widths and resolutions (docs/latency.md)
+RIDGE = 0.03  # chosen once over 154 configurations, leaving out networks, widths and resolutions (docs/latency.md)
 FEW_SHOT_RIDGE = 1.0  # chosen once over draws of five and ten networks of 22 of the same (docs/latency.md)
 NOISE = 0.01  # relative error the model has of itself; a row whose spread is as large counts half
 LEAST_SHARE = 0.05  # that a feature is taken to have of a measurement, where the measured networks have none of it
@@ -153,5 +154,10 @@ def _expected(profile: HardwareProfile) -> Array:
     alike = load_profile(profile.like)
     if alike.like:
         raise ProfileError(f"{profile.label} is like {alike.label}, itself few-shot: like {alike.like}")
-    special = scaled(np.array(fit_linear(alike)[0].coefficients))
-    return np.vstack([special + SHARED * known[-1], known.mean(axis=0), known[-1]])
+    return np.vstack([scaled(_coefficients(alike)) + SHARED * known[-1], known.mean(axis=0), known[-1]])
+
+
+@lru_cache(maxsize=256)
+def _coefficients(profile: HardwareProfile) -> Array:
+    """Of the model of a profile that is no few-shot one."""
+    return fit(*observed(profile), _expected(profile), RIDGE)
