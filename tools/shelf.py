@@ -1,6 +1,6 @@
 """The shelf: profiles of the devices of the literature, and what they have in common.
 
-python -m tools.shelf          known_devices.csv and known_shapes.csv, from the profiles
+python -m tools.shelf          known_devices.csv, known_shapes.csv and known_errors.csv, from the profiles
 python -m tools.shelf DATA     first the profiles, from the calibration data in the folder DATA, by shelf_devices.yaml
 
 A configuration is shipped where each network, predicted from the others, errs by at most MOST_PERCENT in the mean. The
@@ -12,6 +12,7 @@ import io
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from nas.latency.features import EXPECTED_MS, FEATURES, layer_class, quantities
 from nas.latency.linear import fit, observed
 from nas.latency.profile import HardwareProfile, known_labels, load_profile
 from nas.latency.profile_tables import LATENCY, read_networks
+from nas.latency.shelf import COLUMNS, shelved
 from nas.reading.yaml_text import yaml_text
 from nas.resources import data_dir, replace_file
 from nas.spaces.layers import layers
@@ -47,11 +49,13 @@ def main() -> None:
 
 
 def write_common(shelf: Path) -> None:
-    """known_devices.csv and known_shapes.csv."""
-    profiles = [profile for profile in map(load_profile, known_labels()) if whole_networks(profile)]
+    """known_devices.csv, known_shapes.csv and known_errors.csv."""
+    everything = [load_profile(label) for label in known_labels()]
+    profiles = [profile for profile in everything if whole_networks(profile)]
     _write(shelf / "known_shapes.csv", known_shapes.COLUMNS, shape_rows(profiles))
     _write(shelf / "known_devices.csv", known_devices.COLUMNS, cost_rows(profiles))
     _forget()
+    _write(shelf / "known_errors.csv", COLUMNS, map(astuple, map(shelved, everything)))
 
 
 def whole_networks(profile: HardwareProfile) -> bool:

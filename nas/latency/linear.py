@@ -33,10 +33,10 @@ from nas.latency.left_out import LeftOut
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.spaces.layers import Layer
 
-RIDGE = 0.03  # chosen once over 154 configurations, leaving out networks, widths and resolutions (docs/latency.md)
+RIDGE = 0.06  # chosen once over 154 configurations, leaving out networks, widths and resolutions (docs/latency.md)
 FEW_SHOT_RIDGE = 1.0  # chosen once over draws of five and ten networks of 22 of the same (docs/latency.md)
 NOISE = 0.01  # relative error the model has of itself; a row whose spread is as large counts half
-LEAST_SHARE = 0.05  # that a feature is taken to have of a measurement, where the measured networks have none of it
+LEAST_SHARE = 0.1  # of what is expected of a feature, where the measured networks have hardly any of it
 
 Array = NDArray[np.float64]
 
@@ -130,10 +130,10 @@ def observed(profile: HardwareProfile) -> tuple[Array, Array, Array]:
 
 
 def _scale(share: Array, expected: Array) -> Array:
-    """s: the largest share of each feature, and at least LEAST_SHARE of what is expected of it."""
-    mean = expected.mean(axis=0)
+    """s: the largest share of each feature; and at least LEAST_SHARE of what is expected of it."""
+    mean, most = expected.mean(axis=0), share.max(axis=0)
     usual = LEAST_SHARE * np.mean(share @ mean) / np.maximum(mean, 1e-12) * (mean > 0)
-    return np.asarray(np.maximum(np.maximum(share.max(axis=0), usual), 1e-12))
+    return np.asarray(np.maximum(np.maximum(most, usual), 1e-12))
 
 
 def _unlike(features: Array, ms: Array, weights: Array, expected: Array, ridge: float) -> Array:

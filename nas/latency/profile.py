@@ -13,6 +13,7 @@ standard deviation over the repeats. Networks whose role is `validate` are kept 
 
 import os
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -184,8 +185,10 @@ def profile_folder(name_or_path: str | Path) -> tuple[Path, str]:
     if name != text and not configuration:
         raise ProfileError(f"{short(text)} names no configuration after its colon; leave the colon out for the default")
     if name not in known and not os.path.isdir(folder):  # unlike Path.is_dir, false for a name that is too long
+        near = get_close_matches(name[:200], known, n=1)
+        meant = f". Did you mean {near[0]}?" if near else ""
         raise ProfileError(
-            f"unknown hardware {short(name)}; known: {names(known)}. A path to a profile folder works too"
+            f"unknown hardware {short(name)}; known: {names(known)}. A path to a profile folder works too{meant}"
         )
     if not os.path.isfile(folder / "profile.yaml"):
         raise ProfileError(f"{cut(str(folder), 200)} is not a profile folder: it has no profile.yaml")
