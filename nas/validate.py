@@ -7,7 +7,7 @@ from typing import Literal
 from nas.commandline import Invocation, command, warn
 from nas.errors import ConfigError
 from nas.latency.doubtful import doubtful_times
-from nas.latency.profile import HardwareProfile, Measurement, load_profile, profile_folder
+from nas.latency.profile import HardwareProfile, Measurement, load_profile, profile_folder, zip_of
 from nas.latency.validation import Validation, predictable, validate_kept_back, validate_left_out
 from nas.recording.remeasure import discard, plan_remeasure, remeasure
 from nas.recording.validation_file import COLUMNS
@@ -60,7 +60,9 @@ def main(settings: ValidateSettings, _: Invocation) -> None:
         print(json.dumps({"hardware": profile.label, **tables}))
     else:
         print_validation(profile, found, fresh)
-    if settings.store:
+    if settings.store and zip_of(settings.hardware):
+        note("a zip is never written into; nothing is stored")
+    elif settings.store:
         store_validation(profile, folder, found, fresh)
     if plan:
         discard(plan)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import yaml
 
+from nas.devices import DevicesSettings
 from nas.predict import PredictSettings
 from nas.record import RecordSettings
 from nas.report.trackers import TRACKERS
@@ -27,6 +28,7 @@ PAGE = ROOT / "docs" / "settings.md"
 COMMANDS: Mapping[str, Any] = {
     "search": SearchSettings,
     "predict": PredictSettings,
+    "devices": DevicesSettings,
     "validate": ValidateSettings,
     "record": RecordSettings,
 }

@@ -9,8 +9,10 @@ others are listed with the reason in not_shipped.csv.
 
 import csv
 import io
+import json
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from itertools import count
@@ -23,10 +25,9 @@ import yaml
 from nas.latency import known_devices, known_shapes, predictor, validation
 from nas.latency.features import EXPECTED_MS, FEATURES, layer_class, quantities
 from nas.latency.linear import fit, observed
-from nas.latency.profile import HardwareProfile, known_labels, load_profile
+from nas.latency.profile import PROVENANCE, HardwareProfile, known_labels, load_profile
 from nas.latency.profile_tables import LATENCY, read_networks
 from nas.latency.shelf import COLUMNS, shelved
-from nas.reading.yaml_text import yaml_text
 from nas.resources import data_dir, replace_file
 from nas.spaces.layers import layers
 from tools.shelf_sources import Key, Times, all_rows, mlperf_network
@@ -69,7 +70,7 @@ def cost_rows(profiles: Iterable[HardwareProfile]) -> Iterator[Row]:
         features, ms, weights = observed(profile)
         alone = fit(features, ms, weights, np.array(EXPECTED_MS[profile.precision]), ALONE_RIDGE)
         costs = [f"{value:.4g}" for value in known_devices.scaled(alone)]
-        yield profile.name, profile.configuration, profile.precision, *costs
+        yield profile.device, profile.configuration, profile.precision, *costs
 
 
 def shape_rows(profiles: Iterable[HardwareProfile]) -> Iterator[Row]:
@@ -89,9 +90,8 @@ def transcribe(data: Path, shelf: Path) -> None:
     phones = read_networks(shelf / "pixel4" / "networks.csv")
     rows = all_rows(data, phones)
     notations = {name: arch.notation for name, arch in phones.items()}
-    notations |= {
-        name: mlperf_network(name).notation for found in rows.values() for name in found if name not in phones
-    }
+    boards = sorted({name for found in rows.values() for name in found if name not in phones})
+    notations |= {name: mlperf_network(name).notation for name in boards}
     with tempfile.TemporaryDirectory() as folder:
         candidates = []
         for name, device in devices.items():
@@ -153,18 +153,34 @@ def write_profile(
 ) -> None:
     """profile.yaml and both tables."""
     folder.mkdir(exist_ok=True)
-    settings = {
-        name: {key: value for key, value in found.items() if key not in ("from", "doubt", "without")}
-        for name, (found, _) in chosen.items()
-    }
-    said = {key: value for key, value in device.items() if key not in ("sets", "from", "default")}
-    default = device["default"] if device["default"] in chosen else next(iter(chosen))
-    text = yaml_text({**said, "default": default, "configurations": settings})
-    replace_file(folder / "profile.yaml", f"# Made by python -m tools.shelf, of tools/shelf_devices.yaml.\n{text}".encode())
-    names = dict.fromkeys(name for _, times in chosen.values() for name in times)
+    replace_file(folder / "profile.yaml", profile_yaml(device, chosen).encode())
+    names = [name for name in notations if any(name in times for _, times in chosen.values())]
     _write(folder / "networks.csv", ("name", "notation"), [(name, notations[name]) for name in names])
-    times = [(key, name, ms, spread) for key, (_, found) in chosen.items() for name, (ms, spread) in found.items()]
+    times = [(key, name, *found[name]) for key, (_, found) in chosen.items() for name in names if name in found]
     _write(folder / "latency.csv", LATENCY, times)
+
+
+def profile_yaml(device: Mapping[str, Any], chosen: Mapping[str, tuple[Any, Times]]) -> str:
+    """profile.yaml, a line for each configuration."""
+    lines = ["# Made by `python -m tools.shelf DATA`, of tools/shelf_devices.yaml."]
+    for key in PROVENANCE:
+        lines.append(f"{key}: {_text(device[key], '  ')}")
+    lines += ["notes:", *(f"  - {_text(note, '    ')}" for note in device["notes"])]
+    default = device["default"] if device["default"] in chosen else next(iter(chosen))
+    lines += [f"default: {default}", "configurations:"]
+    for name, (found, _) in chosen.items():
+        settings = {key: found[key] for key in ("cores", "threads", "precision")}
+        settings |= {key: value for key, value in found.items() if key not in (*settings, "from", "doubt", "without")}
+        cells = yaml.safe_dump(settings, default_flow_style=True, sort_keys=False, width=10_000).strip()
+        lines.append(f"  {name}: {cells}")
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: str, indent: str) -> str:
+    """A text of YAML, of several lines where it is long."""
+    if len(value) > 100:
+        return "\n".join([">-", *textwrap.wrap(value, 110, initial_indent=indent, subsequent_indent=indent)])
+    return json.dumps(value) if yaml.safe_load(f"a: {value}" if ": " not in value else "a: 0") != {"a": value} else value
 
 
 def _write(file: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:

@@ -22,6 +22,7 @@ from nas.latency.profile import (
     load_profile,
     profile_folder,
     read_profile_yaml,
+    zip_of,
 )
 from nas.latency.profile_tables import LATENCY, MOST_NETWORKS, read_ms, read_table
 from nas.latency.validation import leave_one_out
@@ -128,8 +129,8 @@ def _lasting(like: str) -> str:
     profile = load_profile(like)
     if profile.name in known_profiles() and load_profile(profile.label) == profile:
         return profile.label
-    folder = profile_folder(like)[0]
-    return f"{folder.resolve()}:{profile.configuration}"
+    place = zip_of(like) or profile_folder(like)[0]
+    return f"{place.resolve()}:{profile.configuration}"
 
 
 def _known(name: str, precision: str) -> list[str]:

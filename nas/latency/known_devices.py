@@ -14,7 +14,7 @@ from nas.latency.profile_tables import read_number, read_table
 from nas.resources import data_dir
 from nas.spaces.baselines import baseline
 
-COLUMNS = ("name", "configuration", "precision", *FEATURES)
+COLUMNS = ("device", "configuration", "precision", *FEATURES)
 REFERENCE_MS = 10.0  # of MobileNetV2, for each row: only the ratios matter
 SHARED = 0.1  # of the mean over devices that is added to each, so that none has a cost of nothing
 
@@ -24,10 +24,10 @@ Array = NDArray[np.float64]
 def expected_costs(precision: str, without: str = "") -> Array:
     """Costs of FEATURES by device, shape (devices + 1, len(FEATURES)): the last row is EXPECTED_MS.
 
-    A device is left out by its profile's name. A precision that no device was measured with has those of fp32.
+    One device is left out by what profile.yaml calls it. A precision that no device was measured with has those of fp32.
     """
     general, known = np.array(EXPECTED_MS[precision]), known_costs()
-    rows = [costs for name, costs in known.get(precision, known["fp32"]) if name != without]
+    rows = [costs for device, costs in known.get(precision, known["fp32"]) if device != without]
     found = np.array(rows) * (general > 0)
     return np.vstack([found + SHARED * found.mean(axis=0), scaled(general)])
 
@@ -39,9 +39,9 @@ def scaled(costs: Array) -> Array:
 
 @cache
 def known_costs() -> dict[str, list[tuple[str, Array]]]:
-    """(name of the profile, costs) by precision."""
+    """(device, costs) by precision."""
     found: dict[str, list[tuple[str, Array]]] = {}
     for where, row in read_table(data_dir("hardware_profiles") / "known_devices.csv", COLUMNS):
         costs = np.array([read_number(where, row, feature) for feature in FEATURES])
-        found.setdefault(row["precision"], []).append((row["name"], costs))
+        found.setdefault(row["precision"], []).append((row["device"], costs))
     return found

@@ -148,7 +148,7 @@ def _unlike(features: Array, ms: Array, weights: Array, expected: Array, ridge: 
 
 def _expected(profile: HardwareProfile) -> Array:
     """The known devices' costs but this one's; of a few-shot profile those it is like, their mean, and EXPECTED_MS."""
-    known = expected_costs(profile.precision, without=profile.name)
+    known = expected_costs(profile.precision, without=profile.device)
     if not profile.like:
         return known
     alike = load_profile(profile.like)

@@ -22,6 +22,7 @@ from annotated_types import Interval, Len
 
 from nas.errors import ProfileError
 from nas.latency.profile_tables import ROLES, read_kernels, read_latencies, read_layer_times, read_networks
+from nas.latency.profile_zip import unpacked
 from nas.reading.checks import CLOSED, Name, Whole, Words, checked
 from nas.reading.files import read_text
 from nas.reading.words import cut, short
@@ -163,7 +164,7 @@ def known_labels() -> list[str]:
 
 
 def load_profile(name_or_path: str | Path) -> HardwareProfile:
-    """The profile called `pixel4`, `pixel4:3med_fp32` (another configuration), or a folder `path[:configuration]`.
+    """The profile called `pixel4`, `pixel4:3med_fp32` (another configuration), or a folder or zip `path[:configuration]`.
 
     Raises:
         ProfileError: no such profile or configuration, or a file of it is wrong; the message names the place.
@@ -175,15 +176,19 @@ def load_profile(name_or_path: str | Path) -> HardwareProfile:
 def profile_folder(name_or_path: str | Path) -> tuple[Path, str]:
     """The folder that `load_profile` reads, and the configuration, empty for the default.
 
+    Of a zip it is a folder of this process (`unpacked`).
+
     Raises:
         ProfileError: no such profile.
     """
     text = str(name_or_path)
     known = known_profiles()
-    name, _, configuration = text.rpartition(":") if ":" in text and not os.path.isdir(text) else (text, "", "")
+    name, configuration = _parts(text)
     folder = known[name] if name in known else Path(os.path.expanduser(name))
     if name != text and not configuration:
         raise ProfileError(f"{short(text)} names no configuration after its colon; leave the colon out for the default")
+    if name not in known and (packed := zip_of(text)):
+        return unpacked(packed), configuration
     if name not in known and not os.path.isdir(folder):  # unlike Path.is_dir, false for a name that is too long
         near = get_close_matches(name[:200], known, n=1)
         meant = f". Did you mean {near[0]}?" if near else ""
@@ -195,6 +200,18 @@ def profile_folder(name_or_path: str | Path) -> tuple[Path, str]:
     return folder, configuration
 
 
+def zip_of(hardware: str) -> Path | None:
+    """The zip that `hardware` names, where it names one."""
+    path = Path(os.path.expanduser(_parts(hardware)[0]))
+    return path if path.suffix.lower() == ".zip" and os.path.isfile(path) else None
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """The name or path, and the configuration, empty for the default."""
+    name, colon, configuration = text.rpartition(":")
+    return (text, "") if not colon or os.path.isdir(text) else (name, configuration)
+
+
 def canonical_hardware(hardware: str) -> str:
     """One text for all spellings of a profile and its configuration; of what is no profile, as it is."""
     try:
@@ -202,7 +219,7 @@ def canonical_hardware(hardware: str) -> str:
         default = read_profile_yaml(folder / "profile.yaml")["default"]
     except (ProfileError, OSError):
         return hardware
-    name = canonical(str(folder), known_profiles())
+    name = canonical(str(zip_of(hardware) or folder), known_profiles())
     return name if configuration in ("", default) else f"{name}:{configuration}"
 
 

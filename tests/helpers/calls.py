@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from nas.commandline import command
+from nas.devices import DevicesSettings
+from nas.devices import main as devices
 from nas.predict import PredictSettings
 from nas.predict import main as predict
 from nas.record import RecordSettings
@@ -24,6 +26,7 @@ from nas.validate import main as validate
 
 SEARCH = importlib.import_module("nas.search.__main__")
 COMMANDS: dict[str, tuple[Any, ...]] = {
+    "devices": (DevicesSettings, devices),
     "predict": (PredictSettings, predict),
     "record": (RecordSettings, record),
     "search": (SearchSettings, SEARCH.main, SEARCH.check),
