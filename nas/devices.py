@@ -2,13 +2,13 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from nas.commandline import Invocation, command
 from nas.latency.shelf import Shelved, on_shelf
-from nas.report.devices import print_configurations, print_devices
+from nas.report.devices import by_device, print_configurations, print_devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,6 @@ def to_json(found: Sequence[Shelved]) -> list[dict[str, Any]]:
         {**{key: getattr(rows[0], key) for key in shared}, "configurations": [_configuration(row, shared) for row in rows]}
         for rows in by_device(found)
     ]
-
-
-def by_device(found: Iterable[Shelved]) -> list[list[Shelved]]:
-    """The configurations of each device together."""
-    groups: dict[str, list[Shelved]] = {}
-    for each in found:
-        groups.setdefault(each.name, []).append(each)
-    return list(groups.values())
 
 
 def _configuration(row: Shelved, shared: Sequence[str]) -> dict[str, Any]:

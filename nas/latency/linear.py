@@ -108,6 +108,7 @@ def fit(features: Array, ms: Array, weights: Array, expected: Array | None = Non
     else:
         expected = np.atleast_2d(expected)
         share = share * (expected.max(axis=0) > 0)
+        expected = np.where(share.max(axis=0) > 0, expected, np.median(expected, axis=0))  # nothing tells whose it is
         scale = _scale(share, expected)
     rows = np.column_stack([share / scale * weights[:, None], np.zeros((len(ms), len(expected)))])
     pull = strength * np.column_stack([np.eye(len(scale)), -(scale * expected).T])

@@ -1,6 +1,6 @@
 """The shelf of devices as tables for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -17,12 +17,10 @@ def print_devices(found: Sequence[Shelved]) -> None:
         table.add_column(heading, overflow="fold")
     for heading in ("config.", "networks", "leave-one-out", "MobileNetV2 ms", "objectives"):
         table.add_column(heading, justify="right", overflow="fold")
-    groups: dict[str, list[Shelved]] = {}
-    for each in found:
-        groups.setdefault(each.name, []).append(each)
-    for name, rows in groups.items():
+    groups = by_device(found)
+    for rows in groups:
         table.add_row(
-            *(name, f"{rows[0].device}; {rows[0].soc}", ", ".join(dict.fromkeys(row.runtime for row in rows))),
+            *(rows[0].name, f"{rows[0].device}; {rows[0].soc}", ", ".join(dict.fromkeys(row.runtime for row in rows))),
             *(str(len(rows)), span([row.networks for row in rows], "d"), f"{span([r.mape_percent for r in rows], '.1f')} %"),
             *(span([row.yardstick_ms for row in rows], ".3g"), rows[0].objectives),
         )
@@ -46,6 +44,14 @@ def print_configurations(found: Sequence[Shelved]) -> None:
         )
     console.print(f"{found[0].name}: {found[0].device}; {found[0].soc}", highlight=False, soft_wrap=True)
     console.print(table)
+
+
+def by_device(found: Iterable[Shelved]) -> list[list[Shelved]]:
+    """The configurations of each device together."""
+    groups: dict[str, list[Shelved]] = {}
+    for each in found:
+        groups.setdefault(each.name, []).append(each)
+    return list(groups.values())
 
 
 def span(values: Sequence[float], form: str) -> str:

@@ -170,11 +170,11 @@ def test_raspberry_pi4_equals_the_source_and_predicts_what_it_left_out(configura
 # Mean and largest left-out error in percent, a little above what was reached.
 BOUNDS = {
     "1large_fp32": (1.5, 9.5),
-    "1large_int8": (2.4, 6.5),
+    "1large_int8": (2.3, 6.6),
     "1med_fp32": (1.1, 3.5),
-    "1med_int8": (2.4, 6.5),
+    "1med_int8": (2.3, 6.6),
     "3med_fp32": (2.2, 9.7),
-    "3med_int8": (3.5, 12.0),
+    "3med_int8": (3.5, 10.0),
 }
 
 
@@ -209,7 +209,7 @@ def family_errors(profile: HardwareProfile) -> tuple[np.ndarray, np.ndarray]:
     return np.abs(errors), np.array(covered)
 
 
-@pytest.mark.parametrize(("configuration", "mape"), [("1large_fp32", 0.02), ("3med_fp32", 0.034), ("1large_int8", 0.04)])
+@pytest.mark.parametrize(("configuration", "mape"), [("1large_fp32", 0.02), ("3med_fp32", 0.03), ("1large_int8", 0.04)])
 def test_whole_families_left_out(configuration: str, mape: float) -> None:
     errors, _ = family_errors(load_profile(f"pixel4:{configuration}"))
     assert len(errors) == 18
