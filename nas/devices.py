@@ -36,7 +36,10 @@ def to_json(found: Sequence[Shelved]) -> list[dict[str, Any]]:
     """An object for each device, with its configurations in a list."""
     shared = ("name", "device", "soc", "license")
     return [
-        {**{key: getattr(rows[0], key) for key in shared}, "configurations": [_configuration(row, shared) for row in rows]}
+        {
+            **{key: getattr(rows[0], key) for key in shared},
+            "configurations": [_configuration(row, shared) for row in rows],
+        }
         for rows in by_device(found)
     ]
 

@@ -15,6 +15,7 @@ from nas.latency.shelf import Shelved, shelf
 from nas.latency.validation import validate_left_out
 from nas.report.devices import by_device, span
 from nas.report.drawing import BLACK, BLUE, GREY, VERMILLION, png
+from nas.report.validation_scatter import milliseconds
 from nas.resources import data_dir, replace_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,7 +90,9 @@ def _device(rows: Sequence[Shelved]) -> Iterator[str]:
 
 def _linked(source: str) -> str:
     """A source with its addresses as links."""
-    words = (f"<{word.rstrip(';,')}>{word[len(word.rstrip(';,')) :]}" if "://" in word else word for word in source.split())
+    words = (
+        f"<{word.rstrip(';,')}>{word[len(word.rstrip(';,')) :]}" if "://" in word else word for word in source.split()
+    )
     return " ".join(words)
 
 
@@ -122,6 +125,9 @@ def picture(rows: Sequence[Shelved]) -> bytes:
     axes.fill_between(line, line * 0.95, line * 1.05, color=GREY, alpha=0.3, linewidth=0, label="±5 %")
     axes.plot(line, line, color=BLACK, linewidth=0.8)
     axes.set(xscale="log", yscale="log", xlim=line, ylim=line, xlabel="measured (ms)", ylabel="predicted (ms)")
+    for axis in (axes.xaxis, axes.yaxis):
+        milliseconds(axis, line[1] / line[0])
+    axes.tick_params(labelsize=8)
     axes.set_title(rows[0].name, loc="left", fontsize=10, fontweight="bold")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, loc="lower right")

@@ -180,7 +180,9 @@ def _text(value: str, indent: str) -> str:
     """A text of YAML, of several lines where it is long."""
     if len(value) > 100:
         return "\n".join([">-", *textwrap.wrap(value, 110, initial_indent=indent, subsequent_indent=indent)])
-    return json.dumps(value) if yaml.safe_load(f"a: {value}" if ": " not in value else "a: 0") != {"a": value} else value
+    return (
+        json.dumps(value) if yaml.safe_load(f"a: {value}" if ": " not in value else "a: 0") != {"a": value} else value
+    )
 
 
 def _write(file: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
@@ -191,7 +193,12 @@ def _write(file: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
 
 def _forget() -> None:
     """What was fitted with other tables."""
-    for cached in (known_devices.known_costs, known_shapes.known_shapes, predictor.predictor, validation.validate_left_out):
+    for cached in (
+        known_devices.known_costs,
+        known_shapes.known_shapes,
+        predictor.predictor,
+        validation.validate_left_out,
+    ):
         cached.cache_clear()
 
 

@@ -21,7 +21,11 @@ def print_devices(found: Sequence[Shelved]) -> None:
     for rows in groups:
         table.add_row(
             *(rows[0].name, f"{rows[0].device}; {rows[0].soc}", ", ".join(dict.fromkeys(row.runtime for row in rows))),
-            *(str(len(rows)), span([row.networks for row in rows], "d"), f"{span([r.mape_percent for r in rows], '.1f')} %"),
+            *(
+                str(len(rows)),
+                span([row.networks for row in rows], "d"),
+                f"{span([r.mape_percent for r in rows], '.1f')} %",
+            ),
             *(span([row.yardstick_ms for row in rows], ".3g"), rows[0].objectives),
         )
     console = Console()

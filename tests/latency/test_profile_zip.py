@@ -102,7 +102,9 @@ def test_record_exports_what_predict_and_validate_use(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     known = load_profile("pixel4").measurements[:12]
-    (tmp_path / "rows.csv").write_text("arch,ms\n" + "".join(f"{row.architecture.notation},{row.ms}\n" for row in known))
+    (tmp_path / "rows.csv").write_text(
+        "arch,ms\n" + "".join(f"{row.architecture.notation},{row.ms}\n" for row in known)
+    )
     arguments = ("hardware=phone", "like=pixel4", "import=rows.csv", "export=phone.zip")
     assert call(monkeypatch, "record", *arguments) == 0
     assert "phone.zip holds it; hardware=phone.zip uses it anywhere" in capsys.readouterr().out

