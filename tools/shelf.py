@@ -23,7 +23,7 @@ import numpy as np
 import yaml
 
 from nas.latency import known_devices, known_shapes, predictor, validation
-from nas.latency.features import EXPECTED_MS, FEATURES, layer_class, quantities
+from nas.latency.features import EXPECTED_MS, layer_class, quantities
 from nas.latency.linear import fit, observed
 from nas.latency.profile import PROVENANCE, HardwareProfile, known_labels, load_profile
 from nas.latency.profile_tables import LATENCY, read_networks
@@ -163,8 +163,7 @@ def write_profile(
 def profile_yaml(device: Mapping[str, Any], chosen: Mapping[str, tuple[Any, Times]]) -> str:
     """profile.yaml, a line for each configuration."""
     lines = ["# Made by `python -m tools.shelf DATA`, of tools/shelf_devices.yaml."]
-    for key in PROVENANCE:
-        lines.append(f"{key}: {_text(device[key], '  ')}")
+    lines += [f"{key}: {_text(device[key], '  ')}" for key in PROVENANCE]
     lines += ["notes:", *(f"  - {_text(note, '    ')}" for note in device["notes"])]
     default = device["default"] if device["default"] in chosen else next(iter(chosen))
     lines += [f"default: {default}", "configurations:"]

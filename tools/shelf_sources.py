@@ -4,7 +4,7 @@ Figures are kept as the source has them, milliseconds of MLPerf rounded to a mic
 """
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from nas.errors import ArchitectureError
@@ -26,7 +26,7 @@ Times = dict[str, tuple[float, float]]
 """Milliseconds and their spread by network."""
 
 
-def all_rows(data: Path, phone_networks: Mapping[str, object]) -> dict[Key, Times]:
+def all_rows(data: Path, phone_networks: Container[str]) -> dict[Key, Times]:
     """Every set of rows; `phone_networks` are those of the phones that are taken."""
     found: dict[Key, Times] = {}
     for each in (_phones(data), _pixel4(data), _mlperf_v3(data), _mlperf_arm(data)):

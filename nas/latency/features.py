@@ -56,8 +56,8 @@ _TILE = 8
 _CACHED = 2**18  # elements, in fp32 a megabyte: about what the second-level caches of such cores hold
 # How far past the measured shapes still counts as measured, as a factor: maps down to 1/2 of the smallest
 # (a 128-pixel network ends at 4 where a 224-pixel one ends at 7) and up to 1.25 of the largest; a layer's
-# MACs, or a shortcut's elements, up to 1.5 of the largest; channels 1.25 either way. A grey image's stem and a pool of fewer channels
-# are only less of the same work.
+# MACs, or a shortcut's elements, up to 1.5 of the largest; channels 1.25 either way. A grey image's stem and a
+# pool of fewer channels are only less of the same work.
 _SLACK = {
     "channels": (1.25, 1.25),
     "size": (2.0, 1.25),
@@ -167,8 +167,8 @@ def require_measured(arch: Architecture, ground: Measured) -> None:
     for number, layer in walk:
         if (layer_class(layer), _activation(layer)) not in ground.kinds:
             raise ProfileError(
-                f"{ground.profile} has no measured {layer_class(layer)!r} with {layer.activation}: layer {number}, {layer}; "
-                f"it has {names(activation for kind, activation in ground.kinds if kind == layer_class(layer))}"
+                f"{ground.profile} has no measured {layer_class(layer)!r} with {layer.activation}: layer {number}, "
+                f"{layer}; it has {names(activation for kind, activation in ground.kinds if kind == layer_class(layer))}"
             )
 
 
@@ -214,7 +214,7 @@ def _activation(layer: Layer) -> str:
 
 
 def quantities(layer: Layer) -> Iterator[tuple[str, int]]:
-    """(name, value) of what is compared with the measured; fewer classes than measured are only less of the same work."""
+    """(name, value) of what is compared with the measured; fewer classes are only less of the same work."""
     if layer.op == "linear":
         yield "macs", layer.macs
         return

@@ -17,7 +17,7 @@ from nas.latency.profile import (
     PROVENANCE,
     HardwareProfile,
     Measurement,
-    known_labels,
+    known_configurations,
     known_profiles,
     load_profile,
     profile_folder,
@@ -135,11 +135,14 @@ def _lasting(like: str) -> str:
 
 def _known(name: str, precision: str) -> list[str]:
     """Labels to adapt: those known at `precision` that are not few-shot themselves."""
-    profiles = [load_profile(label) for label in known_labels()]
-    alike = [each for each in profiles if each.precision == precision and not each.like and each.name != name]
+    alike = [
+        label
+        for label, settings in known_configurations().items()
+        if settings["precision"] == precision and not settings.get("like") and label.partition(":")[0] != name
+    ]
     if not alike:
         raise ProfileError(f"{name}: no known profile has precision {precision}; name one to adapt with like=")
-    return [each.label for each in alike]
+    return alike
 
 
 def _adapt(

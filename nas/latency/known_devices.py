@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 def expected_costs(precision: str, without: str = "") -> Array:
     """Costs of FEATURES by device, shape (devices + 1, len(FEATURES)): the last row is EXPECTED_MS.
 
-    One device is left out by what profile.yaml calls it. A precision that no device was measured with has those of fp32.
+    One device is left out by what profile.yaml calls it. A precision that no device was measured with has fp32's.
     """
     general, known = np.array(EXPECTED_MS[precision]), known_costs()
     rows = [costs for device, costs in known.get(precision, known["fp32"]) if device != without]

@@ -7,8 +7,8 @@
 that is: squared relative error, plus a pull towards a mixture of the devices that are known (E_j is a row of
 `expected_costs`, and EXPECTED_MS one of them), mixed as the measurements choose; s_k is the largest share feature k has
 of any measurement per unit of its coefficient. So twenty networks tell how a device stands among others, and what they
-cannot tell is as others have it. A few-shot profile is pulled towards three alone: the profile that it is like, the mean
-of all, and EXPECTED_MS.
+cannot tell is as others have it. A few-shot profile is pulled towards three alone: the profile that it is like, the
+mean of all, and EXPECTED_MS.
 Noisy rows count less: w_i^2 = 1 / (1 + (spread_i / (NOISE ms_i))^2). It is solved exactly by
 non-negative least squares (Lawson and Hanson 1974), deterministically and in milliseconds.
 
@@ -64,7 +64,7 @@ class LinearModel:
         return ms
 
     def stretch(self, sums: Sequence[Any], ms: Any) -> Any:
-        """How many times as uncertain as amid the measured: the square root of 1 and the leverage; as `milliseconds`."""
+        """How many times as uncertain as amid the measured: the root of 1 + leverage, as `milliseconds` of its sums."""
         shares = [*(count / MILLION / ms for count in sums), 1 / ms]
         total: Any = 1.0
         for row in self.unlike:

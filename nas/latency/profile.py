@@ -155,16 +155,20 @@ def known_profiles() -> dict[str, Path]:
 
 def known_labels() -> list[str]:
     """Every configuration of every shipped profile, as `name:configuration`."""
-    folders = known_profiles()
-    return [
-        f"{name}:{key}"
-        for name in folders
-        for key in read_profile_yaml(folders[name] / "profile.yaml")["configurations"]
-    ]
+    return list(known_configurations())
+
+
+def known_configurations() -> dict[str, dict[str, Any]]:
+    """By the same label, what profile.yaml says of it."""
+    return {
+        f"{name}:{key}": settings
+        for name, folder in known_profiles().items()
+        for key, settings in read_profile_yaml(folder / "profile.yaml")["configurations"].items()
+    }
 
 
 def load_profile(name_or_path: str | Path) -> HardwareProfile:
-    """The profile called `pixel4`, `pixel4:3med_fp32` (another configuration), or a folder or zip `path[:configuration]`.
+    """The profile called `pixel4`, `pixel4:3med_fp32` (another configuration), or of a folder or zip.
 
     Raises:
         ProfileError: no such profile or configuration, or a file of it is wrong; the message names the place.

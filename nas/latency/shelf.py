@@ -107,4 +107,4 @@ def _yardstick(profile: HardwareProfile) -> float:
 def _from_cells(row: dict[str, str]) -> Shelved:
     kinds = {field.name: field.type for field in fields(Shelved)}
     numbers = {int: int, float: float, "int": int, "float": float}
-    return Shelved(**{key: numbers.get(kinds[key], str)(value) for key, value in row.items()})  # type: ignore[arg-type]
+    return Shelved(**{key: numbers.get(kinds[key], str)(value) for key, value in row.items()})

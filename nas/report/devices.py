@@ -7,7 +7,7 @@ from rich.table import Table
 
 from nas.latency.shelf import Shelved
 
-_HINT = "python -m nas.devices hardware=NAME shows its configurations; leave-one-out: each network predicted from the others"
+_HINT = "leave-one-out: each network predicted from the others; hardware=NAME shows the configurations of one"
 
 
 def print_devices(found: Sequence[Shelved]) -> None:

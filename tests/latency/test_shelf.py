@@ -5,10 +5,13 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
+import nas
 from nas.errors import ProfileError
 from nas.latency.features import outside
 from nas.latency.known_devices import COLUMNS, expected_costs
@@ -17,6 +20,7 @@ from nas.latency.predictor import predictor
 from nas.latency.profile import HardwareProfile, known_labels, known_profiles, load_profile
 from nas.latency.shelf import on_shelf, shelf, shelved
 from nas.resources import data_dir
+from nas.spaces.architecture import Architecture
 from nas.spaces.load import load_space
 from tests.helpers.calls import call
 from tests.helpers.paths import ROOT, shared_data
@@ -78,7 +82,7 @@ def test_what_devices_have_in_common_is_that_of_the_profiles() -> None:
     assert stored[0] == list(COLUMNS)
     assert [row[:3] for row in stored[1:]] == [row[:3] for row in found]
     numbers = [np.array([[float(cell) for cell in row[3:]] for row in rows]) for rows in (stored[1:], found)]
-    np.testing.assert_allclose(*numbers, rtol=2e-3, atol=1e-6)
+    np.testing.assert_allclose(numbers[0], numbers[1], rtol=2e-3, atol=1e-6)
 
 
 def test_a_device_borrows_nothing_from_itself() -> None:
@@ -111,10 +115,8 @@ def test_figures_equal_the_sources() -> None:
             assert (row.ms, row.spread_ms) == found[row.name], (each.label, row.name)
 
 
-def devices_of_the_specification() -> dict[str, dict[str, dict[str, dict[str, object]]]]:
-    import yaml
-
-    found: dict[str, dict[str, dict[str, dict[str, object]]]] = yaml.safe_load(SPECIFICATION.read_text())["devices"]
+def devices_of_the_specification() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(SPECIFICATION.read_text())["devices"]
     return found
 
 
@@ -149,8 +151,6 @@ def test_resolutions_left_out_err_by_less_than_five_percent_and_are_covered() ->
 
 
 def test_few_of_the_default_space_lie_beyond_what_pixel4_and_others_measured() -> None:
-    import nas
-
     space, profile = load_space("separable"), load_profile("pixel4")
     scores = nas.costs(space, space.sample(np.random.default_rng(0), 1500), profile)
     small = scores.macs < 300e6
@@ -164,8 +164,6 @@ def test_intervals_widen_where_a_network_is_unlike_the_measured() -> None:
     forecast = predictor(profile)
 
     def width(notation: str) -> float:
-        from nas.spaces.architecture import Architecture
-
         found = forecast(Architecture.from_notation(notation))
         return found.high / found.ms - 1
 
@@ -230,7 +228,7 @@ def test_one_device_has_a_row_for_each_configuration(hardware: str, rows: int) -
     assert len(on_shelf(hardware)) == rows
 
 
-def test_a_folder_is_looked_at_when_asked_for(tmp_path: object) -> None:
+def test_a_path_to_a_shipped_folder_is_its_name() -> None:
     found = on_shelf(str(known_profiles()["iphone7"]))
     assert found == on_shelf("iphone7")
 
