@@ -28,15 +28,15 @@ INTRODUCTION = """\
 <!-- Made by `python -m tools.devices_page`; the figures are those of hardware_profiles/known_errors.csv. -->
 
 {devices} devices in {configurations} configurations, as `python -m nas.devices` lists them; `hardware=NAME` takes the
-default of a profile, `hardware=NAME:configuration` another. Every profile but `host_x86` holds figures of the literature,
-transcribed in our own form: `hardware_profiles/NAME/profile.yaml` says from where, under which licence, and what the
-source leaves open (threads, governor, temperature). A build of ONNX Runtime on the same device will differ; recording a
-device in hand ([latency.md](latency.md#record-a-device)) is meant to replace them.
+default of a profile, `hardware=NAME:configuration` another. Every profile but `host_x86` holds figures of the
+literature, transcribed in our own form: `hardware_profiles/NAME/profile.yaml` says from where, under which licence, and
+what the source leaves open (threads, governor, temperature). A build of ONNX Runtime on the same device will differ;
+recording a device in hand ([latency.md](latency.md#record-a-device)) is meant to replace them.
 
-*Error*: each network predicted by a fit to the others of its configuration, mean and largest, in percent. *Covered*: how
-many of them the 90 % interval holds that is made from the others. *MobileNetV2*: milliseconds predicted for width 1.0 at
-224 pixels. A configuration of the literature ships where its mean error is at most 5 %; [the others](#not-shipped) are
-listed with the reason.
+*Error*: each network predicted by a fit to the others of its configuration, mean and largest, in percent.
+*Covered*: how many of them the 90 % interval holds that is made from the others. *MobileNetV2*: milliseconds predicted
+for width 1.0 at 224 pixels. A configuration of the literature ships where its mean error is at most 5 %;
+[the others](#not-shipped) are listed with the reason.
 """
 
 NOT_SHIPPED = """\

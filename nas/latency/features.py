@@ -168,7 +168,8 @@ def require_measured(arch: Architecture, ground: Measured) -> None:
         if (layer_class(layer), _activation(layer)) not in ground.kinds:
             raise ProfileError(
                 f"{ground.profile} has no measured {layer_class(layer)!r} with {layer.activation}: layer {number}, "
-                f"{layer}; it has {names(activation for kind, activation in ground.kinds if kind == layer_class(layer))}"
+                f"{layer}; "
+                f"it has {names(activation for kind, activation in ground.kinds if kind == layer_class(layer))}"
             )
 
 
