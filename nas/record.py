@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nas.commandline import Invocation, command, warn
-from nas.errors import ConfigError
+from nas.errors import ConfigError, ProfileError
 from nas.latency.doubtful import doubtful_times
 from nas.latency.few_shot import few_shot, read_rows, write_few_shot
-from nas.latency.profile import MOST_BATCH
+from nas.latency.profile import MOST_BATCH, load_profile
+from nas.latency.profile_zip import pack
 from nas.reading.numbers import decimal
 from nas.reading.words import cut, short
 from nas.recording.bundle import configuration, locked, plan, write_bundle
@@ -61,6 +62,8 @@ class RecordSettings(Reach):
     """No measuring, only the profile: results.jsonl of a bundle; few-shot: a table .csv, arch,ms."""
     like: str | None
     """Few-shot: the known profile to adapt; null: the most alike."""
+    export: str | None
+    """Write the profile into this file too, NAME.zip, which `hardware=NAME.zip` uses anywhere; null: do not."""
 
     def __post_init__(self) -> None:
         if not 0 < self.minutes < 10_000:
@@ -84,6 +87,10 @@ class RecordSettings(Reach):
         elif self.like is not None:
             given = "none" if self.import_ is None else f"import={cut(self.import_)}"
             raise ConfigError(f"like goes with a table of measured networks, import=NAME.csv; got {given}")
+        if self.hardware.lower().endswith(".zip"):
+            raise ConfigError(f"hardware: a zip is never written into, got {short(self.hardware)}; give a name")
+        if self.export is not None:
+            self._check_export(self.export)
         if self.import_ is None:
             self.target()
             if self.device == "host":
@@ -123,6 +130,15 @@ class RecordSettings(Reach):
         configurations = [configuration(threads, precision, cores, batch) for threads, precision, batch in combinations]
         return plan(space, self.seed, self.minutes, configurations)
 
+    def _check_export(self, export: str) -> None:
+        file = Path(os.path.expanduser(export))
+        if not export.lower().endswith(".zip") or os.path.isdir(file):
+            raise ConfigError(f"export must be a file NAME.zip, got {short(export)}")
+        if not os.path.isdir(file.parent):
+            raise ConfigError(f"export: there is no folder {short(str(file.parent))}; make it first")
+        if self.device == "bundle" and self.import_ is None:
+            raise ConfigError("export goes with a profile, and device=bundle writes none; give it with import=")
+
     def _check_few_shot(self) -> None:
         if self.batch != 1:
             raise ConfigError(f"batch: a table of measured networks is of batch 1, got {short(self.batch)}")
@@ -143,6 +159,17 @@ class RecordSettings(Reach):
 def main(settings: RecordSettings, _: Invocation) -> None:
     """Measure, or take what was measured elsewhere, and write the profile."""
     folder = profile_to_write(settings.hardware)
+    _make(folder, settings)
+    if settings.export is not None:
+        file = Path(os.path.expanduser(settings.export))
+        if os.sep in (like := load_profile(folder).like):
+            raise ProfileError(f"export: the profile is like {cut(like, 200)}, which stays here; adapt one that ships")
+        pack(folder, file)
+        print(f"{cut(str(file), 200)} holds it; hardware={cut(str(file), 200)} uses it anywhere")
+
+
+def _make(folder: Path, settings: RecordSettings) -> None:
+    """The profile in `folder`, or the bundle that measures it."""
     if settings.few_shot:
         _adapt(folder, settings)
         return

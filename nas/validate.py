@@ -8,7 +8,7 @@ from nas.commandline import Invocation, command, warn
 from nas.errors import ConfigError
 from nas.latency.doubtful import doubtful_times
 from nas.latency.energy import energy_profile
-from nas.latency.profile import HardwareProfile, Measurement, load_profile, profile_folder
+from nas.latency.profile import HardwareProfile, Measurement, load_profile, profile_folder, zip_of
 from nas.latency.validation import Validation, predictable, validate_kept_back, validate_left_out
 from nas.recording.remeasure import discard, plan_remeasure, remeasure
 from nas.recording.validation_file import COLUMNS
@@ -65,7 +65,9 @@ def main(settings: ValidateSettings, _: Invocation) -> None:
         print_validation(profile, found, fresh)
         if energy:
             print_energy(energy)
-    if settings.store:
+    if settings.store and zip_of(settings.hardware):
+        note("a zip is never written into; nothing is stored")
+    elif settings.store:
         store_validation(profile, folder, found, fresh, energy)
     if plan:
         discard(plan)

@@ -18,6 +18,7 @@ import yaml
 
 from nas.bench import BenchSettings
 from nas.describe import DescribeSettings
+from nas.devices import DevicesSettings
 from nas.export import ExportSettings
 from nas.networks import NetworksSettings
 from nas.predict import PredictSettings
@@ -36,6 +37,7 @@ COMMANDS: Mapping[str, Any] = {
     "networks": NetworksSettings,
     "describe": DescribeSettings,
     "bench": BenchSettings,
+    "devices": DevicesSettings,
     "validate": ValidateSettings,
     "record": RecordSettings,
     "export": ExportSettings,

@@ -44,9 +44,10 @@ def costs(space: SearchSpace, genotypes: ArrayLike, profile: HardwareProfile | N
     for (field, each), standings in zip(by.items(), peaks[1:], strict=True):
         if (refused := standings == UNMEASURED).any():
             require_measured(space.architecture(checked(space, genotypes)[refused.argmax()]), each.ground)
-        figures = each.model.milliseconds(list(islice(counts, len(each.model.counts(_ANY)))))
+        own = list(islice(counts, len(each.model.counts(_ANY))))
+        figures = each.model.milliseconds(own)
         in_range = (standings == INSIDE) & each.resembles(figures)
-        found |= by_field(field, figures, *each.interval(figures), in_range)
+        found |= by_field(field, figures, *each.interval(figures, own), in_range)
     return CostArrays(found)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import ProfileError
+from nas.latency.known_shapes import known_shapes
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.resources import names
 from nas.spaces.activations import is_clamp
@@ -32,6 +33,8 @@ FEATURES = (
     "weights",  # weights read, once per inference; all there is to the classifier at batch 1
     "uncached_weights",  # those past the first 2^18 of a convolution, which its pixels fetch again and again
     "shortcut_elements",
+    "strided_inputs",  # elements that a depthwise convolution with a stride reads: no two windows share much of them
+    "layers",  # 1 each: waking the other cores, or starting a kernel of a graphics processor
     "network",  # 1: what a run costs before its first layer
 )
 
@@ -39,9 +42,9 @@ FEATURES = (
 # freely and departs from them as far as the measurements ask (predictor.py). Where it is 0 the feature is left
 # out: an int8 matrix or map of 2^18 elements is a quarter of a megabyte and still in the cache.
 EXPECTED_MS = {
-    "fp32": (0.055, 0.12, 0.5, 0.25, 0.05, 0.5, 0.4, 0.2, 0.4, 0.8, 1.5, 0.3),
-    "fp16": (0.028, 0.06, 0.25, 0.13, 0.03, 0.25, 0.2, 0.1, 0.2, 0.4, 0.8, 0.3),
-    "int8": (0.014, 0.06, 0.5, 0.25, 0.05, 0.5, 0.8, 0.0, 0.3, 0.0, 1.5, 0.3),
+    "fp32": (0.055, 0.12, 0.5, 0.25, 0.05, 0.5, 0.4, 0.2, 0.4, 0.8, 1.5, 0.1, 4000.0, 0.3),
+    "fp16": (0.028, 0.06, 0.25, 0.13, 0.03, 0.25, 0.2, 0.1, 0.2, 0.4, 0.8, 0.05, 4000.0, 0.3),
+    "int8": (0.014, 0.06, 0.5, 0.25, 0.05, 0.5, 0.8, 0.0, 0.3, 0.0, 1.5, 0.1, 4000.0, 0.3),
 }
 
 MILLION = 1e6
@@ -53,9 +56,14 @@ _TILE = 8
 _CACHED = 2**18  # elements, in fp32 a megabyte: about what the second-level caches of such cores hold
 # How far past the measured shapes still counts as measured, as a factor: maps down to 1/2 of the smallest
 # (a 128-pixel network ends at 4 where a 224-pixel one ends at 7) and up to 1.25 of the largest; a layer's
-# MACs up to 1.5 of the largest; channels 1.25 either way. A grey image's stem and a pool of fewer channels
-# are only less of the same work.
-_SLACK = {"channels": (1.25, 1.25), "size": (2.0, 1.25), "macs": (float("inf"), 1.5)}
+# MACs, or a shortcut's elements, up to 1.5 of the largest; channels 1.25 either way. A grey image's stem and a
+# pool of fewer channels are only less of the same work.
+_SLACK = {
+    "channels": (1.25, 1.25),
+    "size": (2.0, 1.25),
+    "macs": (float("inf"), 1.5),
+    "elements": (float("inf"), 1.5),
+}
 _FREE_BELOW = {("conv", "in_channels"), ("pool", "in_channels"), ("pool", "out_channels")}
 
 
@@ -83,6 +91,8 @@ def layer_counts(layer: Layer) -> tuple[int, ...]:
         layer.params,
         max(0, weights - _CACHED),
         layer.out_elements * (layer.op in ("add", "scale", "concat", "split", "shuffle")),
+        layer.in_elements * (layer.op == "depthwise" and layer.stride > 1),
+        1,
     )
 
 
@@ -106,13 +116,16 @@ class Measured:
     """What the networks of a profile contain: the ground a prediction stands on.
 
     `kinds`: (class, activation class); `kernels`: (class, kernel, stride); `ranges`: (class, quantity,
-    smallest, largest). The classes are the ops, with 1x1 convolutions apart as `pointwise`.
+    smallest, largest). The classes are the ops, with 1x1 convolutions apart as `pointwise`. `borrows`: how milliseconds
+    depend on a layer's width and resolution is borrowed where other devices were measured over them (`known_shapes`),
+    with intervals that are wider there; what kinds and kernels there are is the profile's own.
     """
 
     profile: str
     kinds: frozenset[tuple[str, str]]
     kernels: frozenset[tuple[str, int, int]]
     ranges: tuple[tuple[str, str, int, int], ...]
+    borrows: bool
 
     @property
     def limits(self) -> dict[tuple[str, str], tuple[int, int]]:
@@ -127,13 +140,14 @@ def measured(profile: HardwareProfile) -> Measured:
     seen = {layer for row in rows for layer in layers(row.architecture)}
     values: dict[tuple[str, str], list[int]] = {}
     for layer in seen:
-        for quantity, value in _quantities(layer):
-            values.setdefault((_class(layer), quantity), []).append(value)
+        for quantity, value in quantities(layer):
+            values.setdefault((layer_class(layer), quantity), []).append(value)
     return Measured(
         profile.label,
-        frozenset((_class(layer), _activation(layer)) for layer in seen),
-        frozenset((_class(layer), layer.kernel, layer.stride) for layer in seen),
+        frozenset((layer_class(layer), _activation(layer)) for layer in seen),
+        frozenset((layer_class(layer), layer.kernel, layer.stride) for layer in seen),
         tuple((*key, min(found), max(found)) for key, found in sorted(values.items())),
+        borrows=not all(row.layers_ms for row in profile.measurements),
     )
 
 
@@ -146,16 +160,17 @@ def require_measured(arch: Architecture, ground: Measured) -> None:
     walk = list(enumerate(layers(arch), start=1))
     classes = {kind for kind, _ in ground.kinds}
     for number, layer in walk:
-        if _class(layer) not in classes:
+        if layer_class(layer) not in classes:
             known = names(classes)
             raise ProfileError(
-                f"{ground.profile} has no measured {_class(layer)!r}: layer {number}, {layer}; it has {known}"
+                f"{ground.profile} has no measured {layer_class(layer)!r}: layer {number}, {layer}; it has {known}"
             )
     for number, layer in walk:
-        if (_class(layer), _activation(layer)) not in ground.kinds:
+        if (layer_class(layer), _activation(layer)) not in ground.kinds:
             raise ProfileError(
-                f"{ground.profile} has no measured {_class(layer)!r} with {layer.activation}: layer {number}, {layer}; "
-                f"it has {names(activation for kind, activation in ground.kinds if kind == _class(layer))}"
+                f"{ground.profile} has no measured {layer_class(layer)!r} with {layer.activation}: layer {number}, "
+                f"{layer}; "
+                f"it has {names(activation for kind, activation in ground.kinds if kind == layer_class(layer))}"
             )
 
 
@@ -164,13 +179,13 @@ def outside(arch: Architecture, ground: Measured) -> tuple[str, ...]:
     limits, reasons = ground.limits, dict[tuple[str, str], str]()
     for number, layer in enumerate(layers(arch), start=1):
         for quantity, departure in _departures(layer, ground, limits):
-            reasons.setdefault((_class(layer), quantity), f"layer {number}, {layer}: {departure}")
+            reasons.setdefault((layer_class(layer), quantity), f"layer {number}, {layer}: {departure}")
     return tuple(reasons.values())
 
 
 def standing(layer: Layer, ground: Measured) -> int:
     """INSIDE the measured shapes, OUTSIDE them, or UNMEASURED: what `require_measured` refuses."""
-    if (_class(layer), _activation(layer)) not in ground.kinds:
+    if (layer_class(layer), _activation(layer)) not in ground.kinds:
         return UNMEASURED
     return OUTSIDE if any(_departures(layer, ground, ground.limits)) else INSIDE
 
@@ -179,18 +194,20 @@ def _departures(
     layer: Layer, ground: Measured, limits: Mapping[tuple[str, str], tuple[int, int]]
 ) -> Iterator[tuple[str, str]]:
     """(quantity, what is outside) wherever a layer of a measured class leaves the measured shapes."""
-    kind = _class(layer)
+    kind = layer_class(layer)
     if (kind, layer.kernel, layer.stride) not in ground.kernels:
         yield "kernel", "kernel and stride not measured"
-    for quantity, value in _quantities(layer):
+    for quantity, value in quantities(layer):
         low, high = limits[kind, quantity]
+        least, most = known_shapes().get((kind, quantity), (low, high)) if ground.borrows else (low, high)
         below, above = _SLACK[quantity.rpartition("_")[2]]
         free_below = (kind, quantity) in _FREE_BELOW
-        if not (free_below or low / below <= value) or value > high * above:
+        if not (free_below or min(low, least) / below <= value) or value > max(high, most) * above:
             yield quantity, f"{quantity} {value} is outside the measured {low} to {high}"
 
 
-def _class(layer: Layer) -> str:
+def layer_class(layer: Layer) -> str:
+    """The op, with 1x1 convolutions apart."""
     return "pointwise" if layer.op == "conv" and layer.kernel == 1 else layer.op
 
 
@@ -198,10 +215,13 @@ def _activation(layer: Layer) -> str:
     return "clamp" if is_clamp(layer.activation) else layer.activation
 
 
-def _quantities(layer: Layer) -> Iterator[tuple[str, int]]:
-    """What is compared with the measured; fewer classes than measured are only less of the same work."""
+def quantities(layer: Layer) -> Iterator[tuple[str, int]]:
+    """(name, value) of what is compared with the measured; fewer classes are only less of the same work."""
     if layer.op == "linear":
         yield "macs", layer.macs
+        return
+    if layer.op in ("add", "scale"):
+        yield "elements", layer.out_elements
         return
     yield "in_channels", layer.in_channels
     yield "out_channels", layer.out_channels

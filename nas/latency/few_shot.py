@@ -19,11 +19,12 @@ from nas.latency.profile import (
     PROVENANCE,
     HardwareProfile,
     Measurement,
-    known_labels,
+    known_configurations,
     known_profiles,
     load_profile,
     profile_folder,
     read_profile_yaml,
+    zip_of,
 )
 from nas.latency.profile_tables import LATENCY, MOST_NETWORKS, read_ms, read_table
 from nas.latency.validation import leave_one_out
@@ -137,17 +138,20 @@ def _lasting(like: str) -> str:
     profile = load_profile(like)
     if profile.name in known_profiles() and load_profile(profile.label) == profile:
         return profile.label
-    folder = profile_folder(like)[0]
-    return f"{folder.resolve()}:{profile.configuration}"
+    place = zip_of(like) or profile_folder(like)[0]
+    return f"{place.resolve()}:{profile.configuration}"
 
 
 def _known(name: str, precision: str) -> list[str]:
     """Labels to adapt: those known at `precision` that are not few-shot themselves."""
-    profiles = [load_profile(label) for label in known_labels()]
-    alike = [each for each in profiles if each.precision == precision and not each.like and each.name != name]
+    alike = [
+        label
+        for label, settings in known_configurations().items()
+        if settings["precision"] == precision and not settings.get("like") and label.partition(":")[0] != name
+    ]
     if not alike:
         raise ProfileError(f"{name}: no known profile has precision {precision}; name one to adapt with like=")
-    return [each.label for each in alike]
+    return alike
 
 
 def _adapt(

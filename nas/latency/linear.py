@@ -2,18 +2,24 @@
 
     ms = sum of coefficient x feature, coefficients not negative (features.py). They minimise
 
-    sum_i w_i^2 (1 - x_i.b / ms_i)^2 + RIDGE n / 18 sum_k s_k^2 (b_k - t EXPECTED_k)^2    over b >= 0, t >= 0
+    sum_i w_i^2 (1 - x_i.b / ms_i)^2 + RIDGE n / 18 sum_k s_k^2 (b_k - sum_j t_j E_jk)^2    over b >= 0, t >= 0
 
-that is: squared relative error, plus a pull towards the ratios EXPECTED_MS of an ARM core, on the scale
-t the data choose; s_k is the largest share feature k has of any measurement per unit of its coefficient.
-A few-shot profile is pulled harder, and towards the coefficients of the known profile it is like as well.
+that is: squared relative error, plus a pull towards a mixture of the devices that are known (E_j is a row of
+`expected_costs`, and EXPECTED_MS one of them), mixed as the measurements choose; s_k is the largest share feature k has
+of any measurement per unit of its coefficient. So twenty networks tell how a device stands among others, and what they
+cannot tell is as others have it. A few-shot profile is pulled towards three alone: the profile that it is like, the
+mean of all, and EXPECTED_MS.
 Noisy rows count less: w_i^2 = 1 / (1 + (spread_i / (NOISE ms_i))^2). It is solved exactly by
 non-negative least squares (Lawson and Hanson 1974), deterministically and in milliseconds.
+
+How little the measured networks say of another is its *leverage*, x'(X'X + ridge)^-1 x with x in shares of its own
+milliseconds: near 0 amid many like it, above 1 where it consists of what they hardly contain.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,22 +27,30 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from nas.errors import ProfileError
-from nas.latency.features import EXPECTED_MS, MILLION, layer_counts, network_features
+from nas.latency.features import MILLION, layer_counts, network_features
+from nas.latency.known_devices import SHARED, expected_costs, scaled
+from nas.latency.left_out import LeftOut
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.spaces.layers import Layer
 
-RIDGE = 0.07  # chosen once over the six pixel4 configurations, leaving out whole families (docs/latency.md)
-FEW_SHOT_RIDGE = 0.2  # chosen once over draws of ten networks on 41 devices of the literature (docs/latency.md)
+RIDGE = 0.06  # chosen once over 154 configurations, leaving out networks, widths and resolutions (docs/latency.md)
+FEW_SHOT_RIDGE = 1.0  # chosen once over draws of five and ten networks of 22 of the same (docs/latency.md)
 NOISE = 0.01  # relative error the model has of itself; a row whose spread is as large counts half
+LEAST_SHARE = 0.1  # of what is expected of a feature, where the measured networks have hardly any of it
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class LinearModel:
-    """Milliseconds from FEATURES; `coefficients`: milliseconds per million of each, the last of a network."""
+    """Milliseconds from FEATURES; `coefficients`: milliseconds per million of each, the last of a network.
+
+    `unlike`: a triangle of numbers; the squares of its products with a network's features per millisecond add up to
+    the leverage of the network.
+    """
 
     coefficients: tuple[float, ...]
+    unlike: tuple[tuple[float, ...], ...]
 
     def counts(self, layer: Layer) -> tuple[int, ...]:
         """FEATURES of one layer in units, without the constant."""
@@ -55,40 +69,57 @@ class LinearModel:
         pairs = (zip(coefficients, count, strict=True) for count in counts)
         return [sum(each * (n / MILLION) for each, n in layer) for layer in pairs], constant
 
+    def stretch(self, sums: Sequence[Any], ms: Any) -> Any:
+        """How many times as uncertain as amid the measured: the root of 1 + leverage, as `milliseconds` of its sums."""
+        shares = [*(count / MILLION / ms for count in sums), 1 / ms]
+        total: Any = 1.0
+        for row in self.unlike:
+            part: Any = 0.0
+            for factor, share in zip(row, shares, strict=False):
+                if factor:
+                    part = part + factor * share
+            total = total + part * part
+        return np.sqrt(total)
 
-def fit_linear(profile: HardwareProfile) -> LinearModel:
-    """The model of `profile`.
+
+def fit_linear(profile: HardwareProfile) -> tuple[LinearModel, LeftOut]:
+    """The model of `profile`, and what it says of each network without it.
 
     Raises:
         ProfileError: the profile that a few-shot profile is like cannot be loaded, or is few-shot itself.
     """
-    return LinearModel(tuple(fit(*_problem(profile)).tolist()))
-
-
-def left_out_linear(profile: HardwareProfile) -> Array:
-    """Milliseconds of each network by a model fitted to all others, shape (n,)."""
-    features, ms, weights, expected, ridge = _problem(profile)
-    return np.array([left_out(features, ms, weights, expected, ridge, index) for index in range(len(ms))])
+    features, ms, weights = observed(profile)
+    expected, ridge = _expected(profile), FEW_SHOT_RIDGE if profile.like else RIDGE
+    unlike = _unlike(features, ms, weights, expected, ridge)
+    leverage = weights**2 * np.sum((features / ms[:, None] @ unlike.T) ** 2, axis=1)  # of a row among all
+    without = leverage / np.maximum(1 - leverage, 0.01) / weights**2  # and without it (Sherman and Morrison 1950)
+    model = LinearModel(
+        tuple(fit(features, ms, weights, expected, ridge).tolist()),
+        tuple(tuple(row[: index + 1]) for index, row in enumerate(unlike.tolist())),
+    )
+    alone = [left_out(features, ms, weights, expected, ridge, index) for index in range(len(ms))]
+    return model, LeftOut(np.array(alone), np.sqrt(1 + without))
 
 
 def fit(features: Array, ms: Array, weights: Array, expected: Array | None = None, ridge: float = RIDGE) -> Array:
     """Non-negative coefficients, shape `(k,)`, for features `(n, k)`.
 
-    Without `expected`, no pull towards it; a feature expected to cost nothing gets 0.
+    `expected`, of shape `(k,)` or `(devices, k)`: what they are pulled towards a mixture of; a feature that is
+    expected to cost nothing gets 0. Without it, no pull.
     """
-    share = features / ms[:, None]
-    if expected is not None:
-        share = share * (expected > 0)
-    scale = np.maximum(share.max(axis=0), 1e-12)
-    rows = np.column_stack([share / scale * weights[:, None], np.zeros(len(ms))])
+    share, strength = features / ms[:, None], math.sqrt(ridge * len(ms) / 18)
     if expected is None:
-        expected, pull = np.zeros_like(scale), np.zeros((0, len(scale) + 1))
+        expected, strength = np.zeros((0, share.shape[1])), 0.0
+        scale = np.maximum(share.max(axis=0), 1e-12)
     else:
-        strength = math.sqrt(ridge * len(ms) / 18)
-        pull = strength * np.column_stack([np.eye(len(scale)), -scale * expected])
-    target = np.append(weights, np.zeros(len(pull)))
-    solution, _ = nnls(np.vstack([rows, pull]), target)
-    return np.asarray(solution[:-1] / scale, dtype=np.float64)
+        expected = np.atleast_2d(expected)
+        share = share * (expected.max(axis=0) > 0)
+        expected = np.where(share.max(axis=0) > 0, expected, np.median(expected, axis=0))  # nothing tells whose it is
+        scale = _scale(share, expected)
+    rows = np.column_stack([share / scale * weights[:, None], np.zeros((len(ms), len(expected)))])
+    pull = strength * np.column_stack([np.eye(len(scale)), -(scale * expected).T])
+    solution, _ = nnls(np.vstack([rows, pull]), np.append(weights, np.zeros(len(pull))), maxiter=100 * rows.shape[1])
+    return np.asarray(solution[: len(scale)] / scale, dtype=np.float64)
 
 
 def left_out(features: Array, ms: Array, weights: Array, expected: Array | None, ridge: float, index: int) -> float:
@@ -97,22 +128,43 @@ def left_out(features: Array, ms: Array, weights: Array, expected: Array | None,
     return float(features[index] @ fit(features[keep], ms[keep], weights[keep], expected, ridge))
 
 
-def _problem(profile: HardwareProfile) -> tuple[Array, Array, Array, Array, float]:
-    """What `fit` takes."""
+def observed(profile: HardwareProfile) -> tuple[Array, Array, Array]:
+    """Features, milliseconds and weights of the networks measured."""
     features = np.array([network_features(row.architecture) for row in profile.measurements])
     ms = np.array([row.ms for row in profile.measurements])
     spread = np.array([row.spread_ms for row in profile.measurements]) / ms
-    weights = 1 / np.sqrt(1 + (spread / NOISE) ** 2)
-    return features, ms, weights, _expected(profile, features), FEW_SHOT_RIDGE if profile.like else RIDGE
+    return features, ms, 1 / np.sqrt(1 + (spread / NOISE) ** 2)
 
 
-def _expected(profile: HardwareProfile, features: Array) -> Array:
-    """Ratios of the coefficients: EXPECTED_MS, and half of each from the profile that a few-shot one is like."""
-    general = np.array(EXPECTED_MS[profile.precision])
+def _scale(share: Array, expected: Array) -> Array:
+    """s: the largest share of each feature; and at least LEAST_SHARE of what is expected of it."""
+    mean, most = expected.mean(axis=0), share.max(axis=0)
+    usual = LEAST_SHARE * np.mean(share @ mean) / np.maximum(mean, 1e-12) * (mean > 0)
+    return np.asarray(np.maximum(np.maximum(most, usual), 1e-12))
+
+
+def _unlike(features: Array, ms: Array, weights: Array, expected: Array, ridge: float) -> Array:
+    """The lower triangle whose products with features per millisecond have the leverage as their squares' sum."""
+    used = expected.max(axis=0) > 0
+    share = features / ms[:, None] * used
+    scale = _scale(share, expected)
+    rows = share / scale * weights[:, None]
+    root = np.linalg.cholesky(rows.T @ rows + ridge * len(ms) / 18 * np.eye(len(scale)))
+    return np.asarray(np.linalg.inv(root) / scale * used)
+
+
+def _expected(profile: HardwareProfile) -> Array:
+    """The known devices' costs but this one's; of a few-shot profile those it is like, their mean, and EXPECTED_MS."""
+    known = expected_costs(profile.precision, without=profile.device)
     if not profile.like:
-        return general
-    known = load_profile(profile.like)
-    if known.like:
-        raise ProfileError(f"{profile.label} is like {known.label}, itself few-shot: like {known.like}")
-    special = np.array(fit_linear(known).coefficients)
-    return np.asarray(general * np.mean((features @ special) / (features @ general)) + special, dtype=np.float64)
+        return known
+    alike = load_profile(profile.like)
+    if alike.like:
+        raise ProfileError(f"{profile.label} is like {alike.label}, itself few-shot: like {alike.like}")
+    return np.vstack([scaled(_coefficients(alike)) + SHARED * known[-1], known.mean(axis=0), known[-1]])
+
+
+@lru_cache(maxsize=256)
+def _coefficients(profile: HardwareProfile) -> Array:
+    """Of the model of a profile that is no few-shot one."""
+    return fit(*observed(profile), _expected(profile), RIDGE)

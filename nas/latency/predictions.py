@@ -1,6 +1,6 @@
 """What a device's profile predicts, and by what: the table that costs, budgets, candidates and drawing follow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from nas.latency.energy import energy_predictor
@@ -34,8 +34,8 @@ class Predictor(Protocol):
         """
         ...
 
-    def interval(self, figure: Any) -> tuple[Any, Any]:
-        """Both ends of the interval around the prediction, a number or an array."""
+    def interval(self, figure: Any, sums: Sequence[Any]) -> tuple[Any, Any]:
+        """Both ends of the interval around the prediction, a number or an array, of the sums of the model's counts."""
         ...
 
     def resembles(self, figure: Any) -> Any:

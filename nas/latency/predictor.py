@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.latency.features import Measured, measured, outside, require_measured
-from nas.latency.linear import fit_linear, left_out_linear
+from nas.latency.left_out import LeftOut
+from nas.latency.linear import fit_linear
 from nas.latency.profile import HardwareProfile
 from nas.latency.roofline import fit_roofline
 from nas.spaces.architecture import Architecture
@@ -40,6 +41,10 @@ class Model(Protocol):
         """Those of each layer of a network by its `counts`, and what is of no layer; together the milliseconds."""
         ...
 
+    def stretch(self, sums: Sequence[Any], ms: Any) -> Any:
+        """From the sums and their milliseconds: how much wider than amid the measured networks the interval is."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Latency:
@@ -60,14 +65,14 @@ class Latency:
 class LatencyPredictor:
     """Architecture -> Latency for one profile.
 
-    `margin`: half the width of the interval, relative to the prediction; `left_out`: milliseconds of each measured
-    network by a model that was fitted to the others.
+    `margin`: half the width of the interval, relative to the prediction, where the model's `stretch` is 1; `left_out`:
+    what a model says of each measured network that was fitted to the others.
     """
 
     profile: HardwareProfile
     model: Model
     margin: float
-    left_out: tuple[float, ...]
+    left_out: LeftOut
     ground: Measured
 
     def __hash__(self) -> int:
@@ -80,13 +85,14 @@ class LatencyPredictor:
             ProfileError: the profile holds no measurement of an op or an activation of `arch`.
         """
         require_measured(arch, self.ground)
-        counts = map(self.model.counts, layers(arch))
-        ms = float(self.model.milliseconds([sum(column) for column in zip(*counts, strict=True)]))
+        sums = [sum(column) for column in zip(*map(self.model.counts, layers(arch)), strict=True)]
+        ms = float(self.model.milliseconds(sums))
         reasons = outside(arch, self.ground)
         if not self.resembles(ms):
             fastest, slowest = self.measured_ms
             reasons += (f"{ms:.3g} ms is far outside the measured {fastest:.3g} to {slowest:.3g} ms",)
-        return Latency(ms, *self.interval(ms), bool(not reasons), reasons)
+        low, high = self.interval(ms, sums)
+        return Latency(ms, float(low), float(high), bool(not reasons), reasons)
 
     def figures(self, arch: Architecture) -> tuple[float, float, float, bool]:
         """The milliseconds of `arch`, both ends of their interval, and whether they are in range.
@@ -99,9 +105,10 @@ class LatencyPredictor:
 
     # What follows takes one number or an array of them, and gives both the same bits.
 
-    def interval(self, ms: Any) -> tuple[Any, Any]:
-        """Both ends of the interval around the prediction `ms`."""
-        return ms * max(0.0, 1 - self.margin), ms * (1 + self.margin)
+    def interval(self, ms: Any, sums: Sequence[Any]) -> tuple[Any, Any]:
+        """Both ends of the interval around the prediction `ms`, of the sums of the model's `counts`."""
+        width = self.margin * self.model.stretch(sums, ms)
+        return ms * np.maximum(0.0, 1 - width), ms * (1 + width)
 
     def resembles(self, ms: Any) -> Any:
         """Whether `ms` lies from half the fastest measured network to twice the slowest."""
@@ -132,13 +139,10 @@ def predictor(profile: HardwareProfile) -> LatencyPredictor:
         ProfileError: the profile that a few-shot profile is like cannot be loaded, or is few-shot itself.
     """
     ms = np.array([row.ms for row in profile.measurements])
-    model: Model
-    if all(row.layers_ms for row in profile.measurements):
-        model, left_out = fit_roofline(profile)
-    else:
-        model, left_out = fit_linear(profile), left_out_linear(profile)
-    width = margin(np.abs(ms / left_out - 1))
-    return LatencyPredictor(profile, model, width, tuple(left_out.tolist()), measured(profile))
+    recorded = all(row.layers_ms for row in profile.measurements)
+    model, left_out = fit_roofline(profile) if recorded else fit_linear(profile)
+    width = margin(np.abs(ms / left_out.ms - 1) / left_out.stretch)
+    return LatencyPredictor(profile, model, width, left_out, measured(profile))
 
 
 def margin(residuals: Array) -> float:

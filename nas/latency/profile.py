@@ -15,6 +15,7 @@ whose role is `validate` are kept from every fit.
 
 import os
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +25,7 @@ from annotated_types import Interval, Len
 from nas.errors import ProfileError
 from nas.latency.energy_table import MOST_WATTS, read_energies
 from nas.latency.profile_tables import ROLES, read_kernels, read_latencies, read_layer_times, read_networks
+from nas.latency.profile_zip import unpacked
 from nas.reading.checks import CLOSED, Name, Number, Whole, Words, checked
 from nas.reading.files import read_text
 from nas.reading.words import cut, short
@@ -43,7 +45,10 @@ _TEXTS = (*PROVENANCE, "default", "cores", "precision", "like", "note")  # a ver
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationYaml:
-    """One of the `configurations` of profile.yaml; `recorded` is what nas.record noted."""
+    """One of the `configurations` of profile.yaml; `recorded` is what nas.record noted.
+
+    What it says of its runtime and its source goes before what the profile says of all.
+    """
 
     __pydantic_config__ = CLOSED
     cores: Words
@@ -54,6 +59,10 @@ class ConfigurationYaml:
     like: Name | None = None
     idle_watts: Annotated[Number, Interval(gt=0, le=MOST_WATTS)] | None = None
     batch: Annotated[Whole, Interval(ge=1, le=MOST_BATCH)] = 1
+    runtime: Words | None = None
+    runtime_version: Words | None = None
+    date: Words | None = None
+    source: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +169,20 @@ def known_profiles() -> dict[str, Path]:
 
 def known_labels() -> list[str]:
     """Every configuration of every shipped profile, as `name:configuration`."""
-    folders = known_profiles()
-    return [
-        f"{name}:{key}"
-        for name in folders
-        for key in read_profile_yaml(folders[name] / "profile.yaml")["configurations"]
-    ]
+    return list(known_configurations())
+
+
+def known_configurations() -> dict[str, dict[str, Any]]:
+    """By the same label, what profile.yaml says of it."""
+    return {
+        f"{name}:{key}": settings
+        for name, folder in known_profiles().items()
+        for key, settings in read_profile_yaml(folder / "profile.yaml")["configurations"].items()
+    }
 
 
 def load_profile(name_or_path: str | Path) -> HardwareProfile:
-    """The profile called `pixel4`, `pixel4:3med_fp32` (another configuration), or a folder `path[:configuration]`.
+    """The profile called `pixel4`, `pixel4:3med_fp32` (another configuration), or of a folder or zip.
 
     Raises:
         ProfileError: no such profile or configuration, or a file of it is wrong; the message names the place.
@@ -181,22 +194,40 @@ def load_profile(name_or_path: str | Path) -> HardwareProfile:
 def profile_folder(name_or_path: str | Path) -> tuple[Path, str]:
     """The folder that `load_profile` reads, and the configuration, empty for the default.
 
+    Of a zip it is a folder of this process (`unpacked`).
+
     Raises:
         ProfileError: no such profile.
     """
     text = str(name_or_path)
     known = known_profiles()
-    name, _, configuration = text.rpartition(":") if ":" in text and not os.path.isdir(text) else (text, "", "")
+    name, configuration = _parts(text)
     folder = known[name] if name in known else Path(os.path.expanduser(name))
     if name != text and not configuration:
         raise ProfileError(f"{short(text)} names no configuration after its colon; leave the colon out for the default")
+    if name not in known and (packed := zip_of(text)):
+        return unpacked(packed), configuration
     if name not in known and not os.path.isdir(folder):  # unlike Path.is_dir, false for a name that is too long
+        near = get_close_matches(name[:200], known, n=1)
+        meant = f". Did you mean {near[0]}?" if near else ""
         raise ProfileError(
-            f"unknown hardware {short(name)}; known: {names(known)}. A path to a profile folder works too"
+            f"unknown hardware {short(name)}; known: {names(known)}. A path to a profile folder works too{meant}"
         )
     if not os.path.isfile(folder / "profile.yaml"):
         raise ProfileError(f"{cut(str(folder), 200)} is not a profile folder: it has no profile.yaml")
     return folder, configuration
+
+
+def zip_of(hardware: str) -> Path | None:
+    """The zip that `hardware` names, where it names one."""
+    path = Path(os.path.expanduser(_parts(hardware)[0]))
+    return path if path.suffix.lower() == ".zip" and os.path.isfile(path) else None
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """The name or path, and the configuration, empty for the default."""
+    name, colon, configuration = text.rpartition(":")
+    return (text, "") if not colon or os.path.isdir(text) else (name, configuration)
 
 
 def canonical_hardware(hardware: str) -> str:
@@ -206,7 +237,7 @@ def canonical_hardware(hardware: str) -> str:
         default = read_profile_yaml(folder / "profile.yaml")["default"]
     except (ProfileError, OSError):
         return hardware
-    name = canonical(str(folder), known_profiles())
+    name = canonical(str(zip_of(hardware) or folder), known_profiles())
     return name if configuration in ("", default) else f"{name}:{configuration}"
 
 
@@ -250,13 +281,17 @@ def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> Hardwar
         cores=settings["cores"],
         threads=settings["threads"],
         precision=settings["precision"],
-        notes=(*(data.get("notes") or ()), *([_energy_note(idle_watts)] if energies else [])),
+        notes=(
+            *(data.get("notes") or ()),
+            *([settings["note"]] if settings.get("note") else ()),
+            *([_energy_note(idle_watts)] if energies else ()),
+        ),
         measurements=measurements["fit"],
         held_out=measurements["validate"],
         layer_times=_layer_times(folder, configuration),
         like=settings.get("like") or "",
         batch=settings.get("batch", 1),
-        **{key: data[key] for key in PROVENANCE},
+        **{key: settings.get(key) or data[key] for key in PROVENANCE},
     )
 
 

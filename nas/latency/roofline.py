@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from nas.latency.left_out import LeftOut
 from nas.latency.profile import HardwareProfile, Measurement
 from nas.spaces.activations import is_clamp
 from nas.spaces.architecture import Architecture
@@ -164,6 +165,10 @@ class RooflineModel:
         farther = float(np.interp(_octave(working_set), _OCTAVES, self.knots))
         return [ps * PS + weights * farther for ps, weights, _ in counts], 0.0
 
+    def stretch(self, sums: Sequence[Any], ms: Any) -> float:
+        """1: among hundreds of networks every other is as uncertain."""
+        return 1.0
+
     def kind_of(self, layer: Layer) -> Kind:
         """The kind of `layer`, or the most alike of those measured."""
         known = self.kinds.get(kind(layer))
@@ -177,8 +182,8 @@ class RooflineModel:
         return min(found), max(found)
 
 
-def fit_roofline(profile: HardwareProfile) -> tuple[RooflineModel, Array]:
-    """The model of a profile with kernel times, and milliseconds of each network by a model without it, shape (n,).
+def fit_roofline(profile: HardwareProfile) -> tuple[RooflineModel, LeftOut]:
+    """The model of a profile with kernel times, and what a model without it says of each network.
 
     The network is left out of step 2, which a formula gives without fitting anew (Allen 1974).
     """
@@ -192,7 +197,8 @@ def fit_roofline(profile: HardwareProfile) -> tuple[RooflineModel, Array]:
     scaled = design * prior / ms[:, None] / noise[:, None]
     solution, leverage = _ridge(scaled, (1 - base / ms) / noise, len(_OCTAVES) + 1)
     residuals = noise * (scaled @ solution) + base / ms - 1
-    return _corrected(first, solution * prior), ms * (1 + residuals / (1 - leverage))
+    alone = ms * (1 + residuals / (1 - leverage))
+    return _corrected(first, solution * prior), LeftOut(alone, np.ones(len(ms)))
 
 
 def _ridge(rows: Array, target: Array, last: int) -> tuple[Array, Array]:

@@ -73,12 +73,13 @@ def leave_one_out(profile: HardwareProfile) -> ErrorTable:
 def validate_left_out(profile: HardwareProfile) -> Validation:
     """`leave_one_out`, with the networks."""
     rows = profile.measurements
-    ms, predicted = np.array([row.ms for row in rows]), np.array(predictor(profile).left_out)
+    ms, left_out = np.array([row.ms for row in rows]), predictor(profile).left_out
+    predicted, stretch = left_out.ms, left_out.stretch
     residuals = np.abs(ms / predicted - 1)
-    widths = [margin(np.delete(residuals, index)) for index in range(len(ms))]
+    widths = np.array([margin(np.delete(residuals / stretch, index)) for index in range(len(ms))]) * stretch
     compared = tuple(
         Comparison(row.name, row.ms, row.spread_ms, float(value), value * max(0.0, 1 - width), value * (1 + width))
-        for row, value, width in zip(rows, predicted.tolist(), widths, strict=True)
+        for row, value, width in zip(rows, predicted.tolist(), widths.tolist(), strict=True)
     )
     baselines = [np.array([_line(count, ms, index) for index in range(len(ms))]) for count in _counts(rows)]
     return Validation(error_table(ms, predicted, residuals <= widths, baselines), compared)

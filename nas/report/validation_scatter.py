@@ -85,7 +85,7 @@ def _draw(upper: Axes, lower: Axes, networks: Sequence[Mapping[str, Any]]) -> No
     upper.set_yscale("log")
     upper.set_ylim(low, high)
     for axis in (lower.xaxis, upper.yaxis):
-        _milliseconds(axis, high / low)
+        milliseconds(axis, high / low)
     most = max(2 * _BAND, 1.15 * float(np.abs(errors).max()))
     lower.set_ylim(-most, most)
     lower.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
@@ -94,7 +94,7 @@ def _draw(upper: Axes, lower: Axes, networks: Sequence[Mapping[str, Any]]) -> No
     lower.set_ylabel("error (%)", fontsize=9.5)
 
 
-def _milliseconds(axis: Axis, span: float) -> None:
+def milliseconds(axis: Axis, span: float) -> None:
     """Ticks at round numbers, some four of them, whatever the span."""
     steps = (1.0, 2.0, 5.0) if span < 300 else (1.0,)
     axis.set_major_locator(LogLocator(subs=steps) if span > 5 else MaxNLocator(6))

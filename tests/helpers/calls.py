@@ -17,6 +17,8 @@ from nas.bench import main as bench
 from nas.commandline import command
 from nas.describe import DescribeSettings
 from nas.describe import main as describe
+from nas.devices import DevicesSettings
+from nas.devices import main as devices
 from nas.export import ExportSettings
 from nas.export import main as export
 from nas.networks import NetworksSettings
@@ -38,6 +40,7 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "export": (ExportSettings, export),
     "bench": (BenchSettings, bench),
     "describe": (DescribeSettings, describe),
+    "devices": (DevicesSettings, devices),
     "predict": (PredictSettings, predict),
     "record": (RecordSettings, record),
     "search": (SearchSettings, SEARCH.main, SEARCH.check),

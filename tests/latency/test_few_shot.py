@@ -99,10 +99,11 @@ def test_the_most_alike_profile_of_the_precision_is_taken() -> None:
     label = "raspberry_pi4:4t_int8"
     rows = tuple(timed(name, load_profile(label), 0.4) for name in NAMES)
     profile = few_shot("phone", rows, precision="int8")
-    errors = {known: leave_one_out(few_shot("phone", rows, known)) for known in known_labels()}
+    tried = [known for known in known_labels() if "int8" in known and not known.startswith("host")]
+    errors = {known: leave_one_out(few_shot("phone", rows, known)) for known in tried}
     assert profile.like == label
     assert leave_one_out(profile) == errors[label]
-    assert errors[label].mape_percent == min(found.mape_percent for known, found in errors.items() if "int8" in known)
+    assert errors[label].mape_percent == min(found.mape_percent for found in errors.values())
     assert few_shot("phone", rows, precision="int8") == profile
 
 
@@ -159,7 +160,7 @@ def test_the_folder_reads_back_and_predicts_the_same(tmp_path: Path) -> None:
 def test_other_measurements_are_never_replaced(tmp_path: Path) -> None:
     shutil.copytree(known_profiles()["pixel4"], tmp_path / "mine")
     profile = few_shot("mine", ROWS, "pixel4")
-    assert "mine holds other measurements (1large_fp32," in refusal(write_few_shot, tmp_path / "mine", profile)
+    assert "mine holds other measurements (1large1med_fp32," in refusal(write_few_shot, tmp_path / "mine", profile)
     write_few_shot(tmp_path / "phone", profile)
     other = few_shot("phone", ROWS, "pixel4", threads=4)
     assert "phone holds other measurements (1t_fp32)" in refusal(write_few_shot, tmp_path / "phone", other)
@@ -271,7 +272,7 @@ def test_a_few_shot_profile_and_a_recording_do_not_replace_each_other(
     shutil.copytree(known_profiles()["pixel4"], here / "hardware_profiles" / "mine")
     GlobalHydra.instance().clear()
     assert call(monkeypatch, "record", "hardware=mine", "like=pixel4", "import=ten_rows.csv") == 2
-    assert "mine holds other measurements (1large_fp32," in capsys.readouterr().err
+    assert "mine holds other measurements (1large1med_fp32," in capsys.readouterr().err
 
 
 # Devices of the literature

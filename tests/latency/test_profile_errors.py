@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from nas.errors import ProfileError
-from nas.latency.profile import known_profiles, load_profile
+from nas.latency.profile import known_profiles, load_profile, read_profile_yaml
+from nas.resources import names
 
 
 @pytest.fixture
@@ -31,13 +32,14 @@ def edit(file: Path, old: str, new: str) -> None:
 
 def test_unknown_hardware_lists_the_known() -> None:
     assert refusal("pixel5") == (
-        f"unknown hardware 'pixel5'; known: {', '.join(sorted(known_profiles()))}. A path to a profile folder works too"
+        f"unknown hardware 'pixel5'; known: {names(known_profiles())}. A path to a profile folder works too. "
+        "Did you mean pixel4?"
     )
     assert refusal("pixel5:1large_fp32").startswith("unknown hardware 'pixel5'")
 
 
 def test_unknown_configuration_lists_the_known() -> None:
-    known = "1large_fp32, 1large_int8, 1med_fp32, 1med_int8, 3med_fp32, 3med_int8"
+    known = names(read_profile_yaml(known_profiles()["pixel4"] / "profile.yaml")["configurations"])
     assert refusal("pixel4:9huge") == f"pixel4 has no configuration '9huge'; known: {known}"
 
 
@@ -51,7 +53,7 @@ def test_folder_without_profile(tmp_path: Path) -> None:
         ("soc:", "sock:", "profile.yaml: soc: is missing"),
         ("default:", "colour: red\ndefault:", "profile.yaml: colour: is no known key"),
         ('"2.10"', '""', "profile.yaml: runtime_version: must be a text that is not empty, got ''"),
-        ("default: 1large", "default: 2large", "profile.yaml: default: must be one of 1large_fp32"),
+        ("default: 1large", "default: 2large", "profile.yaml: default: must be one of 1large1med_fp32, "),
         (
             "threads: 1",
             "threads: none",

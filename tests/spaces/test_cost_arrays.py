@@ -91,7 +91,7 @@ def from_parts(arch: Architecture) -> tuple[Any, ...]:
     macs, params, *counts = map(sum, zip(*sums, strict=True))
     ms = forecast.model.milliseconds(counts)
     in_range = max(standings) == INSIDE and forecast.resembles(ms)
-    return (macs, params, 4 * params, 4 * max(elements), ms, *forecast.interval(ms), in_range)
+    return (macs, params, 4 * params, 4 * max(elements), ms, *forecast.interval(ms, counts), in_range)
 
 
 @pytest.mark.parametrize("name", sorted(known_spaces()))

@@ -289,7 +289,9 @@ PROFILES = [
     recorded("layers.csv", twice, r":\d+: this layer is measured twice on '2t_fp32'"),
     recorded("latency.csv", cell("low_ms", "50"), r":2: mean_ms must be from low_ms to high_ms"),
     recorded("latency.csv", cell("role", "train"), r":2: role must be one of fit, validate, got 'train'"),
-    BadInput("predict", (f"hardware={'h' * 5000}", "arch=mobilenet_v1"), says=r"unknown hardware 'hhh.*…; known: host"),
+    BadInput(
+        "predict", (f"hardware={'h' * 5000}", "arch=mobilenet_v1"), says=r"unknown hardware 'hhh.*…; known: aws_c5"
+    ),
     BadInput(
         "predict", ("hardware=/etc", "arch=mobilenet_v1"), says=r"/etc is not a profile folder: it has no profile"
     ),
