@@ -14,7 +14,7 @@ from nas.latency.profile import load_profile
 from nas.latency.shelf import Shelved, shelf
 from nas.latency.validation import validate_left_out
 from nas.report.drawing import BLACK, BLUE, GREY, VERMILLION, png
-from nas.report.shelf import by_device, span
+from nas.report.shelf import by_device, objectives, span
 from nas.report.validation_scatter import milliseconds
 from nas.resources import data_dir, replace_file
 
@@ -71,7 +71,7 @@ def _overview(groups: Sequence[Sequence[Shelved]]) -> Iterator[str]:
         runtimes = ", ".join(dict.fromkeys(row.runtime for row in rows))
         cells = [f"[`{rows[0].name}`](#{rows[0].name})", rows[0].device, str(len(rows)), runtimes]
         cells += [span([row.networks for row in rows], "d"), span([row.mape_percent for row in rows], ".1f")]
-        yield f"| {' | '.join([*cells, span([row.yardstick_ms for row in rows], '.3g'), rows[0].objectives])} |"
+        yield f"| {' | '.join([*cells, span([row.yardstick_ms for row in rows], '.3g'), objectives(rows)])} |"
     yield ""
 
 

@@ -18,7 +18,7 @@ from nas.latency.profile_tables import read_latencies, read_networks
 from nas.resources import replace_file
 
 POWERED = {
-    ("firefly_rk3399", "ruy_int8"): ("firefly-tflite-v2.11.0-ruy", "int8"),
+    ("firefly_rk3588s", "ruy_int8"): ("firefly-tflite-v2.11.0-ruy", "int8"),
     ("khadas_vim4", "ruy_int8"): ("vim4-tflite-v2.11.0-ruy", "int8"),
     ("khadas_vim4", "mali_fp32"): ("vim4-armnn-v22.11-opencl", "fp32"),
     ("jetson_orin", "xnnpack_fp32"): ("nvidia_orin-tflite_cpp-cpu-tflite-vmaster-default_config", "fp32"),

@@ -26,7 +26,10 @@ def print_devices(found: Sequence[Shelved]) -> None:
                 span([row.networks for row in rows], "d"),
                 f"{span([r.mape_percent for r in rows], '.1f')} %",
             ),
-            *(span([row.yardstick_ms for row in rows], ".3g"), rows[0].objectives),
+            *(
+                span([row.yardstick_ms for row in rows], ".3g"),
+                objectives(rows),
+            ),
         )
     console = Console()
     console.print(table)
@@ -48,6 +51,11 @@ def print_configurations(found: Sequence[Shelved]) -> None:
         )
     console.print(f"{found[0].name}: {found[0].device}; {found[0].soc}", highlight=False, soft_wrap=True)
     console.print(table)
+
+
+def objectives(rows: Sequence[Shelved]) -> str:
+    """Those of any of the configurations."""
+    return " ".join(dict.fromkeys(word for row in rows for word in row.objectives.split()))
 
 
 def by_device(found: Iterable[Shelved]) -> list[list[Shelved]]:
