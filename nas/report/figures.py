@@ -29,10 +29,11 @@ from nas.report.drawing import (
     new_figure,
     png,
 )
-from nas.report.networks import bounds, cost_measure, cost_of, dominated, ordered
+from nas.report.networks import bounds, cost_measure, dominated
 from nas.report.text import budget_text, budget_words, configuration_text, how_text
 from nas.results.front import Front
 from nas.results.member import Baseline, Member
+from nas.results.ordering import cost_of, ordered
 from nas.results.quality import WithoutModel
 from nas.results.run_folder import write_bytes
 from nas.results.trials import TrialRow

@@ -20,11 +20,12 @@ from nas.report.devices import devices_text, views
 from nas.report.drawing import svg
 from nas.report.figures import comparison_figure, front_labels
 from nas.report.network_row import NetworkRow, network_row
-from nas.report.networks import cost_measure, ordered
+from nas.report.networks import cost_measure
 from nas.report.sections import SECTIONS
 from nas.report.sections.devices import gains
 from nas.report.text import address, budget_text, budget_words, configuration_text, count_text
 from nas.results.front import Front
+from nas.results.ordering import ordered
 from nas.results.run_folder import read_front, write_text
 from nas.results.trials import TrialRow, read_trials
 

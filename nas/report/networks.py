@@ -1,32 +1,20 @@
-"""What the report compares networks by: a cost with its bounds, the order that figures and tables share."""
+"""What the report compares networks by: a cost with its bounds."""
 
-from collections.abc import Sequence
-
-from nas.measures import COSTS, Interval, Measure
-from nas.results.costs import DeviceFigure, cost_interval, cost_of_field
+from nas.measures import Interval, Measure
+from nas.results.costs import DeviceFigure
 from nas.results.front import Front
-from nas.results.member import Accuracy, Baseline, FileAccuracy, HostTiming, Member
+from nas.results.member import Accuracy, FileAccuracy, HostTiming, Member
+from nas.results.ordering import cost_measure as measure_of
 
 
 def cost_measure(front: Front) -> Measure:
-    """The cost the figure's x axis shows: latency if it is an objective, else the first cost that is."""
-    costs = [name for name in front.objectives if name in COSTS]
-    return COSTS["latency" if "latency" in costs or not costs else costs[0]]
-
-
-def cost_of(network: Member | Baseline, measure: Measure) -> Interval:
-    """What a network costs by `measure`."""
-    return cost_interval(cost_of_field(network.costs, measure.field))
+    """The cost the figure's x axis shows."""
+    return measure_of(front.objectives)
 
 
 def bounds(found: Accuracy | FileAccuracy | DeviceFigure) -> Interval:
     """The value with its bounds alone."""
     return Interval(found.value, found.low, found.high)
-
-
-def ordered(members: Sequence[Member], measure: Measure) -> list[Member]:
-    """The members from cheap to expensive: the numbering that figures and tables share."""
-    return sorted(members, key=lambda member: (cost_of(member, measure).value, member.key))
 
 
 def dominated(front: Front) -> list[Member]:

@@ -3,12 +3,13 @@
 from nas.data.left_out import left_out_text
 from nas.measures import Measure
 from nas.report.devices import views
-from nas.report.networks import cost_measure, cost_of, ordered
+from nas.report.networks import cost_measure
 from nas.report.sections.proposals import share_inside
 from nas.report.text import budget_text, configuration_text, percent, plural, whole
 from nas.results.costs import on_devices
 from nas.results.front import Front
 from nas.results.member import Member
+from nas.results.ordering import cost_of, ordered
 
 _OF = {"macs": " MACs", "params": " parameters", "weights": " of weights", "memory": " of activations"}
 

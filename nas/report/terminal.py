@@ -29,12 +29,13 @@ from rich.text import Text
 from nas.measures import Interval
 from nas.reading.plain import one_line
 from nas.report.devices import device_names
-from nas.report.networks import bounds, cost_measure, host_timing, ordered
+from nas.report.networks import bounds, cost_measure, host_timing
 from nas.report.sections.devices import gains
 from nas.report.text import bytes_text, count_text, how_text, percent, plural
 from nas.results.costs import DeviceFigure, on_devices
 from nas.results.front import Front
 from nas.results.member import Finished, Member
+from nas.results.ordering import ordered
 from nas.results.trials import TrialRow
 
 _COLUMNS = ("#", "accuracy %", "latency ms", "host ms", "MACs", "network")

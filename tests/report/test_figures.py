@@ -18,7 +18,8 @@ from nas.report.figures import (
     save_front_png,
     staircase,
 )
-from nas.report.networks import cost_measure, cost_of
+from nas.report.networks import cost_measure
+from nas.results.ordering import cost_of
 from tests.helpers.run_sample import bare_front, budget, climbed_front, sample_front, sample_trials, with_measured
 
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from nas.report.blocks import Column, Heading, Picture, Section, Table, Text, section
 from nas.report.devices import views
 from nas.report.figures import devices_figure
-from nas.report.networks import cost_measure, ordered
+from nas.report.networks import cost_measure
 from nas.report.text import budget_words, configuration_text, count_text, percent
 from nas.results.costs import on_devices
 from nas.results.front import Front
+from nas.results.ordering import ordered
 from nas.results.several import Several
 from nas.results.trials import TrialRow
 

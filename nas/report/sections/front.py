@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from nas.report.blocks import Column, Heading, Networks, Picture, Section, Table, Text, section
 from nas.report.figures import front_figure
 from nas.report.network_row import network_row
-from nas.report.networks import cost_measure, dominated, host_timing, ordered
+from nas.report.networks import cost_measure, dominated, host_timing
 from nas.report.text import count_text, how_text, percent, plural
 from nas.results.front import Front
 from nas.results.member import FileAccuracy, Member
+from nas.results.ordering import ordered
 from nas.results.trials import TrialRow
 
 _BASELINES = (

@@ -17,10 +17,11 @@ from nas.errors import ConfigError
 from nas.measures import COSTS, MEASURES
 from nas.reading.words import short
 from nas.report.figures import save_front_png
-from nas.report.networks import cost_measure, cost_of, host_timing, ordered
+from nas.report.networks import cost_measure, host_timing
 from nas.resources import names, replace_file
 from nas.results.front import Front
 from nas.results.member import Member
+from nas.results.ordering import cost_of, ordered
 from nas.results.trials import COLUMNS, TrialRow, table_row
 
 MODES = ("offline", "online")

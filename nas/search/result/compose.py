@@ -10,6 +10,7 @@ from nas.results.costs import cost_values
 from nas.results.front import SCHEMA, BudgetFacts, Counts, Front, NetworkCount
 from nas.results.gain import gain_over
 from nas.results.member import Member
+from nas.results.ordering import cost_measure, ordered
 from nas.results.quality import Hypervolume, PredictionErrors
 from nas.search.confirm.intervals import probabilities
 from nas.search.confirm.network import Confirmed, correct_images
@@ -66,8 +67,8 @@ def compose(
         predicted_and_measured=_prediction_errors(members),
         baselines=compared,
         versions={package: version(package) for package in PACKAGES},
-        front=_by_latency(chosen),
-        confirmed=_by_latency(members),
+        front=_in_order(problem, chosen),
+        confirmed=_in_order(problem, members),
         gain=gain_over(compared, chosen, about.data.test),
         learned=learned([each.val_accuracy.value for each in members], about.data),
         warnings=(),
@@ -95,8 +96,9 @@ def _front(problem: Problem, members: Sequence[Member], accuracy: Sequence[float
     return [members[index] for index in nondominated(points, problem.directions)]
 
 
-def _by_latency(members: Sequence[Member]) -> tuple[Member, ...]:
-    return tuple(sorted(members, key=lambda each: each.latency_ms.value))
+def _in_order(problem: Problem, members: Sequence[Member]) -> tuple[Member, ...]:
+    """From cheap to expensive, as the report numbers them."""
+    return tuple(ordered(members, cost_measure(problem.objectives)))
 
 
 def _budget(problem: Problem) -> BudgetFacts:
