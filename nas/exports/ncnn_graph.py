@@ -34,8 +34,8 @@ def ncnn_model(graph: Graph) -> tuple[str, bytes]:
     lines_split, more = reads.split(IMAGES)
     lines, blobs = lines + lines_split, blobs + more
     for node in graph.nodes:
-        if node.layer.op not in _KINDS or _takes_a_part(graph, node):
-            raise NasError(f"{node.name}: ncnn files have no writer for a {node.layer.op} that takes a part of a map")
+        if _takes_a_part(graph, node):
+            raise NasError(f"{node.name}: ncnn files have no writer for what takes a part of a map's channels")
         inputs = [reads.take(name) for name in node.inputs]
         activation = node.layer.activation
         out = node.name if activation == "none" else before(node.name)
@@ -73,8 +73,9 @@ _KINDS = {
 
 
 def _takes_a_part(graph: Graph, node: Node) -> bool:
-    """Whether it reads not all channels of its inputs."""
-    return node.layer.op == "concat" and sum(map(graph.channels_of, node.inputs)) > node.layer.out_channels
+    """Whether it gives not all channels that it reads, moved as they are."""
+    moves = node.layer.op in ("concat", "split")
+    return moves and sum(map(graph.channels_of, node.inputs)) > node.layer.out_channels
 
 
 class _Readers:
