@@ -33,9 +33,10 @@ from nas.data.prepare import prepare
 from nas.data.settings import DataSettings
 from nas.data.views import ImageView
 from nas.errors import ConfigError, NasError
+from nas.exports import EXPORTERS
+from nas.exports.base import TrainedNetwork
+from nas.exports.int8 import ladder
 from nas.exports.onnx_file import open_onnx
-from nas.exports.onnx_fp32 import export_onnx
-from nas.exports.onnx_int8 import quantize
 from nas.nets.build import build
 from nas.reading.words import short
 from nas.resources import names, replace_file
@@ -171,10 +172,12 @@ def as_int8(net: nn.Module, arch: Architecture, data: ImageData, folder: Path) -
     plain = build(arch)
     plain.load_state_dict(net.state_dict())
     calibration = [images for (images, _), _ in zip(data.train_dataloader(), range(CALIBRATION), strict=False)]
+    images = torch.cat(calibration).contiguous().numpy()
+    plainest = ladder.Asked(most_points=None, rungs=(ladder.PLAIN,))
+    trained = TrainedNetwork(plain, arch, arch.resolution, {}, lambda: images, asked=plainest)
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        source, target = Path(place) / "net.onnx", Path(place) / "net.int8.onnx"
-        export_onnx(plain, arch, source, {})
-        quantize(source, target, torch.cat(calibration).contiguous().numpy())
+        target = Path(place) / "net.int8.onnx"
+        EXPORTERS["onnx_int8"].write(trained, target, {})
         logits = open_onnx(target.read_bytes())
         return correct(lambda images: logits(images.contiguous().numpy()).argmax(1), data.val_dataloader())
 

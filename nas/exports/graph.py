@@ -1,11 +1,11 @@
 """A trained network as a file runs it: layers in the order they run, batch norms folded into weights, sizes fixed.
 
-Every format is written from this one graph. A node is named after where it comes from: `block3.depthwise`, `pool`,
-`classifier`; its output has the name of the node. Weights of convolutions are outputs x inputs / groups x K x K, of the
-classifier outputs x inputs.
+Every format is written from this one graph. A node is named after where it comes from: `block3.depthwise`, of a
+branched block `block3.concat4` after the number of its part, `pool`, `classifier`; its output has the name of the node.
+Weights of convolutions are outputs x inputs / groups x K x K, of the classifier outputs x inputs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,8 +18,11 @@ from torch import Tensor, nn
 from nas.nets.blocks import MODULES, SqueezeExcitation
 from nas.nets.conventions import SamePadded, same_padding
 from nas.nets.unit import Unit
+from nas.nets.wired import CONVOLUTIONS, Wired, moved
 from nas.spaces.architecture import Architecture
-from nas.spaces.layers import Layer, layers
+from nas.spaces.block import Block
+from nas.spaces.layers import Layer, block_layers, block_size, branches, layers
+from nas.spaces.layers import Wired as WiredLayer
 
 Floats = NDArray[np.float32]
 
@@ -45,7 +48,10 @@ IMAGES, CLASSIFIER = "images", "classifier"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One fused layer; `inputs` are the names of those it reads. `pads` are pixels before and after, on both axes."""
+    """One fused layer; `inputs` are the names of those it reads. `pads` are pixels before and after, on both axes.
+
+    A `concat` reads two, of the first as many of the first channels as the second leaves room for.
+    """
 
     name: str
     layer: Layer
@@ -75,6 +81,10 @@ class Graph:
         """How many logits it gives."""
         return self.nodes[-1].layer.out_channels
 
+    def channels_of(self, name: str) -> int:
+        """Channels of the tensor of that name."""
+        return next((node.layer.out_channels for node in self.nodes if node.name == name), self.channels)
+
     def readers(self, name: str) -> list[Node]:
         """The nodes that read the output of the node of that name."""
         return [node for node in self.nodes if name in node.inputs]
@@ -86,25 +96,48 @@ def graph_of(net: nn.Module, arch: Architecture) -> Graph:
     tensor, channels, size = IMAGES, arch.in_channels, arch.resolution
     *modules, _, _, classifier = list(net.children())
     for number, (block, module) in enumerate(zip(arch.blocks, modules, strict=True)):
-        part = list(layers(Architecture(size, channels, 1, (block,))))[:-2]  # without its pool and classifier
-        parts, source, gated = _weighted(module, block.op), tensor, tensor
-        for layer in part:
-            if layer.op in ("conv", "depthwise"):
-                name, weight, bias, same = next(parts)
-                pads = same_padding(layer.in_size, layer.kernel, layer.stride) if same else (layer.kernel // 2,) * 2
-                node = Node(f"block{number}.{name}", layer, (tensor,), weight, bias, pads)
-            else:
-                gated = tensor if layer.op == "pool" else gated
-                name = layer.op if layer.op == "add" else f"se.{layer.op}"
-                others = {"add": (source,), "scale": (gated,)}.get(layer.op, ())
-                node = Node(f"block{number}.{name}", layer, (*others, tensor))
-            nodes.append(node)
-            tensor = node.name
-        channels, size = part[-1].out_channels, part[-1].out_size
+        if isinstance(module, Wired):
+            nodes += _branched(f"block{number}", module, branches(block, channels, size), tensor)
+        else:
+            nodes += _chained(f"block{number}", module, block, list(block_layers(block, channels, size)), tensor)
+        tensor, channels, size = nodes[-1].name, block.out_channels, block_size(block, size)
     *_, pool, linear = layers(arch)
     weight, bias = (each.detach().cpu().float().numpy() for each in classifier.parameters())
     nodes += [Node("pool", pool, (tensor,)), Node(CLASSIFIER, linear, ("pool",), weight, bias)]
     return Graph(tuple(nodes), arch.in_channels, arch.resolution)
+
+
+def _chained(place: str, module: nn.Module, block: Block, part: Sequence[Layer], tensor: str) -> Iterator[Node]:
+    """The nodes of a block whose layers follow one another, after `tensor`."""
+    parts, source, gated = _weighted(module, block.op), tensor, tensor
+    for layer in part:
+        if layer.op in CONVOLUTIONS:
+            name, weight, bias, same = next(parts)
+            node = Node(f"{place}.{name}", layer, (tensor,), weight, bias, _pads(layer, same))
+        else:
+            gated = tensor if layer.op == "pool" else gated
+            name = layer.op if layer.op == "add" else f"se.{layer.op}"
+            others = {"add": (source,), "scale": (gated,)}.get(layer.op, ())
+            node = Node(f"{place}.{name}", layer, (*others, tensor))
+        yield node
+        tensor = node.name
+
+
+def _branched(place: str, module: Wired, wired: Sequence[WiredLayer], tensor: str) -> Iterator[Node]:
+    """The nodes of a branched block, after `tensor`."""
+    made = [tensor]
+    for number, ((layer, numbers), part) in enumerate(zip(wired, module.parts, strict=True)):
+        name = f"{place}.{layer.op}{number if len(wired) > 1 else ''}"
+        inputs = tuple(made[source + 1] for source in numbers)
+        if isinstance(part, Unit):
+            yield Node(name, layer, inputs, *_folded(part), _pads(layer, isinstance(part[0], SamePadded)))
+        else:
+            yield Node(name, layer, inputs, pads=_pads(layer, same=False))
+        made.append(name)
+
+
+def _pads(layer: Layer, same: bool) -> tuple[int, int]:
+    return same_padding(layer.in_size, layer.kernel, layer.stride) if same else (layer.kernel // 2,) * 2
 
 
 def _weighted(module: nn.Module, op: str) -> Iterator[tuple[str, Floats, Floats, bool]]:
@@ -139,19 +172,16 @@ def at_size(arch: Architecture, pixels: int) -> Architecture:
 def before_activation(node: Node, inputs: list[Tensor], weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """What a node gives before its activation, N x C x H x W or, of the classifier, N x classes."""
     layer, x = node.layer, inputs[-1]
-    if layer.op == "add":
-        return inputs[0] + x
     if layer.op == "scale":
         return inputs[0] * x
-    if layer.op == "pool":
-        return x.mean((2, 3), keepdim=True)
+    if weight is None:
+        return moved(layer, nn.Identity())(*inputs)  # type: ignore[no-any-return]
     if layer.op == "linear":
-        return F.linear(x.flatten(1), weight, bias)  # type: ignore[arg-type]
+        return F.linear(x.flatten(1), weight, bias)
     before, after = node.pads
     if before == after:
-        return F.conv2d(x, weight, bias, layer.stride, before, groups=layer.groups)  # type: ignore[arg-type]
-    padded = F.pad(x, (before, after, before, after))
-    return F.conv2d(padded, weight, bias, layer.stride, groups=layer.groups)  # type: ignore[arg-type]
+        return F.conv2d(x, weight, bias, layer.stride, before, groups=layer.groups)
+    return F.conv2d(F.pad(x, (before, after, before, after)), weight, bias, layer.stride, groups=layer.groups)
 
 
 def activated(activation: str, x: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def ncnn_model(graph: Graph) -> tuple[str, bytes]:
     """The contents of `.param` and `.bin`.
 
     Raises:
-        NasError: the network has an activation that is not written.
+        NasError: the network has a layer or an activation that is not written.
     """
     lines, blobs = [f"Input {IMAGES} 0 1 {IMAGES}"], 1
     weights = b""
@@ -34,6 +34,8 @@ def ncnn_model(graph: Graph) -> tuple[str, bytes]:
     lines_split, more = reads.split(IMAGES)
     lines, blobs = lines + lines_split, blobs + more
     for node in graph.nodes:
+        if _takes_a_part(graph, node):
+            raise NasError(f"{node.name}: ncnn files have no writer for what takes a part of a map's channels")
         inputs = [reads.take(name) for name in node.inputs]
         activation = node.layer.activation
         out = node.name if activation == "none" else before(node.name)
@@ -58,11 +60,22 @@ def ncnn_model(graph: Graph) -> tuple[str, bytes]:
 _KINDS = {
     "conv": "Convolution",
     "depthwise": "ConvolutionDepthWise",
+    "grouped": "ConvolutionDepthWise",
+    "maxpool": "Pooling",
+    "avgpool": "Pooling",
+    "concat": "Concat",
+    "shuffle": "ShuffleChannel",
     "add": "BinaryOp",
     "scale": "BinaryOp",
     "pool": "Pooling",
     "linear": "InnerProduct",
 }
+
+
+def _takes_a_part(graph: Graph, node: Node) -> bool:
+    """Whether it gives not all channels that it reads, moved as they are."""
+    moves = node.layer.op in ("concat", "split")
+    return moves and sum(map(graph.channels_of, node.inputs)) > node.layer.out_channels
 
 
 class _Readers:
@@ -90,12 +103,20 @@ def _options(node: Node) -> str:
     layer = node.layer
     if layer.op in ("add", "scale"):
         return "0=0" if layer.op == "add" else "0=2"
-    if layer.op == "pool":
+    if layer.op == "pool" and (node.name == "pool" or node.name.endswith(".se.pool")):
         return "0=1 4=1"
+    if layer.op == "pool":  # as any other, which leaves a map, and not a row of numbers
+        return f"0=1 1={layer.in_size} 2=1 3=0 5=1"
+    if layer.op in ("maxpool", "avgpool"):
+        return f"0={int(layer.op == 'avgpool')} 1={layer.kernel} 2={layer.stride} 3={node.pads[0]} 5=1 6=1"
+    if layer.op == "concat":
+        return "0=0"
+    if layer.op == "shuffle":
+        return f"0={layer.groups}"
     if node.weight is None:
         raise NasError(f"{node.name} has no weights")
     if layer.op == "linear":
         return f"0={layer.out_channels} 1=1 2={node.weight.size}"
     first, last = node.pads
     found = f"0={layer.out_channels} 1={layer.kernel} 3={layer.stride} 4={first} 14={first} 15={last} 16={last} 5=1"
-    return f"{found} 6={node.weight.size}" + (f" 7={layer.groups}" if layer.op == "depthwise" else "")
+    return f"{found} 6={node.weight.size}" + (f" 7={layer.groups}" if layer.groups > 1 else "")

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nas.exports.graph import IMAGES, Graph, Node
 from nas.exports.int8.quantised import Quantised, before
+from nas.nets.wired import CONVOLUTIONS
 from nas.recording.graph import IR_VERSION, OPSET
 from nas.spaces.activations import ACTIVATIONS, is_clamp
 
@@ -23,7 +24,7 @@ _BINARY = {"add": "Add", "scale": "Mul"}
 
 def onnx_model(graph: Graph, quantised: Quantised | None = None, batch: int | None = None) -> onnx.ModelProto:
     """`images`, batch x C x R x R, to `logits`, batch x classes; a `batch` of None is left free."""
-    writer, count = _Writer(quantised), "batch" if batch is None else batch
+    writer, count = _Writer(graph, quantised), "batch" if batch is None else batch
     writer.images()
     for node in graph.nodes:
         writer.node(node)
@@ -39,8 +40,8 @@ def onnx_model(graph: Graph, quantised: Quantised | None = None, batch: int | No
 class _Writer:
     """Nodes and constants; `_read` is what each tensor is called by those that read it."""
 
-    def __init__(self, quantised: Quantised | None) -> None:
-        self._quantised = quantised
+    def __init__(self, graph: Graph, quantised: Quantised | None) -> None:
+        self._graph, self._quantised = graph, quantised
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
         self._read: dict[str, str] = {}
@@ -79,11 +80,37 @@ class _Writer:
             self._add("ReduceMean", name, inputs[0], self._constant("axes", np.array([2, 3])), keepdims=1)
         elif layer.op == "linear":
             self._add("Gemm", name, inputs[0], *self._weights(node, integers), transB=1)
+        elif layer.op in CONVOLUTIONS:
+            weights = self._weights(node, integers)
+            self._add("Conv", name, inputs[0], *weights, group=layer.groups, **_window(node))
         else:
-            start, end = node.pads
-            window = {"kernel_shape": [layer.kernel] * 2, "strides": [layer.stride] * 2}
-            pads = [start, start, end, end]
-            self._add("Conv", name, inputs[0], *self._weights(node, integers), group=layer.groups, pads=pads, **window)
+            self._moved(node, name, inputs)
+
+    def _moved(self, node: Node, name: str, inputs: list[str]) -> None:
+        """A layer of a branched block that has no weights."""
+        layer = node.layer
+        if layer.op == "maxpool":
+            self._add("MaxPool", name, *inputs, **_window(node))
+        elif layer.op == "avgpool":
+            self._add("AveragePool", name, *inputs, count_include_pad=1, **_window(node))
+        elif layer.op == "split":
+            self._channels(name, inputs[0], layer.in_channels - layer.out_channels, layer.in_channels)
+        elif layer.op == "concat":
+            there, beside = (self._graph.channels_of(read) for read in node.inputs)
+            if (taken := layer.out_channels - beside) < there:
+                inputs[0] = self._stored(node.inputs[0], self._channels(f"{name}.first", inputs[0], 0, taken))
+            self._add("Concat", name, *inputs, axis=1)
+        else:
+            each, size = layer.in_channels // layer.groups, layer.in_size
+            split, whole = (0, layer.groups, each, size, size), (0, layer.in_channels, size, size)  # 0: as many images
+            wanted = [self._constant(f"shape.{'x'.join(map(str, shape))}", np.array(shape)) for shape in (split, whole)]
+            groups = self._add("Reshape", f"{name}.groups", inputs[0], wanted[0])
+            turned = self._add("Transpose", f"{name}.turned", groups, perm=[0, 2, 1, 3, 4])
+            self._add("Reshape", name, turned, wanted[1])
+
+    def _channels(self, name: str, tensor: str, start: int, end: int) -> str:
+        bounds = [self._constant(f"at.{value}", np.array([value])) for value in (start, end, 1)]
+        return self._add("Slice", name, tensor, *bounds)
 
     def _activation(self, name: str, activation: str, tensor: str, integers: bool) -> None:
         if activation == "relu6":
@@ -141,3 +168,12 @@ class _Writer:
         if name not in self._constants:
             self._constants[name] = numpy_helper.from_array(np.asarray(value), name)
         return name
+
+
+def _window(node: Node) -> dict[str, list[int]]:
+    layer, (start, end) = node.layer, node.pads
+    return {
+        "kernel_shape": [layer.kernel] * 2,
+        "strides": [layer.stride] * 2,
+        "pads": [start, start, end, end],
+    }

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from nas.nets.build import build
+from nas.nets.conventions import PLAIN, Conventions
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import Block
 
@@ -33,6 +34,20 @@ def trained_like(arch: Architecture) -> nn.Module:
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, 0, 0.5)
     return net
+
+
+def with_signal(arch: Architecture, conventions: Conventions = PLAIN) -> nn.Module:
+    """A network whose logits tell images apart, however deep it is: its norms hold the statistics of noise."""
+    torch.manual_seed(0)
+    net = build(arch, conventions).train()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, 0, 0.5)
+    with torch.no_grad():
+        net(torch.from_numpy(noise(64, arch.resolution)))
+    return net.eval()
 
 
 def noise(n: int, pixels: int = 32) -> np.ndarray:

@@ -34,7 +34,10 @@ def equalised(graph: Graph, images: Tensor) -> Graph:
 
 
 def _pairs(graph: Graph) -> list[tuple[str, str]]:
-    """Layers with weights, and the layer with weights that alone reads what they give."""
+    """Layers with weights, and the convolution of one group, or depthwise, that alone reads what they give.
+
+    What is joined, split, shuffled or pooled in between, or read by groups of channels, stays as it is.
+    """
     found = []
     for node in graph.nodes:
         readers = graph.readers(node.name)

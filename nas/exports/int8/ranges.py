@@ -1,4 +1,7 @@
-"""Which range each activation gets: all that was seen, or what makes the least squared error of rounding."""
+"""Which range each activation gets: all that was seen, or what makes the least squared error of rounding.
+
+What only moves values, or takes the largest or the mean of some, has the range of what it reads.
+"""
 
 from collections.abc import Callable
 
@@ -14,6 +17,8 @@ from nas.exports.int8.simulated import logits, plain
 
 _BINS = 2048
 _SHARES = np.linspace(0.2, 1.0, 33)
+_INSIDE = ("maxpool", "avgpool", "split", "shuffle")
+"""Layers that give nothing outside the range of what they read; TensorFlow Lite takes them with one scale alone."""
 
 
 def smallest_and_largest(graph: Graph, images: Tensor) -> dict[str, Range]:
@@ -32,7 +37,7 @@ def smallest_and_largest(graph: Graph, images: Tensor) -> dict[str, Range]:
         return tensor
 
     logits(graph, images, plain, see)
-    return found
+    return _shared(graph, found)
 
 
 def least_error(graph: Graph, images: Tensor) -> dict[str, Range]:
@@ -47,7 +52,14 @@ def least_error(graph: Graph, images: Tensor) -> dict[str, Range]:
         return tensor
 
     logits(graph, images, plain, see)
-    return {name: _best(span, counts[name]) for name, span in seen.items()}
+    return _shared(graph, {name: _best(span, counts[name]) for name, span in seen.items()})
+
+
+def _shared(graph: Graph, ranges: dict[str, Range]) -> dict[str, Range]:
+    for node in graph.nodes:
+        if node.layer.op in _INSIDE:
+            ranges[node.name] = ranges[node.inputs[0]]
+    return ranges
 
 
 def _best(span: Range, counts: NDArray[np.float64]) -> Range:

@@ -1,7 +1,8 @@
 """TensorFlow Lite from a graph, in fp32 or int8, by the schema's own classes; images and maps are N x H x W x C.
 
 Images go in and logits come out as floats, in int8 too. A tensor that layers in int8 and in fp32 read is there in both
-forms. TensorFlow Lite pads as `SAME` does; where a layer pads otherwise, a PAD stands before it.
+forms. TensorFlow Lite pads as `SAME` does; where a layer pads otherwise, a PAD stands before it. What it joins in int8
+must have one scale, so that of the result is given to each input first.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from nas.errors import NasError
 from nas.exports.graph import IMAGES, Graph, Node
 from nas.exports.int8.quantised import Quantised, Scale, before
 from nas.nets.conventions import same_padding
+from nas.nets.wired import CONVOLUTIONS
+from nas.spaces.activations import is_clamp
 
 LOGITS = "logits"
 VERSION = 3
@@ -23,7 +26,7 @@ VERSION = 3
 
 _Op = schema.BuiltinOperator
 _FUSED = {"none": 0, "relu": 1, "relu6": 3}
-_ALONE = {"hswish": _Op.HARD_SWISH, "elu": _Op.ELU}
+_ALONE = {"hswish": _Op.HARD_SWISH, "elu": _Op.ELU, "relu": _Op.RELU, "relu6": _Op.RELU6}
 _TYPES = {
     np.dtype(np.float32): schema.TensorType.FLOAT32,
     np.dtype(np.int8): schema.TensorType.INT8,
@@ -38,6 +41,12 @@ _VERSIONS = {  # of the operators: the first that have int8 with a scale for eac
     _Op.MEAN: 2,
     _Op.PAD: 2,
     _Op.DEQUANTIZE: 2,
+    _Op.MAX_POOL_2D: 2,
+    _Op.AVERAGE_POOL_2D: 2,
+    _Op.CONCATENATION: 2,
+    _Op.PADV2: 2,
+    _Op.SLICE: 2,
+    _Op.TRANSPOSE: 2,
 }
 _SIXTH = 1 / 6
 
@@ -48,7 +57,7 @@ def tflite_model(graph: Graph, quantised: Quantised | None = None, batch: int | 
     Raises:
         NasError: the network has an activation that TensorFlow Lite lacks.
     """
-    writer = _Writer(quantised, batch)
+    writer = _Writer(graph, quantised, batch)
     size = graph.resolution
     images = writer.tensor(IMAGES, (size, size, graph.channels))
     for node in graph.nodes:
@@ -67,8 +76,8 @@ def packed(model: Any) -> bytes:
 class _Writer:
     """Tensors, operators and buffers; indices of tensors are by name, of those in int8 with `.int8` behind it."""
 
-    def __init__(self, quantised: Quantised | None, batch: int | None) -> None:
-        self._quantised, self._batch = quantised, batch
+    def __init__(self, graph: Graph, quantised: Quantised | None, batch: int | None) -> None:
+        self._graph, self._quantised, self._batch = graph, quantised, batch
         self._buffers = [schema.BufferT()]  # by rule the first is empty
         self._tensors: list[Any] = []
         self._operators: list[Any] = []
@@ -81,10 +90,12 @@ class _Writer:
         inputs = [self._read(name, integers) for name in node.inputs]
         layer, activation = node.layer, node.layer.activation
         fused = _FUSED.get(activation)
+        if layer.op == "concat" and activation != "none" and not integers:  # in int8 a clamp is the scale's
+            fused = None
         name = node.name if fused is not None else before(node.name)
         shape = (layer.out_channels,) if node.name == "pool" or layer.op == "linear" else _map(layer)
         out = self.tensor(name, shape, integers)
-        if layer.op in ("conv", "depthwise"):
+        if layer.op in CONVOLUTIONS:
             self._convolution(node, inputs[0], out, fused or 0, integers)
         elif layer.op == "linear":
             options = schema.FullyConnectedOptionsT()
@@ -93,9 +104,18 @@ class _Writer:
             options = schema.ReducerOptionsT()
             options.keepDims = len(shape) == 3
             self._add(_Op.MEAN, [inputs[0], self._constant("axes", np.array([1, 2], np.int32))], out, options)
-        else:
+        elif layer.op in ("add", "scale"):
             code, options = {"add": (_Op.ADD, schema.AddOptionsT()), "scale": (_Op.MUL, schema.MulOptionsT())}[layer.op]
+            options.fusedActivationFunction = fused or 0
             self._add(code, inputs, out, options)
+        elif layer.op in ("maxpool", "avgpool"):
+            self._window(node, inputs[0], out, integers)
+        elif layer.op == "concat":
+            self._concat(node, inputs, out, integers)
+        elif layer.op == "split":
+            self._channels(node.name, inputs[0], layer.in_channels - layer.out_channels, out)
+        else:
+            self._shuffle(node, inputs[0], out, integers)
         if fused is None:
             self._activation(node, out, shape, integers)
 
@@ -116,16 +136,10 @@ class _Writer:
 
     def _convolution(self, node: Node, tensor: int, out: int, fused: int, integers: bool) -> None:
         layer = node.layer
-        same = node.pads == same_padding(layer.in_size, layer.kernel, layer.stride)
-        if not same:
-            size = layer.in_size + sum(node.pads)
-            padded = self.tensor(f"{node.name}.padded", (size, size, layer.in_channels), integers, self._input(node))
-            pads = self._constant(f"{node.name}.pads", np.array([(0, 0), node.pads, node.pads, (0, 0)], np.int32))
-            self._add(_Op.PAD, [tensor, pads], padded, schema.PadOptionsT())
-            tensor = padded
+        tensor, padding = self._padded(node, tensor, integers)
         depthwise = layer.op == "depthwise"
         options = schema.DepthwiseConv2DOptionsT() if depthwise else schema.Conv2DOptionsT()
-        options.padding = schema.Padding.SAME if same else schema.Padding.VALID
+        options.padding = padding
         options.strideW = options.strideH = layer.stride
         options.fusedActivationFunction = fused
         if depthwise:
@@ -133,9 +147,85 @@ class _Writer:
         code = _Op.DEPTHWISE_CONV_2D if depthwise else _Op.CONV_2D
         self._add(code, [tensor, *self._weights(node, integers)], out, options)
 
+    def _padded(self, node: Node, tensor: int, integers: bool) -> tuple[int, int]:
+        """`tensor` with the pixels around it that TensorFlow Lite would not add, and how it is to pad what it gets.
+
+        A maximum has the lowest value there; means count the pixels that are added, which those of `SAME` are not.
+        """
+        layer = node.layer
+        free = (0, 0) if layer.op == "avgpool" else same_padding(layer.in_size, layer.kernel, layer.stride)
+        if node.pads == free:
+            return tensor, int(schema.Padding.SAME)
+        size, scale = layer.in_size + sum(node.pads), self._scale(node.inputs[0]) if integers else None
+        padded = self.tensor(f"{node.name}.padded", (size, size, layer.in_channels), integers, scale)
+        pads = self._constant(f"{node.name}.pads", np.array([(0, 0), node.pads, node.pads, (0, 0)], np.int32))
+        if layer.op == "maxpool":
+            self._add(_Op.PADV2, [tensor, pads, self._lowest(node, scale)], padded, schema.PadV2OptionsT())
+        else:
+            self._add(_Op.PAD, [tensor, pads], padded, schema.PadOptionsT())
+        return padded, int(schema.Padding.VALID)
+
+    def _lowest(self, node: Node, scale: Scale | None) -> int:
+        name = f"{node.name}.lowest"
+        if scale is None:
+            return self._constant(name, np.array([np.finfo(np.float32).min], np.float32))
+        index = self._constant(name, np.array([-128], np.int8))
+        self._tensors[index].quantization = _quantization([scale.step], [scale.zero - 128])
+        return index
+
+    def _window(self, node: Node, tensor: int, out: int, integers: bool) -> None:
+        layer, options = node.layer, schema.Pool2DOptionsT()
+        tensor, options.padding = self._padded(node, tensor, integers)
+        options.strideW = options.strideH = layer.stride
+        options.filterWidth = options.filterHeight = layer.kernel
+        self._add(_Op.MAX_POOL_2D if layer.op == "maxpool" else _Op.AVERAGE_POOL_2D, [tensor], out, options)
+
+    def _concat(self, node: Node, inputs: Sequence[int], out: int, integers: bool) -> None:
+        layer, joined = node.layer, list(inputs)
+        there, beside = (self._graph.channels_of(read) for read in node.inputs)
+        widths = layer.out_channels - beside, beside
+        if widths[0] < there:
+            size, scale = layer.out_size, self._scale(node.inputs[0])
+            first = self.tensor(f"{node.name}.first", (size, size, widths[0]), integers, scale)
+            joined[0] = self._channels(f"{node.name}.first", inputs[0], 0, first)
+        if integers:
+            size, name = layer.out_size, node.name if is_clamp(layer.activation) else before(node.name)
+            for number, width in enumerate(widths):
+                target = self.tensor(f"{node.name}.{number}", (size, size, width), integers, self._scale(name))
+                self._add(_Op.QUANTIZE, [joined[number]], target, schema.QuantizeOptionsT())
+                joined[number] = target
+        options = schema.ConcatenationOptionsT()
+        options.axis = 3
+        self._add(_Op.CONCATENATION, joined, out, options)
+
+    def _channels(self, name: str, tensor: int, start: int, out: int) -> int:
+        """Of `tensor` as many channels from `start` on as `out` has."""
+        _, *shape = self._tensors[out].shape
+        begin = self._constant(f"{name}.begin", np.array([0, 0, 0, start], np.int32))
+        self._add(_Op.SLICE, [tensor, begin, self._constant(f"{name}.size", np.array([-1, *shape], np.int32))], out)
+        return out
+
+    def _shuffle(self, node: Node, tensor: int, out: int, integers: bool) -> None:
+        layer, scale = node.layer, self._scale(node.inputs[0]) if integers else None
+        size, each = (layer.out_size, layer.out_size), layer.out_channels // layer.groups
+        groups = self.tensor(f"{node.name}.groups", (*size, layer.groups, each), integers, scale)
+        turned = self.tensor(f"{node.name}.turned", (*size, each, layer.groups), integers, scale)
+        self._reshape(tensor, groups)
+        order = self._constant("turn", np.array([0, 1, 2, 4, 3], np.int32))
+        self._add(_Op.TRANSPOSE, [groups, order], turned, schema.TransposeOptionsT())
+        self._reshape(turned, out)
+
+    def _reshape(self, tensor: int, out: int) -> None:
+        shape = [-1, *self._tensors[out].shape[1:]]
+        name = f"shape.{'x'.join(map(str, shape[1:]))}"
+        options = schema.ReshapeOptionsT()
+        options.newShape = shape
+        self._add(_Op.RESHAPE, [tensor, self._constant(name, np.array(shape, np.int32))], out, options)
+
     def _weights(self, node: Node, integers: bool) -> list[int]:
         """The tensors of weight and bias; kernels are outputs x H x W x inputs, of a depthwise one 1 x H x W x C."""
-        axes, axis = {"conv": ((0, 2, 3, 1), 0), "depthwise": ((1, 2, 3, 0), 3)}.get(node.layer.op, ((0, 1), 0))
+        convolution: tuple[tuple[int, ...], int] = (0, 2, 3, 1), 0
+        axes, axis = {"linear": ((0, 1), 0), "depthwise": ((1, 2, 3, 0), 3)}.get(node.layer.op, convolution)
         weight, bias = node.weights
         names = f"{node.name}.weight", f"{node.name}.bias"
         if not integers or self._quantised is None:
@@ -180,8 +270,8 @@ class _Writer:
         model.signatureDefs = [signature]
         return model
 
-    def _input(self, node: Node) -> Scale | None:
-        return self._quantised.scale(node.inputs[-1]) if self._quantised else None
+    def _scale(self, name: str) -> Scale | None:
+        return self._quantised.scale(name) if self._quantised else None
 
     def _read(self, name: str, integers: bool) -> int:
         """The tensor of that name in the form that is wanted."""
