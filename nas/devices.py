@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from nas.commandline import Invocation, command
 from nas.latency.shelf import Shelved, on_shelf
-from nas.report.shelf import by_device, print_configurations, print_devices
+from nas.report.profiles.shelf import by_device, print_configurations, print_devices
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from nas.recording.profile_writer import make_folder, profile_to_write, recorded
 from nas.recording.quality import Judging, good_enough, stages
 from nas.recording.recordings import Recording, read_results
 from nas.report.measuring import WRITING, bars
-from nas.report.recorded import adapted, advice, counts, quality
+from nas.report.profiles.recorded import adapted, advice, counts, quality
 from nas.spaces.load import load_space
 
 Precision = Literal["fp32", "int8"]

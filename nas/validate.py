@@ -13,7 +13,7 @@ from nas.latency.validation import Validation, predictable, validate_kept_back, 
 from nas.recording.remeasure import discard, plan_remeasure, remeasure
 from nas.recording.validation_file import COLUMNS
 from nas.report.measuring import last_line, note
-from nas.report.validation import print_energy, print_validation, store_validation
+from nas.report.profiles.validation import print_energy, print_validation, store_validation
 
 
 @dataclass(frozen=True, slots=True)

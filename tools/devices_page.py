@@ -14,8 +14,8 @@ from nas.latency.profile import load_profile
 from nas.latency.shelf import Shelved, shelf
 from nas.latency.validation import validate_left_out
 from nas.report.drawing import BLACK, BLUE, GREY, VERMILLION, png
-from nas.report.shelf import by_device, objectives, span
-from nas.report.validation_scatter import milliseconds
+from nas.report.profiles.shelf import by_device, objectives, span
+from nas.report.profiles.validation_scatter import milliseconds
 from nas.resources import data_dir, replace_file
 
 ROOT = Path(__file__).resolve().parents[1]

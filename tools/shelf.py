@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 import yaml
 
-from nas.latency import known_devices, known_shapes, predictor, validation
+from nas.latency import known_shapes, predictor, validation
 from nas.latency.features import EXPECTED_MS, layer_class, quantities
-from nas.latency.linear import fit, observed
+from nas.latency.models import known_devices
+from nas.latency.models.linear import fit, observed
 from nas.latency.profile import PROVENANCE, HardwareProfile, known_labels, load_profile
 from nas.latency.profile_tables import LATENCY, read_networks
 from nas.latency.shelf import COLUMNS, shelved

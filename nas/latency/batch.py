@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 
 from nas.errors import ProfileError
 from nas.latency.features import INSIDE, MILLION, UNMEASURED, require_measured, standing
-from nas.latency.linear import LinearModel
+from nas.latency.models.linear import LinearModel
+from nas.latency.models.roofline import PS, RooflineModel
 from nas.latency.predictions import Predictor, by_field, predictors
 from nas.latency.profile import HardwareProfile
-from nas.latency.roofline import PS, RooflineModel
 from nas.spaces.costs import CostArrays, checked, cost_arrays, cost_counts, totals
 from nas.spaces.layers import Layer
 from nas.spaces.networks.additive import AdditiveCost, BoundedCost, NamedCosts, largest_cost, least_cost

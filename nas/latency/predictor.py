@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.latency.features import Measured, measured, outside, require_measured
-from nas.latency.left_out import LeftOut
-from nas.latency.linear import fit_linear
+from nas.latency.models.left_out import LeftOut
+from nas.latency.models.linear import fit_linear
+from nas.latency.models.roofline import fit_roofline
 from nas.latency.profile import HardwareProfile
-from nas.latency.roofline import fit_roofline
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer, layers
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nas.errors import ProfileError
 from nas.latency.features import require_measured
-from nas.latency.linear import fit, left_out
+from nas.latency.models.linear import fit, left_out
 from nas.latency.predictor import margin, predictor
 from nas.latency.profile import HardwareProfile, Measurement
 from nas.spaces.cost import cost

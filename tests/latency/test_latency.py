@@ -20,7 +20,7 @@ from nas.latency.features import (
     network_counts,
     network_features,
 )
-from nas.latency.linear import LinearModel, fit
+from nas.latency.models.linear import LinearModel, fit
 from nas.latency.predictor import latency, margin, predictor
 from nas.latency.profile import HardwareProfile, known_profiles, load_profile
 from nas.latency.validation import kendall, leave_one_out, spearman

@@ -9,11 +9,11 @@ import pytest
 
 import nas
 from nas.errors import BudgetError, ProfileError
-from nas.latency import roofline as recorded
 from nas.latency.batch import predicted_costs
+from nas.latency.models import roofline as recorded
+from nas.latency.models.roofline import RooflineModel, kind, place, roofline_terms
 from nas.latency.predictor import latency, predictor
 from nas.latency.profile import HardwareProfile, LayerTime, Measurement, load_profile
-from nas.latency.roofline import RooflineModel, kind, place, roofline_terms
 from nas.latency.validation import kept_back, leave_one_out
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline

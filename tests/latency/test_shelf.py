@@ -14,8 +14,8 @@ import yaml
 import nas
 from nas.errors import ProfileError
 from nas.latency.features import outside
-from nas.latency.known_devices import COLUMNS, expected_costs
-from nas.latency.linear import fit_linear, observed
+from nas.latency.models.known_devices import COLUMNS, expected_costs
+from nas.latency.models.linear import fit_linear, observed
 from nas.latency.predictor import predictor
 from nas.latency.profile import HardwareProfile, known_labels, known_profiles, load_profile
 from nas.latency.shelf import on_shelf, shelf, shelved

@@ -14,7 +14,7 @@ from nas.recording.busy import busy_cores, busy_warning
 from nas.recording.profile_writer import write_profile
 from nas.recording.quality import LEAST, Judging, errors, good_enough, stages
 from nas.recording.recordings import pace, read_results
-from nas.report.recorded import counts, quality
+from nas.report.profiles.recorded import counts, quality
 from tests.helpers.calls import check_refused
 from tests.helpers.recordings import made_up
 

@@ -160,7 +160,7 @@ def test_a_folder_that_cannot_be_written(here: Path, monkeypatch: Any, capsys: p
         raise PermissionError(13, "Permission denied", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr("nas.report.validation.replace_file", refuse)
+        patch.setattr("nas.report.profiles.validation.replace_file", refuse)
         assert call(patch, "validate", "hardware=./phone") == 2
         captured = capsys.readouterr()
         assert "MAPE" in captured.out
@@ -170,7 +170,7 @@ def test_a_folder_that_cannot_be_written(here: Path, monkeypatch: Any, capsys: p
         )
     assert call(monkeypatch, "validate", "hardware=./phone") == 0
     with monkeypatch.context() as patch:
-        patch.setattr("nas.report.validation.replace_file", refuse)
+        patch.setattr("nas.report.profiles.validation.replace_file", refuse)
         assert call(patch, "validate", "hardware=./phone") == 0  # it says what it said: there is nothing to write
 
 

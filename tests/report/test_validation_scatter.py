@@ -10,7 +10,7 @@ from PIL import Image
 from nas.latency.profile import load_profile
 from nas.latency.validation import ErrorTable, validate_left_out
 from nas.recording.validation_file import Entry, to_entry
-from nas.report.validation_scatter import validation_figure, validation_png
+from nas.report.profiles.validation_scatter import validation_figure, validation_png
 
 
 def made_entry(low: float, high: float, error: float, **counts: int) -> Entry:

@@ -18,7 +18,7 @@ from torch import nn
 
 from nas.errors import SpaceError
 from nas.latency.features import layer_counts
-from nas.latency.roofline import kind, roofline_terms
+from nas.latency.models.roofline import kind, roofline_terms
 from nas.nets.blocks import MODULES
 from nas.nets.build import build
 from nas.nets.supernet import Supernet, recalibrate

@@ -40,7 +40,7 @@ def test_ctrl_c_and_bugs_have_their_exit_codes(
 def test_help(name: str, here: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(monkeypatch, name, "--help") == 0
     text = capsys.readouterr().out
-    assert f"python -m nas.{name} hardware=" in text
+    assert f"python -m nas.{name} " in text
     for key in (field.name.removesuffix("_") for field in fields(COMMANDS[name][0])):
         assert re.search(rf"^{key}:", text, re.MULTILINE), key
     assert not list(here.iterdir())

@@ -88,11 +88,11 @@ def test_a_fixed_batch_and_no_other_file(
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("member=2",), "member=2: the front has 1 to 1, keys such as "),
-        (("member=0",), "member=0: the front has 1 to 1"),
-        (("member=-1",), "member=-1: the front has"),
+        (("member=2",), "there is no member 2: "),
+        (("member=0",), "there is no member 0: "),
+        (("member=-1",), "no member begins with '-1'"),
         (("member=" + "9" * 400,), "member: must be a finite number"),
-        (("member=nobody",), "member='nobody': the front has"),
+        (("member=nobody",), "no member begins with 'nobody'"),
         (("formats=[tflight]",), "formats: unknown format 'tflight'; known: coreml, "),
         (("formats=[]",), "formats=[] asks for no file"),
         (("formats=[onnx,onnx]",), "formats names onnx twice"),

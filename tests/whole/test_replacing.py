@@ -23,6 +23,12 @@ ELSEWHERE = {
     "nas/recording/devices/link.py": "rows added, in a folder that was looked through",
     "nas/recording/devices/stream_rows.py": "on the device",
     "nas/recording/devices/bundle.py": "into the file of replacing",
+    "nas/exports/coreml.py": "into the file of replacing",
+    "nas/exports/ncnn.py": "into the file of replacing",
+    "nas/exports/openvino.py": "into the file of replacing",
+    "nas/exports/lite/file.py": "into nowhere",
+    "nas/latency/profile_zip.py": "into memory, and into a new folder of its own",
+    "nas/training/full.py": "into memory",
 }
 
 

@@ -125,7 +125,7 @@ WORDS = [
 
 SETTINGS = [
     *(_search(says, word) for word, says in {
-        "hardware=[a]": r"hardware: .*string, got \['a'\]",
+        "hardware=[a]": r"unknown hardware 'a'; known: aws_c5, ",
         "hardware=3": r"hardware: .*string, got 3",
         "hardware=": r"profile",
         "hardware='pixel4:'": r"'pixel4:' names no configuration after its colon",
@@ -255,10 +255,10 @@ OTHERS = [
         (("arch=3",), r"arch: .*string, got 3"),
         (("arch=[a]",), r"arch: .*string"),
         (("arch=${foo:bar}",), r"arch: .*foo"),
-        (("arch=resnet50",), r"resnet50.*mobilenet_v2"),
+        (("arch=resnet50",), r"unknown network 'resnet50'; like it are .*; python -m nas.networks lists"),
         (("arch=mobilenet_v2", "format=xml"), r"format: .*'text' or 'json', got 'xml'"),
         (("arch=mobilenet_v2", "hardware=pixel4:9huge"), r"9huge.*1large_fp32"),
-        (("arch=mobilenet_v2", "trials=3"), r"unknown setting 'trials'; known: arch, format, hardware"),
+        (("arch=mobilenet_v2", "trials=3"), r"unknown setting 'trials'; known: arch, batch, format, hardware"),
         (("arch=mobilenet_v2", "--config-dir"), r"cannot read the command line"),
     ]),
     *(BadInput("export", words, says=says) for words, says in [

@@ -20,8 +20,8 @@ from nas.recording.validation_file import (
     to_entry,
 )
 from nas.report.measuring import note
-from nas.report.validation_scatter import FILE as PICTURE
-from nas.report.validation_scatter import validation_png
+from nas.report.profiles.validation_scatter import FILE as PICTURE
+from nas.report.profiles.validation_scatter import validation_png
 from nas.resources import replace_file
 
 _ROWS: dict[str, Callable[[ErrorTable], str]] = {

@@ -28,8 +28,8 @@ from scipy.optimize import nnls
 
 from nas.errors import ProfileError
 from nas.latency.features import MILLION, layer_counts, network_features
-from nas.latency.known_devices import SHARED, expected_costs, scaled
-from nas.latency.left_out import LeftOut
+from nas.latency.models.known_devices import SHARED, expected_costs, scaled
+from nas.latency.models.left_out import LeftOut
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.spaces.layers import Layer
 

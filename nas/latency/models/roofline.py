@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from nas.latency.left_out import LeftOut
+from nas.latency.models.left_out import LeftOut
 from nas.latency.profile import HardwareProfile, Measurement
 from nas.spaces.activations import is_clamp
 from nas.spaces.architecture import Architecture

@@ -1,0 +1,1 @@
+"""Models of milliseconds, fitted to a profile: a file each, and what they share."""
