@@ -56,7 +56,7 @@ def test_the_command_prints_tables_json_and_a_picture(
     table = capsys.readouterr().out
     assert table.startswith("mobilenet_v2: 3 x 224 x 224 in, 1000 classes, 301M MACs, 3.50M params, 14.0 MB of weights")
     assert "stage9" in table
-    assert "pixel4:1large_fp32: 27.56 ms" in table
+    assert "pixel4:1large_fp32: 27.51 ms" in table
     assert call(monkeypatch, "describe", "arch=mobilenet_v2", "rows=layers", "hardware=null") == 0
     assert capsys.readouterr().out.count("depthwise 3x3") == 17
     assert call(monkeypatch, "describe", "arch=mobilenet_v2", "format=json", "precision=int8") == 0

@@ -72,7 +72,7 @@ def test_a_profile_is_chosen_by_its_batch(box: Path, capsys: pytest.CaptureFixtu
     with pytest.raises(ProfileError, match=r"like it at batch 4; known: 1t_fp32, 1t_fp32_b8\. Measure"):
         at_batch(box, 4)
     network = load_profile(box).measurements[0].architecture.notation
-    predict(PredictSettings(str(box), network, "text", 8), None)
+    predict(PredictSettings(str(box), network, "text", batch=8), None)
     predict(PredictSettings(str(box), network, "text"), None)
     many, one = capsys.readouterr().out.splitlines()
     assert " ms for 8 images (90 %" in many

@@ -106,7 +106,7 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
     "sampler option": ("search", ["sampler.start=many", "data.limit=60"], r"sampler\.start: input should be .*'many'"),
     "storage": ("search", ["storage=nothing://x", "data.limit=60"], r"cannot open storage=nothing://x"),
     "no arch": ("predict", [], r"arch is not set; give arch="),
-    "arch": ("predict", ["arch=resnet50"], r"resnet50.*mobilenet_v2"),
+    "arch": ("predict", ["arch=resnet50"], r"unknown network 'resnet50'; like it are .*; python -m nas.networks lists"),
     "arch JSON": ("predict", ["arch=broken.json"], r"broken\.json"),
     "arch key": ("predict", ["arch=typo.json"], r"typo\.json.*kernal"),
     "arch file": ("predict", ["arch=nowhere.json"], r"nowhere\.json"),
