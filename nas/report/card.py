@@ -55,7 +55,7 @@ def card(folder: Path, front: Front, member: Member) -> str:
         images=front.data.test,
         files=[_file(file) for file in member.files if file.path],
         data=_data(front),
-        confusion=_confusion(front, onnx) if onnx and onnx.accuracy else None,
+        confusion=_confusion(front, onnx) if onnx and onnx.accuracy and "test" in front.data.counts else None,
         latency=list(_latencies(front, replace(member.architecture, resolution=how["resolution"]))),
         steps=_steps(how),
         licence=_plain(said.get("licence", "unknown")),

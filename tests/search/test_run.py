@@ -38,6 +38,9 @@ class Training:
     def __init__(self, fails: Fails, folder: Path) -> None:
         self.fails, self.folder = fails, folder
 
+    def scale(self, arch: Architecture) -> int:
+        return arch.resolution
+
     def _step(self, name: str) -> None:
         if (error := self.fails(name)) is not None:
             raise error
@@ -79,7 +82,7 @@ def attempt(folder: Path, fails: Fails, trials: int = 3) -> tuple[Study, Told]:
     )
     plan: Any = SimpleNamespace(
         confirm=SimpleNamespace(networks=2, members=1, seeds=1, extra=0),
-        baselines=SimpleNamespace(widths=(), seeds=1),
+        baselines=SimpleNamespace(widths=(), networks=(), seeds=1),
         warm_start=False,
         about=ABOUT,
         init="none",
