@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nas.data.batches import ImageData
-from nas.data.images import stratified
+from nas.data.images import Split, few, stratified
 from nas.errors import NasError
 from nas.exports import EXPORTERS
 from nas.exports.base import Exporter, TrainedNetwork
@@ -29,6 +29,9 @@ from nas.training.metrics import wilson
 
 WEIGHTS = ".safetensors"
 """Of the name of the file of trained weights."""
+
+_MOST_JUDGED = 5000
+"""Validation images, stratified, that tell what each way to int8 loses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +106,9 @@ class Files:
 
 
 def asked_of_int8(data: ImageData, most_points: float | None) -> Asked:
-    """What int8 may lose on the validation split; it learns from the training split."""
-    return Asked(most_points, lambda: _seen(data, "val"), lambda: (images for images, _ in _seen(data, "train")))
+    """What int8 may lose on the validation split, of many images on some; it learns from the training split."""
+    judged = _judging(data, few(data.images.val, _MOST_JUDGED, len(data.images.classes)))
+    return Asked(most_points, lambda: _seen(judged, "val"), lambda: (images for images, _ in _seen(data, "train")))
 
 
 def told(arch: Architecture, data: ImageData, conventions: Conventions) -> dict[str, Any]:
@@ -211,15 +215,19 @@ def _seen(data: ImageData, split: str) -> Labelled:
 
 def calibration_images(data: ImageData, count: int) -> Floats:
     """Training images, stratified, as the network sees them; the same for every network of a resolution."""
-    few = stratified(data.images.train, max(count, len(data.images.classes)))
-    pictures = ImageData(
-        replace(data.images, val=few),
+    pictures = _judging(data, stratified(data.images.train, max(count, len(data.images.classes))))
+    return np.concatenate([images.cpu().numpy() for images, _ in pictures.val_dataloader()])
+
+
+def _judging(data: ImageData, val: Split) -> ImageData:
+    """The same data with another validation split."""
+    return ImageData(
+        replace(data.images, val=val),
         batch_size=data.batch_size,
         resolution=data.resolution,
         statistics=(data.mean, data.std),
         device=data.device,
     )
-    return np.concatenate([images.cpu().numpy() for images, _ in pictures.val_dataloader()])
 
 
 def _full_disk(folder: Path, written: Mapping[str, Path]) -> OSError | None:
