@@ -108,7 +108,7 @@ def measure(given: argparse.Namespace, arch: Architecture, way: str, epochs: int
     found = judge(net, view.at(arch.resolution, 256, 0).test_dataloader())
     return {
         **{"arch": given.arch, "way": way, "epochs": epochs, "seed": seed, "accuracy": found.accuracy},
-        **{"seconds": round(seconds, 1), "images": len(view.images.train), "judged": len(view.images.test)},
+        **{"seconds": round(seconds, 4), "images": len(view.images.train), "judged": len(view.images.test)},
         **{"batch_size": given.batch_size, "ema": given.ema, "cutmix": given.cutmix, "limit": given.limit},
     }
 
