@@ -14,7 +14,7 @@ from nas.errors import ProfileError
 from nas.reading.words import cut, short
 from nas.resources import replace_file
 
-MEMBERS = ("profile.yaml", "networks.csv", "latency.csv", "kernels.csv", "layers.csv", "validation.json")
+MEMBERS = ("profile.yaml", "networks.csv", "latency.csv", "kernels.csv", "layers.csv", "energy.csv", "validation.json")
 NEEDED = MEMBERS[:3]
 MOST_BYTES = 8_000_000
 """Of one member; of the zip itself as many for each of MEMBERS."""
