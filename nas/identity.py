@@ -9,6 +9,7 @@ import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -71,6 +72,7 @@ def agreeing(settings: Any) -> dict[str, Any]:
     return found
 
 
+@cache
 def source_version() -> str:
     """The version of this project and, in a checkout of its sources, what `git describe` says."""
     known, root = version("sepconv-nas"), Path(__file__).parents[1]

@@ -5,7 +5,7 @@ each of them predicts again under the field with its name, as `latency_ms:pixel4
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import lru_cache, reduce
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from nas.reading.words import short
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
-from nas.spaces.cost import Cost, cost
+from nas.spaces.cost import COUNTED, cost
 from nas.spaces.networks.additive import NamedCosts
 from nas.spaces.networks.count import Count
 from nas.spaces.networks.draw import require_possible
@@ -32,7 +32,6 @@ Accept = Callable[[Architecture], bool]
 Combine = Literal["each", "worst"]
 """What a search on several devices optimises: each device's figures, or the worst share of its limits."""
 
-_COUNTED = tuple(field.name for field in fields(Cost))
 _BYTES = ("weight_bytes", "peak_activation_bytes")
 
 
@@ -155,7 +154,7 @@ class Problem:
         found = dict(costs(self.space, genotypes, self.profile).by_field)
         for name, profile in self.devices.items():
             own = costs(self.space, genotypes, profile).by_field
-            found |= {f"{field}:{name}": figures for field, figures in own.items() if field not in _COUNTED}
+            found |= {f"{field}:{name}": figures for field, figures in own.items() if field not in COUNTED}
         return found
 
     def inside(self, genotypes: Genotypes) -> npt.NDArray[np.bool_]:

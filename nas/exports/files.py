@@ -13,11 +13,8 @@ from torch import nn
 
 from nas.errors import NasError
 from nas.exports.base import Exporter, TrainedNetwork
-from nas.exports.graph import Floats, Run
+from nas.exports.graph import Floats, Labelled, Run
 from nas.results.member import Agreement, Confused
-
-Labelled = Iterable[tuple[Floats, NDArray[np.int64]]]
-"""Batches of images as the network sees them, with their labels."""
 
 
 def lacks(exporter: Exporter) -> str | None:

@@ -5,7 +5,7 @@ branched block `block3.concat4` after the number of its part, `pool`, `classifie
 Weights of convolutions are outputs x inputs / groups x K x K, of the classifier outputs x inputs.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,16 +18,19 @@ from torch import Tensor, nn
 from nas.nets.blocks import MODULES, SqueezeExcitation
 from nas.nets.conventions import SamePadded, same_padding
 from nas.nets.unit import Unit
-from nas.nets.wired import CONVOLUTIONS, Wired, moved
+from nas.nets.wired import Wired, moved
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import Block
-from nas.spaces.layers import Layer, block_layers, block_size, branches, layers
+from nas.spaces.layers import CONVOLUTIONS, Layer, block_layers, block_size, branches, layers
 from nas.spaces.layers import Wired as WiredLayer
 
 Floats = NDArray[np.float32]
 
 Run = Callable[[Floats], Floats]
 """From images as the network sees them, N x C x R x R, to logits, N x classes."""
+
+Labelled = Iterable[tuple[Floats, NDArray[np.int64]]]
+"""Batches of images as the network sees them, with their labels."""
 
 
 def in_batches(run: Run, size: int | None) -> Run:

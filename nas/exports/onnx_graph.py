@@ -14,9 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nas.exports.graph import IMAGES, Graph, Node
 from nas.exports.int8.quantised import Quantised, before
-from nas.nets.wired import CONVOLUTIONS
 from nas.recording.graph import IR_VERSION, OPSET
 from nas.spaces.activations import ACTIVATIONS, is_clamp
+from nas.spaces.layers import CONVOLUTIONS
 
 LOGITS = "logits"
 _BINARY = {"add": "Add", "scale": "Mul"}

@@ -5,7 +5,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from pathlib import Path
+from typing import get_type_hints
 
 from nas.errors import ProfileError
 from nas.latency.features import require_measured
@@ -87,12 +88,13 @@ def on_shelf(hardware: str | None) -> list[Shelved]:
         return list(shelf())
     folder, configuration = profile_folder(hardware)
     names = [configuration] if configuration else list(read_profile_yaml(folder / "profile.yaml")["configurations"])
-    known = {(each.name, each.configuration): each for each in shelf()} if _ships(folder.name, folder) else {}
+    known = {(each.name, each.configuration): each for each in shelf()} if _ships(folder) else {}
     return [known.get((folder.name, name)) or shelved(load_profile(f"{folder}:{name}")) for name in names]
 
 
-def _ships(name: str, folder: Any) -> bool:
-    return name in known_profiles() and known_profiles()[name].resolve() == folder.resolve()
+def _ships(folder: Path) -> bool:
+    known = known_profiles().get(folder.name)
+    return known is not None and known.resolve() == folder.resolve()
 
 
 def _yardstick(profile: HardwareProfile) -> float:
@@ -105,6 +107,4 @@ def _yardstick(profile: HardwareProfile) -> float:
 
 
 def _from_cells(row: dict[str, str]) -> Shelved:
-    kinds = {field.name: field.type for field in fields(Shelved)}
-    numbers = {int: int, float: float, "int": int, "float": float}
-    return Shelved(**{key: numbers.get(kinds[key], str)(value) for key, value in row.items()})
+    return Shelved(**{name: kind(row[name]) for name, kind in get_type_hints(Shelved).items()})

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from nas.nets.conventions import PLAIN, Conventions, follow
 from nas.nets.depthwise import Depthwise
 from nas.nets.unit import Unit
-from nas.nets.wired import CONVOLUTIONS, Wired, moved
+from nas.nets.wired import Wired, moved
 from nas.spaces.block import OPS, Block
 from nas.spaces.chain import expands, hidden_channels
-from nas.spaces.layers import Layer, branches, has_shortcut, squeeze_channels
+from nas.spaces.layers import CONVOLUTIONS, Layer, branches, has_shortcut, squeeze_channels
 
 MODULES = {"relu6": nn.ReLU6, "relu": nn.ReLU, "hswish": nn.Hardswish, "elu": nn.ELU, "none": nn.Identity}
 

@@ -7,8 +7,6 @@ from torch import Tensor, nn
 
 from nas.spaces.layers import Layer
 
-CONVOLUTIONS = ("conv", "depthwise", "grouped")
-
 
 class Wired(nn.Module):
     """`parts` in their order, each of which reads the outputs that `inputs` numbers, -1 for the block's input."""

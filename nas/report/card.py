@@ -152,7 +152,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _latencies(front: Front, arch: Any) -> Iterator[tuple[str, ...]]:
-    own = f"{front.hardware.name}:{front.hardware.configuration}"
+    own = front.hardware.label
     for name in dict.fromkeys((own, *known_profiles())):
         with suppress(ProfileError):  # a device given by a path, or without measurements of what the network has
             profile = load_profile(name)

@@ -112,11 +112,10 @@ def _further(member: Member) -> Iterator[FurtherCell]:
 
 
 def _link(file: ModelFile, path: str) -> FileLink:
-    label = file.precision if file.format == "onnx" else f"{file.format} {file.precision}"
     accuracy = f"{percent(file.accuracy.value)} %" if file.accuracy else ""
     unheld = f"loses {file.int8.loss_points:.1f} points" if file.int8 and file.int8.held is False else None
     note = "; ".join(text for text in (unheld, file.slower) if text)
-    return FileLink(label, address(path), accuracy, bytes_text(file.bytes), note)
+    return FileLink(file.kind, address(path), accuracy, bytes_text(file.bytes), note)
 
 
 def _probability(value: float) -> str:

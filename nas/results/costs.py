@@ -1,15 +1,12 @@
 """What networks cost, by the field of the measure: the types of the figures, and how they stand in JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 from nas.measures import LIMITS, PREDICTED, Interval
 from nas.results.codec import Bounds, Count, Finite, Flag, Keys
-from nas.spaces.cost import Cost
-
-COUNTED = tuple(field.name for field in fields(Cost))
-"""The fields of what is counted exactly."""
+from nas.spaces.cost import COUNTED
 
 
 @dataclass(frozen=True, slots=True)

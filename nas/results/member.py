@@ -157,6 +157,11 @@ class ModelFile:
     not_run: str | None = None
     """why it was not run on this machine, so that nothing is known of its accuracy; null where it was"""
 
+    @property
+    def kind(self) -> str:
+        """What it is called: `int8` of ONNX, `tflite int8` of another format."""
+        return self.precision if self.format == "onnx" else f"{self.format} {self.precision}"
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:

@@ -7,7 +7,7 @@ largest sum, over the fused layers, of input, output and whatever must be kept f
 shortcut's source), at batch 1, with no operation in place.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from nas.errors import ConfigError
 from nas.reading.words import short
@@ -26,6 +26,10 @@ class Cost:
     params: int
     weight_bytes: int
     peak_activation_bytes: int
+
+
+COUNTED = tuple(field.name for field in fields(Cost))
+"""The fields of what is counted exactly."""
 
 
 def cost(arch: Architecture, precision: str = "fp32") -> Cost:

@@ -15,7 +15,8 @@ LAYER_OPS = ("conv", "depthwise", "add", "pool", "scale", "linear")
 """Those of the networks that spaces hold, which devices are recorded with."""
 BRANCHED_LAYER_OPS = ("grouped", "maxpool", "avgpool", "concat", "split", "shuffle")
 """Those of published networks alone."""
-_WEIGHED = ("conv", "depthwise", "grouped", "linear")
+CONVOLUTIONS = ("conv", "depthwise", "grouped")
+_WEIGHED = (*CONVOLUTIONS, "linear")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 from nas.exports.graph import CLASSIFIER, Floats, Graph, Node
 from nas.exports.int8.fitting import nearest
 from nas.exports.int8.quantised import LEVELS, Quantised
-from nas.exports.int8.simulated import plain, rounding, run
+from nas.exports.int8.simulated import as_it_is, plain, rounding, run
 
 STEPS = 400
 _RATE = 0.005
@@ -40,7 +40,7 @@ def finetuned(
     visit = rounding(start)[1]
     for batch in _endless(images, steps):
         with torch.no_grad():
-            wanted = run(teacher, batch, plain, lambda name, tensor: tensor)
+            wanted = run(teacher, batch, plain, as_it_is)
         got = run(start.graph, batch, lambda node: _rounded(node, weights, start.floats), visit)
         loss = F.mse_loss(got, wanted) / wanted.var().clamp(min=1e-6) + F.kl_div(
             F.log_softmax(got, 1), F.log_softmax(wanted, 1), log_target=True, reduction="batchmean"

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from nas.exports.graph import Floats, Graph
+from nas.exports.graph import Floats, Graph, Labelled
 from nas.exports.int8.equalise import equalised
 from nas.exports.int8.finetune import finetuned
 from nas.exports.int8.fitting import fitted, nearest
@@ -25,8 +24,6 @@ from nas.exports.onnx_file import open_onnx
 from nas.exports.onnx_graph import onnx_model
 from nas.results.codec import to_json
 from nas.results.member import Int8, KeptFloat, TriedRung
-
-Labelled = Iterable[tuple[Floats, NDArray[np.int64]]]
 
 PLAIN, RANGES, EQUALISED, BIASES, ROUNDING, FLOATS, TRAINING = RUNGS = (
     "min-max ranges",
@@ -96,10 +93,10 @@ def hold(graph: Graph, calibration: Floats, asked: Asked) -> Held:
     for rung, quantised, kept in climb(graph, torch.from_numpy(calibration), asked):
         share = judge(quantised)
         tried.append((rung, share))
-        if best is None or share > best[0]:
+        holds = asked.most_points is None or 100 * (fp32 - share) <= asked.most_points + 1e-9
+        if holds or best is None or share > best[0]:
             best = (share, rung, quantised, kept)
-        if asked.most_points is None or 100 * (fp32 - share) <= asked.most_points + 1e-9:
-            best = (share, rung, quantised, kept)
+        if holds:
             break
     if best is None:
         raise ValueError(f"no rung of int8 among {asked.rungs}")

@@ -17,8 +17,8 @@ from nas.errors import NasError
 from nas.exports.graph import IMAGES, Graph, Node
 from nas.exports.int8.quantised import Quantised, Scale, before
 from nas.nets.conventions import same_padding
-from nas.nets.wired import CONVOLUTIONS
 from nas.spaces.activations import is_clamp
+from nas.spaces.layers import CONVOLUTIONS
 
 LOGITS = "logits"
 VERSION = 3

@@ -32,7 +32,7 @@ from nas.latency.profile import HardwareProfile, Measurement
 from nas.spaces.activations import is_clamp
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import BYTES
-from nas.spaces.layers import Layer, layers
+from nas.spaces.layers import CONVOLUTIONS, Layer, layers
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ _CLOCK_MS = 0.003  # the profiler counts whole microseconds and adds some: short
 _NOISE = 0.015  # relative error of the model itself
 _BURSTS = 16  # behind a measurement: its error is its spread / sqrt(16)
 _OCTAVES = tuple(range(19, 27))  # log2 of working sets where m bends: 0.5 to 64 MB, from a private cache to memory
-_WINDOWED = ("conv", "depthwise", "grouped", "maxpool", "avgpool")  # kinds of which depend on kernel and stride
+_WINDOWED = (*CONVOLUTIONS, "maxpool", "avgpool")  # kinds of which depend on kernel and stride
 _LEAST = 0.25  # of f0 that a layer costs at the least
 _PRIOR_LEVEL, _PRIOR_SHAPE = 0.2, 0.05  # of the first and of any other coefficient of q
 _PRIOR_CALL = 0.01  # of what all calls cost, of the median network
@@ -75,11 +75,7 @@ def roofline_terms(layer: Layer) -> Array:
         sums = written * -(-depth // _DEPTH)
         read, weights = pixels * depth * (sets + (rest > 0)), depth * blocks * _BLOCK
         terms = (pixels * depth * sets * _SET, *part, sums, read, weights, clamped, calls)
-    elif layer.op in (
-        "conv",
-        "depthwise",
-        "grouped",
-    ):  # a row's ends, where the window hangs over, cost more than its middle
+    elif layer.op in CONVOLUTIONS:  # a row's ends, where the window hangs over, cost more than its middle
         inputs = layer.in_channels // layer.groups  # for one output: those of a stem, which may be grey
         rows, read = layer.out_size * blocks * _BLOCK, layer.in_size**2 * (depth if layer.op == "depthwise" else inputs)
         ragged = written * (layer.out_channels % _BLOCK > 0)  # int8 kernels are slow where a block is not full

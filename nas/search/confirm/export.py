@@ -12,10 +12,10 @@ import numpy as np
 from nas.data.batches import ImageData
 from nas.data.images import Split, few, stratified
 from nas.errors import NasError
-from nas.exports import EXPORTERS
+from nas.exports import BY_DEFAULT, EXPORTERS
 from nas.exports.base import Exporter, TrainedNetwork
-from nas.exports.files import Labelled, Reference, compare, confused, write_file
-from nas.exports.graph import Floats, Run, at_size
+from nas.exports.files import Reference, compare, confused, write_file
+from nas.exports.graph import Floats, Labelled, Run, at_size
 from nas.exports.int8.ladder import Asked
 from nas.exports.onnx_file import as_texts
 from nas.nets.conventions import Conventions
@@ -60,7 +60,7 @@ class Export:
     training: LongTraining
     folder: Path
     calibration: int
-    formats: tuple[str, ...] = ("onnx", "onnx_int8")
+    formats: tuple[str, ...] = BY_DEFAULT
     int8_loss: float | None = None
 
     @property

@@ -68,14 +68,9 @@ def export_networks(
                 lost, most = file.int8.loss_points, file.int8.most_points
                 run.display.warning(f"{key} loses {lost:.1f} points in int8, more than confirm.int8_loss={most:g}")
             if file.error:
-                run.display.warning(f"{key} has no {file_name(file)} file: {file.error}")
+                run.display.warning(f"{key} has no {file.kind} file: {file.error}")
     shutil.rmtree(export.training.folder, ignore_errors=True)
     return exported
-
-
-def file_name(file: ModelFile) -> str:
-    """What a file is called: `int8` of ONNX, `tflite int8` of another format."""
-    return file.precision if file.format == "onnx" else f"{file.format} {file.precision}"
 
 
 def _export_name(run: Run, export: Export, network: Confirmed) -> str:

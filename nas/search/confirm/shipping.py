@@ -82,7 +82,7 @@ def _written(folder: Path, front: Front, member: Member, wanted: Wanted) -> tupl
     files = write_files(network, wanted.formats, models, data, int(trained.said["seed"])).files
     profile = None
     with suppress(ProfileError):  # one that was given by a path, and is elsewhere now
-        profile = load_profile(f"{front.hardware.name}:{front.hardware.configuration}")
+        profile = load_profile(front.hardware.label)
     return with_slower([timed(file, folder) for file in files], profile, member.architecture)
 
 

@@ -229,8 +229,7 @@ def _metadata(asked: Asked, subject: Subject) -> Mapping[str, Any]:
     if subject.front and (member := subject.about(asked.arch)):
         figure: DeviceFigure = member.latency_ms
         latency = {name: getattr(figure, name) for name in ("value", "low", "high", "how", "in_range")}
-        hardware = f"{subject.front.hardware.name}:{subject.front.hardware.configuration}"
-        found["latency_ms"] = latency | {"hardware": hardware, "resolution": asked.arch.resolution}
+        found["latency_ms"] = latency | {"hardware": subject.front.hardware.label, "resolution": asked.arch.resolution}
     return found
 
 

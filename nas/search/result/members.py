@@ -5,10 +5,11 @@ from typing import Any
 
 from nas.measures import PREDICTED, Interval
 from nas.problem import Candidate, Problem
-from nas.results.costs import COUNTED, DEVICES, Costs, DeviceFigure
+from nas.results.costs import DEVICES, Costs, DeviceFigure
 from nas.results.member import Accuracy, Baseline, Member
 from nas.search.confirm.intervals import accuracy_intervals
 from nas.search.confirm.network import Confirmed
+from nas.spaces.cost import COUNTED
 
 
 def accuracies(networks: Sequence[Confirmed]) -> list[tuple[Accuracy, Interval]]:
