@@ -18,7 +18,8 @@ def _write(trained: TrainedNetwork, path: Path, earlier: Mapping[str, Path]) -> 
 
     graph = trained.graph
     shape = (trained.batch or 1, graph.channels, graph.resolution, graph.resolution)
-    traced = torch.jit.trace(trained.net.eval().cpu(), torch.zeros(shape))
+    with torch.no_grad():  # else what is traced depends on the gradients that an earlier call left
+        traced = torch.jit.trace(trained.net.eval().cpu(), torch.zeros(shape))
     model = coremltools.convert(
         traced,
         convert_to="mlprogram",

@@ -30,10 +30,15 @@ def _open(path: Path) -> Run:
     net.opt.num_threads, net.opt.use_fp16_storage, net.opt.use_fp16_packed = 1, False, False
     with tempfile.TemporaryDirectory() as folder:
         zipfile.ZipFile(path).extractall(folder)
+        first = (Path(folder) / _NAMES[0]).read_text(encoding="utf-8").splitlines()[2]
         net.load_param(str(Path(folder) / _NAMES[0]))
         net.load_model(str(Path(folder) / _NAMES[1]))
 
+    width, height, channels = (int(option.partition("=")[2]) for option in first.split()[-3:])
+
     def run(images: Floats) -> Floats:
+        if images.shape[1:] != (channels, height, width):  # ncnn itself would take others
+            raise ValueError(f"images must be {channels} x {height} x {width}, got {images.shape[1:]}")
         found = []
         for image in images:
             extractor = net.create_extractor()

@@ -28,20 +28,24 @@ def ncnn_model(graph: Graph) -> tuple[str, bytes]:
     Raises:
         NasError: the network has a layer or an activation that is not written.
     """
-    lines, blobs = [f"Input {IMAGES} 0 1 {IMAGES}"], 1
+    lines, blobs = [f"Input {IMAGES} 0 1 {IMAGES} 0={graph.resolution} 1={graph.resolution} 2={graph.channels}"], 1
     weights = b""
     reads = _Readers(graph)
     lines_split, more = reads.split(IMAGES)
     lines, blobs = lines + lines_split, blobs + more
     for node in graph.nodes:
-        if _takes_a_part(graph, node):
-            raise NasError(f"{node.name}: ncnn files have no writer for what takes a part of a map's channels")
         inputs = [reads.take(name) for name in node.inputs]
+        if node.layer.op == "concat" and (
+            surplus := sum(map(graph.channels_of, node.inputs)) - node.layer.out_channels
+        ):
+            first, inputs[0] = inputs[0], f"{node.name}.first"
+            end = graph.channels_of(node.inputs[0]) - surplus
+            lines.append(f"Crop {inputs[0]} 1 1 {first} {inputs[0]} {_channels(0, end)}")
+            blobs += 1
         activation = node.layer.activation
         out = node.name if activation == "none" else before(node.name)
-        lines.append(
-            f"{_KINDS[node.layer.op]} {out} {len(inputs)} 1 {' '.join(inputs)} {out} {_options(node)}".rstrip()
-        )
+        kind = "InnerProduct" if _reads_a_row(node) else _KINDS[node.layer.op]
+        lines.append(f"{kind} {out} {len(inputs)} 1 {' '.join(inputs)} {out} {_options(node)}")
         blobs += 1
         if activation != "none":
             if activation not in _ALONE:
@@ -64,18 +68,21 @@ _KINDS = {
     "maxpool": "Pooling",
     "avgpool": "Pooling",
     "concat": "Concat",
+    "split": "Crop",
     "shuffle": "ShuffleChannel",
     "add": "BinaryOp",
     "scale": "BinaryOp",
     "pool": "Pooling",
-    "linear": "InnerProduct",
 }
 
 
-def _takes_a_part(graph: Graph, node: Node) -> bool:
-    """Whether it gives not all channels that it reads, moved as they are."""
-    moves = node.layer.op in ("concat", "split")
-    return moves and sum(map(graph.channels_of, node.inputs)) > node.layer.out_channels
+def _reads_a_row(node: Node) -> bool:
+    """Whether it is a convolution of what global pooling left, which ncnn holds as a row of numbers."""
+    return node.layer.op == "linear" or (node.layer.op == "conv" and ".se." in node.name)
+
+
+def _channels(start: int, end: int) -> str:
+    return f"-23309=1,{start} -23310=1,{end} -23311=1,0"
 
 
 class _Readers:
@@ -111,11 +118,13 @@ def _options(node: Node) -> str:
         return f"0={int(layer.op == 'avgpool')} 1={layer.kernel} 2={layer.stride} 3={node.pads[0]} 5=1 6=1"
     if layer.op == "concat":
         return "0=0"
+    if layer.op == "split":
+        return _channels(layer.in_channels - layer.out_channels, layer.in_channels)
     if layer.op == "shuffle":
         return f"0={layer.groups}"
     if node.weight is None:
         raise NasError(f"{node.name} has no weights")
-    if layer.op == "linear":
+    if _reads_a_row(node):
         return f"0={layer.out_channels} 1=1 2={node.weight.size}"
     first, last = node.pads
     found = f"0={layer.out_channels} 1={layer.kernel} 3={layer.stride} 4={first} 14={first} 15={last} 16={last} 5=1"

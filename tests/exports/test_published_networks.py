@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 
-from nas.errors import NasError
 from nas.exports import EXPORTERS
 from nas.exports.base import TrainedNetwork
 from nas.exports.files import lacks, write_file
@@ -235,10 +234,14 @@ def test_ncnn_has_the_layers_of_fire_and_pools() -> None:
     assert mean.endswith("0=1 1=5 2=1 3=0 5=1")
 
 
-def test_what_ncnn_has_no_writer_for_leaves_no_file(tmp_path: Path) -> None:
-    arch = arch_of(KINDS["shuffle"])
+@EVERY
+def test_ncnn_computes_what_torch_does(words: str, tmp_path: Path) -> None:
+    pytest.importorskip("ncnn", reason="pip install 'sepconv-nas[ncnn]'")
+    arch = arch_of(words)
     trained = TrainedNetwork(with_signal(arch), arch, 20, {}, lambda: noise(8, 20))
-    exporter = replace(EXPORTERS["ncnn"], needs=None)
-    with pytest.raises(NasError, match=r"^block2\.split0: ncnn files have no writer for what takes a part of a map"):
-        write_file(exporter, trained, tmp_path / "net", {})
-    assert list(tmp_path.iterdir()) == []
+    path, exporter = tmp_path / "net.ncnn.zip", EXPORTERS["ncnn"]
+    write_file(exporter, trained, path, {})
+    with torch.no_grad():
+        expected = trained.net(torch.from_numpy(noise(3, 20))).numpy()
+    assert exporter.open is not None
+    np.testing.assert_allclose(exporter.open(path)(noise(3, 20)), expected, atol=1e-5 * np.abs(expected).max())
