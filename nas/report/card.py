@@ -108,7 +108,8 @@ def _remarks(file: ModelFile) -> Iterator[str]:
     if found := file.int8:
         yield f"{found.rung}, {found.loss_points:.2f} points lost in validation"
         if found.fp32_layers:
-            yield f"in fp32: {', '.join(layer.layer for layer in found.fp32_layers)}"
+            kept = (f"{layer.layer} ({layer.bytes} bytes, {layer.ms:+.3f} ms)" for layer in found.fp32_layers)
+            yield f"in fp32: {', '.join(kept)}"
         if found.held is False:
             yield f"no way to int8 held {found.most_points:g} points"
     if file.slower:

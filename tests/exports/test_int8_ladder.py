@@ -162,6 +162,7 @@ def test_layers_in_fp32_are_named_with_their_cost(monkeypatch: pytest.MonkeyPatc
     (layer,) = found.fp32_layers
     assert layer.layer in {node.name for node in graph().nodes}
     assert layer.bytes > 0
+    assert layer.ms != 0
     assert found.rung == FLOATS
 
 

@@ -19,7 +19,7 @@ from nas.exports.int8.finetune import finetuned
 from nas.exports.int8.fitting import fitted, nearest
 from nas.exports.int8.quantised import Quantised, Range
 from nas.exports.int8.ranges import least_error, smallest_and_largest
-from nas.exports.int8.worst import Loss, losses
+from nas.exports.int8.worst import Loss, losses, timed
 from nas.exports.onnx_file import open_onnx
 from nas.exports.onnx_graph import onnx_model
 from nas.results.codec import to_json
@@ -76,7 +76,7 @@ class Held:
             loss_points=round(lost, 4),
             most_points=self.most_points,
             held=None if self.most_points is None else bool(lost <= self.most_points + 1e-9),
-            fp32_layers=tuple(KeptFloat(loss.node, loss.error, loss.bytes) for loss in self.kept),
+            fp32_layers=tuple(KeptFloat(loss.node, loss.error, loss.bytes, loss.ms) for loss in self.kept),
             tried=tuple(TriedRung(rung, round(100 * (self.fp32 - share), 4)) for rung, share in self.tried),
         )
 
@@ -101,6 +101,7 @@ def hold(graph: Graph, calibration: Floats, asked: Asked) -> Held:
     if best is None:
         raise ValueError(f"no rung of int8 among {asked.rungs}")
     share, rung, quantised, kept = best
+    kept = tuple(timed(quantised, kept, calibration[:1]))
     return Held(quantised, rung, fp32, share, asked.most_points, kept, tuple(tried))
 
 
