@@ -11,7 +11,15 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from nas.commandline.composing import answer, compose, is_question, output_folder, read_arguments, with_quotes
+from nas.commandline.composing import (
+    answer,
+    beside_others,
+    compose,
+    is_question,
+    output_folder,
+    read_arguments,
+    with_quotes,
+)
 from nas.commandline.exits import ending, guarded
 from nas.commandline.settings import parse
 from nas.errors import ConfigError
@@ -79,6 +87,19 @@ def command(
         return max(codes)
 
     sys.exit(ending(act, on_interrupt=f"interrupted; what is finished is kept. To go on:\n  {line}"))
+
+
+def called_with(name: str, settings: type[Settings], words: Sequence[str]) -> tuple[Settings, Invocation]:
+    """What the command `name` with these words is told, for whoever does its work without its process.
+
+    Raises:
+        ConfigError: as of a command line.
+    """
+    _require_working_folder()
+    line = f"python -m nas.{name} {shlex.join(map(hide, words))}".rstrip()
+    with beside_others():
+        (config,) = compose(name, settings, read_arguments(words))
+        return parse(config, settings), _invocation(config, settings, line, several=False)
 
 
 def _require_working_folder() -> None:
