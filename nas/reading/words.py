@@ -1,5 +1,6 @@
 """Values and lists of names for a message: cut short, whatever they are."""
 
+import difflib
 import reprlib
 from collections.abc import Iterable
 from typing import Any
@@ -48,3 +49,9 @@ def listed(names: Iterable[Any], at_most: int = 240) -> str:
             return f"{', '.join(shown)} and {len(texts) - len(shown)} more"
         shown.append(cut(text))
     return ", ".join(shown)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean hardware?` where a known name is like this one, else nothing."""
+    near = difflib.get_close_matches(name[:_BEGUN], list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -15,7 +15,7 @@ from typing import Any
 
 class _Process(SpawnProcess):
     @staticmethod
-    def _Popen(process_obj: Any) -> Any:
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 (as multiprocessing calls it)
         with _nameless_main():
             return SpawnProcess._Popen(process_obj)  # type: ignore[attr-defined]
 
