@@ -96,9 +96,9 @@ def _images(value: object) -> object:
     if isinstance(value, Path) or (isinstance(value, str) and value not in known and _is_folder(value)):
         return {"source": "imagefolder", "path": value}
     if isinstance(value, str) and value not in known:
+        known_ones = f"{did_you_mean(value, known)}; known: {names(known)}"
         raise ConfigError(
-            f"unknown data {short(value)}{did_you_mean(value, known)}; known: {names(known)}. A folder that holds one of "
-            "images for each class works too"
+            f"unknown data {short(value)}{known_ones}. A folder that holds a folder for each class works too"
         )
     return value
 

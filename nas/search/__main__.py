@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 from rich.console import Console
 
 from nas.commandline import Invocation, command
@@ -80,6 +81,7 @@ def searched(settings: SearchSettings, invocation: Invocation, display: Display)
     """
     (checked, shown), folder = _checked(settings), invocation.folder
     with working(settings.storage), ExitStack() as stack:
+        stack.callback(optuna.logging.set_verbosity, optuna.logging.get_verbosity())  # which the study's are below
         with taken(folder) as held:
             stack.callback(held.release)
             checked.problem.require_feasible()
