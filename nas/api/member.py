@@ -164,9 +164,10 @@ class Member:
         Raises:
             DataError: it is no image, or cannot be read.
         """
+        batch = self.preprocess(image)
         net = _loaded(self, self._weights.stat().st_mtime_ns)
         with torch.inference_mode():
-            shares = net(self.preprocess(image)).softmax(1)[0].tolist()
+            shares = net(batch).softmax(1)[0].tolist()
         by_class = dict(zip(self.classes, shares, strict=True))
         best = max(by_class, key=lambda name: by_class[name])
         return Prediction(best, by_class[best], by_class)

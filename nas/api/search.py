@@ -44,4 +44,4 @@ def run_search(
 def _display(settings: SearchSettings, progress: bool) -> TerminalDisplay | NotebookDisplay:
     if progress and in_notebook():
         return NotebookDisplay(cost_measure(settings.objectives))
-    return TerminalDisplay(Console(quiet=not progress))
+    return TerminalDisplay(None if progress else Console(quiet=True, force_terminal=False))

@@ -22,8 +22,8 @@ Photograph = str | Path | Image.Image | NDArray[np.uint8]
 def photograph(image: Photograph, how: Mapping[str, Any]) -> Tensor:
     """One image of any size as a network takes it, float32 1 x C x R x R; `how` is `ImageData.preprocessing` of that.
 
-    A file is read as those of data are. A large JPEG that Pillow has decoded already, or an array, may differ from that
-    by a grey level or two: files are decoded at a fraction of their size where that suffices.
+    A file is read as those of data are: a JPEG is decoded at a fraction of its size where that suffices. Opened by
+    Pillow beforehand it is not, and its pixels may differ from that a little.
 
     Raises:
         DataError: it is no image, or cannot be read.
