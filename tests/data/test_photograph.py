@@ -61,4 +61,4 @@ def test_an_opened_image_is_turned_upright_too(photos: Path, tmp_path: Path) -> 
         assert image.getexif()[0x0112] == 6
         found = photograph(image, how)
     expected = photograph(path, how)
-    assert (found - expected).abs().mean() < 0.1 * (found.rot90(1, (2, 3)) - expected).abs().mean()
+    assert (found - expected).abs().mean() < 0.5 * (found.rot90(1, (2, 3)) - expected).abs().mean()
