@@ -172,11 +172,15 @@ class Member:
         best = max(by_class, key=lambda name: by_class[name])
         return Prediction(best, by_class[best], by_class)
 
-    def describe(self) -> Description:
-        """Its layers, with their costs and predicted milliseconds where the run's device is known here."""
-        profiles = []
-        with suppress(ProfileError):  # one that was given by a path, and is elsewhere now
-            profiles = [load_profile(view.hardware.label) for view in views(self.run)]
+    def describe(self, hardware: str | Path | None = None) -> Description:
+        """Its layers, with their costs and predicted milliseconds on `hardware`, or the run's device if it is known.
+
+        Raises:
+            ProfileError: there is no such profile, or it holds no measurement of an op of this network.
+        """
+        profiles = [load_profile(str(hardware))] if hardware is not None else []
+        with suppress(ProfileError):  # that of the run was given by a path
+            profiles = profiles or [load_profile(view.hardware.label) for view in views(self.run)]
         return Description(self.name, anatomy(self.architecture, profiles, self.run.hardware.precision))
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from nas.api.front import Front
 from nas.api.member import Member
 from nas.reading.words import cut
 from nas.report.notebook.html import run_html
+from nas.resources import canonical
 from nas.results import front as results
 from nas.results import member as found_networks
 from nas.results.named import find_member, run_of
@@ -79,7 +80,7 @@ class Run:
         return _member(self.folder, self.front.result, found)
 
     def __repr__(self) -> str:
-        return f"{self.front!r}\nreport: {self.report}"
+        return f"{self.front!r}\nreport: {canonical(str(self.report))}"
 
     def _repr_html_(self) -> str:
         return run_html(self.front.result, read_trials(self.folder), self.report)

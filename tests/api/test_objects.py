@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import nas
-from nas.errors import ArchitectureError, ConfigError, RunError
+from nas.errors import ArchitectureError, ConfigError, ProfileError, RunError
 from nas.results.run_folder import read_front
 from tests.helpers.refusal import refusal
 from tests.helpers.run_sample import bare_front, sample_front, sample_trials, write_run
@@ -149,7 +149,12 @@ def test_a_member_is_described_layer_by_layer(run: nas.Run) -> None:
     assert "stage2.block1" in repr(found)
     assert "MACs" in repr(found)
     assert len(found.anatomy.parts) == 5
+    assert "pixel4:1large" not in repr(found)  # a made-up configuration, of which no profile is there
     ElementTree.fromstring(found._repr_html_())
+    there = run.front[0].describe(hardware="raspberry_pi4")
+    assert [device.label for device in there.anatomy.devices] == ["raspberry_pi4:4t_fp32"]
+    assert "beside the layers" in repr(there)
+    assert "known:" in refusal(ProfileError, run.front[0].describe, hardware="raspberry")
 
 
 def test_what_is_printed_is_plain_and_short(run: nas.Run) -> None:

@@ -14,21 +14,7 @@ from nas.errors import BudgetError, ConfigError
 from nas.report.terminal import TerminalDisplay
 from tests.helpers.images import write_classes
 from tests.helpers.refusal import refusal
-
-TOY: dict[str, Any] = {
-    "search_space": "tiny",
-    "budget": "3M",
-    "workers": 1,
-    "warm_start": False,
-    "proxy": {"epochs": 1, "resolution": 16},
-    "score": {"population": 8},
-    "sampler": {"start": 2},
-    "confirm": {
-        **{"networks": 2, "members": 1, "seeds": 1, "epochs": 1, "extra": 0},
-        **{"resolution": 16, "calibration": 16, "formats": ["onnx"]},
-    },
-    "baselines": {"widths": []},
-}
+from tests.helpers.toy_search import TOY
 
 
 def state() -> list[object]:
@@ -51,17 +37,19 @@ def test_interrupted_and_called_again_it_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(TerminalDisplay, "trial", interrupt)
         with pytest.raises(KeyboardInterrupt) as caught:
-            nas.run_search(data="photos", trials=3, **TOY)
+            nas.run_search(data="photos", budget="3M", trials=3, **TOY)
     (folder,) = (here / "runs").iterdir()
     assert caught.value.__notes__ == [f"What is finished is kept in {folder}; the same call goes on from there."]
     assert "search: 3 to do" in capsys.readouterr().out
 
-    run = nas.run_search(data="photos", trials=3, progress=False, **TOY)
+    run = nas.run_search(data="photos", budget="3M", trials=3, progress=False, **TOY)
     assert state() == before
     assert capsys.readouterr() == ("", "")
     assert run.folder == folder
     assert len(run.trials) == run.front.result.counts.evaluated == 3
-    assert run.front.result.command.startswith("python -m nas.search data=imagefolder data.path=photos trials=3 ")
+    assert run.front.result.command.startswith(
+        "python -m nas.search data=imagefolder data.path=photos budget=3M trials=3 "
+    )
     assert 1 <= len(run.front) <= 2
     assert run.report.is_file()
     member = run.front[0]
@@ -73,6 +61,6 @@ def test_interrupted_and_called_again_it_goes_on(
 def test_what_cannot_be_done_is_refused_and_leaves_nothing(here: Path) -> None:
     before = state()
     assert "did you mean budget?" in refusal(ConfigError, nas.run_search, budgett="3M")
-    assert "no network" in refusal(BudgetError, nas.run_search, **(TOY | {"budget": "1k"}), folder=here / "mine")
+    assert "no network" in refusal(BudgetError, nas.run_search, **TOY, budget="1k", folder=here / "mine")
     assert not list(here.iterdir())
     assert state() == before

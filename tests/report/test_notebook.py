@@ -52,6 +52,22 @@ def test_one_output_is_drawn_anew_and_stays_as_the_last_drawing(monkeypatch: pyt
     assert shown.warnings == ["beware"]
 
 
+def test_what_an_earlier_process_did_and_what_is_done_now_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(display.time, "monotonic", lambda: clock[0])
+    screen = Screen()
+    with NotebookDisplay(LATENCY, screen.show) as shown:
+        shown.stage("search", 100, 5)
+        shown.limit(50)
+        shown.earlier(sample_trials(5, 0, 0))
+        clock[0] += 10
+        shown.advance()
+        shown.now("training two networks")
+    ((*_, last),) = screen.outputs
+    assert repr(last) == "search: 6 of 100, 40 s left, training two networks"
+    assert last._repr_html_().count("<circle") == 5
+
+
 def test_many_quick_steps_are_drawn_seldom() -> None:
     screen = Screen()
     with NotebookDisplay(LATENCY, screen.show) as shown:

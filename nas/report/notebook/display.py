@@ -1,8 +1,9 @@
 """What a notebook shows while a search runs: one output that is drawn anew, and stays as the last drawing."""
 
+import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from importlib import import_module
 from types import TracebackType
@@ -54,10 +55,11 @@ class NotebookDisplay:
         self._measure, self._show = measure, show or _shown
         self._output: Output | None = None
         self._stage, self._total, self._done = "", 0, 0
-        self._facts = ""
+        self._facts = self._doing = ""
         self._trials: list[TrialRow] = []
         self._lines: list[str] = []
-        self._begun = self._drawn = self._first = 0.0
+        self._begun = self._drawn = 0.0
+        self._first, self._ends = 0, math.inf
         self.warnings: list[str] = []
 
     def __enter__(self) -> Self:
@@ -71,8 +73,21 @@ class NotebookDisplay:
     def stage(self, name: str, total: int, done: int = 0) -> None:
         """Begin a stage of `total` steps, of which an earlier run of the folder did `done`."""
         self._stage, self._total, self._done, self._first = name, total, done, done
-        self._begun = time.monotonic()
+        self._begun, self._ends, self._doing = time.monotonic(), math.inf, ""
         self._draw(at_once=True)
+
+    def earlier(self, rows: Sequence[TrialRow]) -> None:
+        """Draw what an earlier process of the folder finished."""
+        self._trials += rows
+
+    def now(self, *doing: str) -> None:
+        """Say what is being done from here on."""
+        self._doing = ", ".join(doing)
+        self._draw()
+
+    def limit(self, seconds: float) -> None:
+        """The stage that has just begun ends after so many seconds at the latest."""
+        self._ends = time.monotonic() + seconds
 
     def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:
         """Report a finished trial; a rejected one is no step."""
@@ -113,15 +128,15 @@ class NotebookDisplay:
             self._output.update(drawn)
 
     def _line(self) -> str:
-        parts = [f"{self._stage}: {self._done} of {self._total}", self._left(), self._facts]
+        parts = [f"{self._stage}: {self._done} of {self._total}", self._left(), self._facts, self._doing]
         return ", ".join(part for part in parts if part)
 
     def _left(self) -> str:
         """How long the stage takes yet, by its pace so far."""
-        steps, left = self._done - self._first, self._total - self._done
+        steps, left, now = self._done - self._first, self._total - self._done, time.monotonic()
         if steps < 1 or left < 1:
             return ""
-        seconds = (time.monotonic() - self._begun) / steps * left
+        seconds = max(0, min((now - self._begun) / steps * left, self._ends - now))
         return f"{plural(round(seconds / 60), 'minute')} left" if seconds >= 90 else f"{round(seconds)} s left"
 
     def _html(self) -> str:

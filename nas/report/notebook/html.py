@@ -11,6 +11,7 @@ from nas.report.networks import bounds, cost_measure
 from nas.report.notebook.svg import Dot, front_svg
 from nas.report.summary import headline, notices
 from nas.report.text import address, bytes_text, count_text, how_text, percent, plural
+from nas.resources import canonical
 from nas.results.costs import DeviceFigure, on_devices
 from nas.results.front import Front
 from nas.results.member import Accuracy, Member, ModelFile
@@ -26,7 +27,7 @@ def run_html(front: Front, trials: Sequence[TrialRow], report: Path) -> str:
     found = notices(front)
     items = "".join(f"<li>{_plain(notice)}</li>" for notice in found)
     known = f"<details><summary>{plural(len(found), 'notice')}</summary><ul>{items}</ul></details>" if found else ""
-    link = f'<a href="{escape(address(os.path.relpath(report)))}">{_plain(str(report))}</a>'
+    link = f'<a href="{escape(address(os.path.relpath(report)))}">{_plain(canonical(str(report)))}</a>'
     return f"<div>{front_html(front, trials)}{known}<p>report: {link}</p></div>"
 
 
