@@ -7,13 +7,12 @@
 
 import sys
 from pathlib import Path
-from typing import Unpack
+from typing import Any
 
 import nas
-from nas.api.options import SearchOptions
 
 
-def main(data: str, hardware: str, budget: str, **settings: Unpack[SearchOptions]) -> nas.Run:
+def main(data: str, hardware: str, budget: str, **settings: Any) -> nas.Run:
     """Search, and classify the first photograph of each class by the member at the front's knee."""
     run = nas.run_search(hardware=hardware, budget=budget, data=data, **settings)
     print(run)

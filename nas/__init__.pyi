@@ -43,3 +43,4 @@ __all__ = [
 ]
 
 __version__: str
+_SILENT: dict[str, str]

@@ -126,7 +126,7 @@ class Front(Sequence[Member]):
     def _repr_html_(self) -> str:
         return front_html(self.result, read_trials(self.folder))
 
-    def _some(self) -> Sequence[results.Member]:
+    def _some(self) -> Sequence[found_networks.Member]:
         """The members as front.json has them, of which there is one at least."""
         if not self.members:
             raise ConfigError(f"the front is empty: {headline(self.result)}")

@@ -112,7 +112,7 @@ def test_the_line_of_the_run_is_the_same_search_on_the_command_line(here: Path) 
 
 
 def test_an_application_of_hydras_own_keeps_what_it_has_set_up(here: Path) -> None:
-    mine = DictConfig({"hydra": {"job": {"name": "mine"}}})
+    mine: Any = DictConfig({"hydra": {"job": {"name": "mine"}}})
     with hydra.initialize(version_base="1.3", config_path=None):
         before = GlobalHydra.instance().hydra
         HydraConfig.instance().cfg = mine

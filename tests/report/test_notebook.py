@@ -1,6 +1,7 @@
 """What a notebook shows while a search runs."""
 
 import sys
+import time
 from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
@@ -8,7 +9,6 @@ from xml.etree import ElementTree
 import pytest
 
 from nas.measures import MEASURES
-from nas.report.notebook import display
 from nas.report.notebook.display import Drawn, NotebookDisplay, in_notebook
 from nas.report.notebook.svg import Dot, front_svg
 from tests.helpers.run_sample import sample_trials
@@ -29,7 +29,7 @@ class Screen:
 
 def test_one_output_is_drawn_anew_and_stays_as_the_last_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(display.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     screen = Screen()
     complete, failed, rejected = sample_trials(1, 1, 1)
     with NotebookDisplay(LATENCY, screen.show) as shown:
@@ -54,7 +54,7 @@ def test_one_output_is_drawn_anew_and_stays_as_the_last_drawing(monkeypatch: pyt
 
 def test_what_an_earlier_process_did_and_what_is_done_now_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(display.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     screen = Screen()
     with NotebookDisplay(LATENCY, screen.show) as shown:
         shown.stage("search", 100, 5)
@@ -80,8 +80,8 @@ def test_many_quick_steps_are_drawn_seldom() -> None:
 
 
 def test_a_notebook_is_told_from_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    for config, expected in (({"IPKernelApp": {}}, True), ({}, False)):
-        shell = SimpleNamespace(config=config)
+    for expected in (True, False):
+        shell = SimpleNamespace(config={"IPKernelApp": {}} if expected else {})
         monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda shell=shell: shell))
         assert in_notebook() is expected
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))

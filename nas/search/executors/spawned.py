@@ -17,13 +17,13 @@ class _Process(SpawnProcess):
     @staticmethod
     def _Popen(process_obj: Any) -> Any:  # noqa: N802 (as multiprocessing calls it)
         with _nameless_main():
-            return SpawnProcess._Popen(process_obj)  # type: ignore[attr-defined]
+            return SpawnProcess._Popen(process_obj)
 
 
 class Spawned(SpawnContext):
     """Spawns as `multiprocessing` does, without the main module; what is sent to a process must not lie in that."""
 
-    Process = _Process  # type: ignore[assignment]
+    Process = _Process
 
 
 @contextmanager
