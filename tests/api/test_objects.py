@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 import nas
 from nas.errors import ArchitectureError, ConfigError, ProfileError, RunError
 from nas.results.run_folder import read_front
+from tests.helpers.paths import ROOT
 from tests.helpers.refusal import refusal
 from tests.helpers.run_sample import bare_front, sample_front, sample_trials, write_run
 
@@ -195,3 +196,12 @@ def test_the_stub_has_the_same_public_names() -> None:
         assert f'"{name}"' in stub
         assert re.search(rf"import .*\b{name}\b", stub)
     assert stub.count('    "') == len(nas.__all__)
+
+
+def test_the_page_names_what_there_is() -> None:
+    table = (ROOT / "docs" / "python.md").read_text(encoding="utf-8").split("## Objects")[1].split("| of |")[1]
+    for kind in (nas.Run, nas.Front, nas.Member):
+        named = re.findall(rf"\b{kind.__name__.lower()}\.([a-z]\w*)", table)
+        of_sequences = {"count", "index"}
+        files = {"csv", "json"}
+        assert {*named} - files == {name for name in dir(kind) if not name.startswith("_")} - of_sequences, kind

@@ -32,7 +32,7 @@ def title(found: Anatomy, name: str) -> str:
 def anatomy_text(found: Anatomy, name: str, rows: str) -> str:
     """What `print_anatomy` prints, 100 columns wide."""
     text = io.StringIO()
-    print_anatomy(found, name, rows, Console(file=text, width=100, force_jupyter=False))
+    print_anatomy(found, name, rows, Console(file=text, width=100, color_system=None, force_jupyter=False))
     return text.getvalue().rstrip()
 
 
