@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypedDict
 
-from nas.commandline import word
+from nas.commandline.from_python import word
 from nas.errors import ConfigError
 from nas.reading.words import did_you_mean, short
 from nas.resources import data_dir, names

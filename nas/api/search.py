@@ -7,7 +7,7 @@ from rich.console import Console
 
 from nas.api.options import SearchOptions, words_of
 from nas.api.run import Run, open_run
-from nas.commandline import called_with, word
+from nas.commandline.from_python import called_with, word
 from nas.report.notebook.display import NotebookDisplay, in_notebook
 from nas.report.terminal import TerminalDisplay
 from nas.results.ordering import cost_measure

@@ -1,8 +1,8 @@
 """The one room that knows Hydra: the command line to frozen dataclasses, errors to exit codes."""
 
-from nas.commandline.calls import Invocation, called_with, command
-from nas.commandline.composing import run_folder, word
+from nas.commandline.calls import Invocation, command
+from nas.commandline.composing import run_folder
 from nas.commandline.exits import ending, warn
 from nas.commandline.settings import parse
 
-__all__ = ["Invocation", "called_with", "command", "ending", "parse", "run_folder", "warn", "word"]
+__all__ = ["Invocation", "command", "ending", "parse", "run_folder", "warn"]

@@ -11,15 +11,7 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from nas.commandline.composing import (
-    answer,
-    beside_others,
-    compose,
-    is_question,
-    output_folder,
-    read_arguments,
-    with_quotes,
-)
+from nas.commandline.composing import answer, compose, is_question, output_folder, read_arguments, with_quotes
 from nas.commandline.exits import ending, guarded
 from nas.commandline.settings import parse
 from nas.errors import ConfigError
@@ -75,7 +67,7 @@ def command(
         _require_working_folder()
         configs = compose(name, settings, given)
         wanted = [parse(config, settings) for config in configs]
-        called = [_invocation(config, settings, line, several=given.multirun) for config in configs]
+        called = [invocation_of(config, settings, line, several=given.multirun) for config in configs]
         if len(wanted) > 1:
             check(wanted)
         codes, folders = [0], []
@@ -89,19 +81,6 @@ def command(
     sys.exit(ending(act, on_interrupt=f"interrupted; what is finished is kept. To go on:\n  {line}"))
 
 
-def called_with(name: str, settings: type[Settings], words: Sequence[str]) -> tuple[Settings, Invocation]:
-    """What the command `name` with these words is told, for whoever does its work without its process.
-
-    Raises:
-        ConfigError: as of a command line.
-    """
-    _require_working_folder()
-    line = f"python -m nas.{name} {shlex.join(map(hide, words))}".rstrip()
-    with beside_others():
-        (config,) = compose(name, settings, read_arguments(words))
-        return parse(config, settings), _invocation(config, settings, line, several=False)
-
-
 def _require_working_folder() -> None:
     try:
         os.getcwd()
@@ -109,7 +88,12 @@ def _require_working_folder() -> None:
         raise ConfigError("the working folder has been removed; go to one that exists") from None
 
 
-def _invocation(config: DictConfig, settings: type[Any], line: str, *, several: bool) -> Invocation:
+def invocation_of(config: DictConfig, settings: type[Any], line: str, *, several: bool) -> Invocation:
+    """How a run of this composed configuration was called.
+
+    Raises:
+        ConfigError: its folder cannot be one.
+    """
     keys = ("hydra.sweep.dir", "hydra.sweep.subdir") if several else ("hydra.run.dir",)
     folder = Path(*(output_folder(config, key, settings) for key in keys))
     inside = config.hydra.output_subdir

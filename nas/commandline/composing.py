@@ -4,21 +4,17 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import hydra
-import numpy as np
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from nas.commandline.messages import first_line, in_one_line
@@ -39,7 +35,6 @@ _LISTS = {"baselines": "baselines.networks"}
 
 _OF_HYDRA = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir", "hydra.searchpath")
 _MEMBER = re.compile(r"""(\w+)=([^'"()\[\]{},\s]*#[^'"()\[\]{},\s]*)""")
-_PLAIN = re.compile(r"[\w./:%+-]+", re.ASCII)
 _NUMBER = re.compile(r"(?<![\w.:/+-])[+-]?\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?[\d_]+)?(?![\w.:/-])")
 
 
@@ -118,47 +113,6 @@ def compose(name: str, settings: type[Any], given: argparse.Namespace) -> list[D
             OmegaConf.update(config, "hydra.job.num", number, force_add=True)
             found.append(config)
     return found
-
-
-@contextmanager
-def beside_others() -> Iterator[None]:
-    """Composing in a program that may itself be one of Hydra's: what it has set up is there again afterwards."""
-    application, config = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
-    GlobalHydra.instance().clear()
-    try:
-        yield
-    finally:
-        GlobalHydra.instance().hydra, HydraConfig.instance().cfg = application, config
-
-
-def word(key: str, value: object) -> str:
-    """The word `key=value` of a command line that sets `value`: a text, number, truth, None, or a list of them.
-
-    Raises:
-        ConfigError: it is something else.
-    """
-    return f"{key}={_written(key, value)}"
-
-
-def _written(key: str, value: object) -> str:
-    plain = value.item() if isinstance(value, np.generic) else value
-    if plain is None or isinstance(plain, bool):
-        return "null" if plain is None else str(plain).lower()
-    if isinstance(plain, int | float):
-        return repr(plain)
-    if isinstance(plain, str | Path):
-        return _quoted(str(plain))
-    if isinstance(plain, list | tuple):
-        return f"[{','.join(_written(key, each) for each in plain)}]"
-    raise ConfigError(f"{cut(key)} must be a text, a number, True, False, None or a list of them, got {short(value)}")
-
-
-def _quoted(text: str) -> str:
-    """A text so that Hydra reads it as one: in quotes, unless it does without."""
-    with suppress(Exception):  # whatever the grammar makes of it
-        if _PLAIN.fullmatch(text) and OverridesParser.create().parse_rule(text, "primitive") == text:
-            return text
-    return QuotedString(text, Quote.single).with_quotes()
 
 
 def written_out(words: Sequence[str]) -> list[str]:

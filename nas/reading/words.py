@@ -39,6 +39,12 @@ def cut(text: str, at_most: int = 60) -> str:
     return line if len(line) <= at_most and len(text) <= 4 * at_most else f"{line[: at_most - 1]}…"
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean hardware?` where a known name is like this one, else nothing."""
+    near = difflib.get_close_matches(name[:_BEGUN], list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def listed(names: Iterable[Any], at_most: int = 240) -> str:
     """Names in their order, as many as fit into `at_most` characters: `a, b and 37 more`."""
     texts = [str(name) for name in names]
@@ -49,9 +55,3 @@ def listed(names: Iterable[Any], at_most: int = 240) -> str:
             return f"{', '.join(shown)} and {len(texts) - len(shown)} more"
         shown.append(cut(text))
     return ", ".join(shown)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean hardware?` where a known name is like this one, else nothing."""
-    near = difflib.get_close_matches(name[:_BEGUN], list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from nas.api.options import SearchOptions, words_of
-from nas.commandline import called_with, word
+from nas.commandline.from_python import called_with, word
 from nas.errors import ConfigError
 from nas.search.settings import SearchSettings
 from tests.helpers.refusal import refusal
