@@ -64,13 +64,13 @@ class Member:
     key: str
     """the same for equal networks, everywhere"""
     result: found_networks.Member = field(compare=False)
-    run: results.Front = field(compare=False)
+    run_result: results.Front = field(compare=False)
     """all that front.json says"""
 
     @property
     def name(self) -> str:
         """What people call it: `m3 · 97.1 % · 2.2 ms`, the third of the front; `member=3` in commands."""
-        return member_names(self.run)[self.key]
+        return member_names(self.run_result)[self.key]
 
     @property
     def notation(self) -> str:
@@ -180,14 +180,14 @@ class Member:
         """
         profiles = [load_profile(str(hardware))] if hardware is not None else []
         with suppress(ProfileError):  # that of the run was given by a path
-            profiles = profiles or [load_profile(view.hardware.label) for view in views(self.run)]
-        return Description(self.name, anatomy(self.architecture, profiles, self.run.hardware.precision))
+            profiles = profiles or [load_profile(view.hardware.label) for view in views(self.run_result)]
+        return Description(self.name, anatomy(self.architecture, profiles, self.run_result.hardware.precision))
 
     def __repr__(self) -> str:
         return f"<{self.name} · {self.key}: {self.notation}>"
 
     def _repr_html_(self) -> str:
-        return member_html(self.run, self.result)
+        return member_html(self.run_result, self.result)
 
     @property
     def _shipped(self) -> found_networks.Member:

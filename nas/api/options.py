@@ -24,7 +24,7 @@ class SearchOptions(TypedDict, total=False):
     What is dotted there is a mapping here: `confirm={"epochs": 10}` is `confirm.epochs=10`.
     """
 
-    hardware: str | Sequence[str]
+    hardware: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
     budget: Limit | Sequence[Limit] | None
     search_space: str | os.PathLike[str]
     objectives: Sequence[str]
@@ -96,10 +96,8 @@ def _images(value: object) -> object:
     if isinstance(value, Path) or (isinstance(value, str) and value not in known and _is_folder(value)):
         return {"source": "imagefolder", "path": value}
     if isinstance(value, str) and value not in known:
-        known_ones = f"{did_you_mean(value, known)}; known: {names(known)}"
-        raise ConfigError(
-            f"unknown data {short(value)}{known_ones}. A folder that holds a folder for each class works too"
-        )
+        what = f"unknown data {short(value)}{did_you_mean(value, known)}; known: {names(known)}"
+        raise ConfigError(f"{what}. A folder with a folder of images for each class works too")
     return value
 
 
