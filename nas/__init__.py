@@ -1,7 +1,8 @@
 """Neural architecture search over separable convolutions: from a device and a budget to a Pareto front.
 
-Importing `nas` loads neither torch nor optuna nor hydra; `nas.nets`, `nas.training` and `nas.search` do. Whichever
-module of it is imported, this one comes first, and so before any package that would report what it is used for.
+Importing `nas` loads neither torch nor optuna nor hydra; `nas.nets`, `nas.training`, `nas.search`, and what searches or
+opens a run, do. Whichever module of it is imported, this one comes first, and so before any package that would report
+what it is used for.
 """
 
 import os
@@ -36,8 +37,11 @@ __all__ = [
     "Budget",
     "Cost",
     "CostArrays",
+    "Front",
     "HardwareProfile",
     "Latency",
+    "Member",
+    "Run",
     "SearchSpace",
     "cost",
     "costs",
@@ -45,6 +49,8 @@ __all__ = [
     "load_architecture",
     "load_profile",
     "load_space",
+    "open_run",
+    "run_search",
 ]
 
 __version__ = version("sepconv-nas")
@@ -59,11 +65,26 @@ _SILENT = {
 for _name, _value in _SILENT.items():
     os.environ[_name] = os.environ.get(_name) or _value
 
-_HEAVY = ("nets", "training", "search")
+_HEAVY = ("nets", "search", "training")
+_PLACES = {
+    "Front": "nas.api.front",
+    "Member": "nas.api.member",
+    "Run": "nas.api.run",
+    "open_run": "nas.api.run",
+    "run_search": "nas.api.search",
+}
+"""Public names of modules that load torch; `__init__.pyi` has their types."""
 
 
 def __getattr__(name: str) -> Any:
-    """The rooms that need torch or optuna, loaded when first used."""
+    """What needs torch or optuna, loaded when first used."""
     if name in _HEAVY:
         return import_module(f"nas.{name}")
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'nas' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What a user may want of it: public names and rooms, not what this module itself uses."""
+    return sorted({*__all__, *_HEAVY, "errors", *(name for name in globals() if name.startswith("__"))})

@@ -67,7 +67,7 @@ def command(
         _require_working_folder()
         configs = compose(name, settings, given)
         wanted = [parse(config, settings) for config in configs]
-        called = [_invocation(config, settings, line, several=given.multirun) for config in configs]
+        called = [invocation_of(config, settings, line, several=given.multirun) for config in configs]
         if len(wanted) > 1:
             check(wanted)
         codes, folders = [0], []
@@ -88,7 +88,12 @@ def _require_working_folder() -> None:
         raise ConfigError("the working folder has been removed; go to one that exists") from None
 
 
-def _invocation(config: DictConfig, settings: type[Any], line: str, *, several: bool) -> Invocation:
+def invocation_of(config: DictConfig, settings: type[Any], line: str, *, several: bool) -> Invocation:
+    """How a run of this composed configuration was called.
+
+    Raises:
+        ConfigError: its folder cannot be one.
+    """
     keys = ("hydra.sweep.dir", "hydra.sweep.subdir") if several else ("hydra.run.dir",)
     folder = Path(*(output_folder(config, key, settings) for key in keys))
     inside = config.hydra.output_subdir

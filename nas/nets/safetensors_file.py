@@ -3,17 +3,21 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nas.errors import RunError
+from nas.nets.build import build
+from nas.nets.conventions import Conventions
 from nas.reading.safetensors_header import BESIDE, read_header
 from nas.reading.words import cut, short
 from nas.resources import replace_file
+from nas.results.member import Member
 
 MOST_BYTES = 400_000_000
 _TYPES: Mapping[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
@@ -57,3 +61,36 @@ def _tensor(content: bytes, entry: Any) -> Tensor:
     if not 0 <= start <= end <= len(content) or end - start != kind.itemsize * math.prod(shape):
         raise ValueError("a tensor lies outside the file")
     return torch.from_numpy(np.frombuffer(content[start:end], kind).reshape(shape).astype(kind.newbyteorder("=")))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """A confirmed network with its weights, on the CPU in eval mode, and what its file says of it.
+
+    An index gives what was written as JSON, such as `preprocessing`.
+    """
+
+    net: nn.Module
+    said: Mapping[str, str]
+
+    def __getitem__(self, key: str) -> Any:
+        return json.loads(self.said[key])
+
+
+def open_trained(folder: Path, member: Member) -> Trained:
+    """The network of a run's member, as it was trained.
+
+    Raises:
+        RunError: its weights are gone, or are those of another network.
+    """
+    if member.weights is None:
+        raise RunError(f"{cut(str(folder), 200)} has no weights of {member.key}; train it again")
+    path = folder / member.weights
+    state, said = read_safetensors(path)
+    try:
+        conventions = Conventions(float(said["eps"]), "same" if said["padding"] == "same" else "symmetric")
+        net = build(member.architecture, conventions)
+        net.load_state_dict(state)
+    except (KeyError, ValueError, RuntimeError):
+        raise RunError(f"{cut(str(path), 200)} holds other weights than those of {member.key}; restore it") from None
+    return Trained(net.eval(), said)

@@ -1,5 +1,6 @@
 """Values and lists of names for a message: cut short, whatever they are."""
 
+import difflib
 import reprlib
 from collections.abc import Iterable
 from typing import Any
@@ -36,6 +37,12 @@ def cut(text: str, at_most: int = 60) -> str:
     """`text` of one line, cut to `at_most` characters, that any encoding of Unicode can write."""
     line = " ".join(text[: 4 * at_most].encode(errors="backslashreplace").decode().split())
     return line if len(line) <= at_most and len(text) <= 4 * at_most else f"{line[: at_most - 1]}…"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean hardware?` where a known name is like this one, else nothing."""
+    near = difflib.get_close_matches(name[:_BEGUN], list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def listed(names: Iterable[Any], at_most: int = 240) -> str:

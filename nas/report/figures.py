@@ -53,8 +53,16 @@ MOST_SHAPES = 2000
 
 def front_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
     """Accuracy against the first cost: every trial, the confirmed front, curves of the baselines, the budget."""
-    measure = cost_measure(front)
     figure, axes = new_figure(_SIZE)
+    draw_front(axes, front, trials)
+    draw_title(axes, f"{front.hardware.device}, {budget_words(front)}", configuration_text(front))
+    draw_legend(figure, axes, upside_down=True)
+    return figure
+
+
+def draw_front(axes: Axes, front: Front, trials: Sequence[TrialRow]) -> None:
+    """What `front_figure` shows, on axes without title and legend."""
+    measure = cost_measure(front)
     _draw_trials(axes, trials, measure)
     _draw_baselines(axes, front.baselines, measure)
     _draw_confirmed(axes, dominated(front), measure, "confirmed, but dominated", VERMILLION, "o", hollow=True)
@@ -64,9 +72,6 @@ def front_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
     _number(axes, members, measure)
     _draw_budget(axes, front, measure)
     _label(axes, measure)
-    draw_title(axes, f"{front.hardware.device}, {budget_words(front)}", configuration_text(front))
-    draw_legend(figure, axes, upside_down=True)
-    return figure
 
 
 def devices_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:

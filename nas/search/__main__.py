@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 from rich.console import Console
 
 from nas.commandline import Invocation, command
@@ -28,6 +29,7 @@ from nas.results.run_folder import write_front
 from nas.results.trials import TrialRow, read_trials
 from nas.search.checks import Checked, check_settings
 from nas.search.context import Run
+from nas.search.display import Display
 from nas.search.doubtful import doubts, remarks
 from nas.search.evaluations import Data, decode_images, make_trainings
 from nas.search.identity import identity
@@ -63,15 +65,28 @@ def _checked(settings: SearchSettings) -> tuple[Checked, TrackerSettings]:
 
 
 def main(settings: SearchSettings, invocation: Invocation) -> None:
-    """One search, begun or resumed, in the folder of `invocation`."""
+    """One search, begun or resumed, in the folder of `invocation`; its front is printed."""
+    with TerminalDisplay() as display:
+        front = searched(settings, invocation, display)
+    console = Console()
+    print_front(console, front)
+    console.print(one_line(f"report: {invocation.folder / 'report.html'}"), soft_wrap=True, highlight=False)
+
+
+def searched(settings: SearchSettings, invocation: Invocation, display: Display) -> Front:
+    """The front of one search, begun or resumed, in the folder of `invocation`, where its reports are too.
+
+    Raises:
+        NasError: it cannot be done, or came to no result; what is finished is kept, as after any interruption.
+    """
     (checked, shown), folder = _checked(settings), invocation.folder
     with working(settings.storage), ExitStack() as stack:
+        stack.callback(optuna.logging.set_verbosity, optuna.logging.get_verbosity())  # which the study's are below
         with taken(folder) as held:
             stack.callback(held.release)
             checked.problem.require_feasible()
             journal = None if settings.storage else earlier_journal(folder)
             invocation.write_files()
-            display = stack.enter_context(TerminalDisplay())
             images = decode_images(settings, checked.problem, checked.pixels, folder)
             data = data_facts(settings, images.images)
             agreed = identity(settings, checked.problem, data)
@@ -98,7 +113,7 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
         )
         front = _search(settings, checked, this, images, about)
         executor.close()
-        _report(front, folder, tracker, display)
+        return _reported(front, folder, tracker, display)
 
 
 def _search(settings: SearchSettings, checked: Checked, this: Run, images: Data, about: About) -> Front:
@@ -111,27 +126,25 @@ def _search(settings: SearchSettings, checked: Checked, this: Run, images: Data,
     return run(this, trainings, make_sampler(checked.problem, settings.sampler, settings.seed), stopping, plan)
 
 
-def _report(front: Front, folder: Path, tracker: Guarded, display: TerminalDisplay) -> None:
-    """Write the picture and the page, and show the front."""
+def _reported(front: Front, folder: Path, tracker: Guarded, display: Display) -> Front:
+    """Write the picture, the page and the cards; the front, with what its tracker warned of in the end."""
     trials = read_trials(folder)
     save_front_png(front, trials, folder / "front.png")
     write_report(folder)
     write_cards(folder, front)
     tracker.finish(front, trials, folder)
     tracker.close()
-    if len(display.warnings) > len(front.warnings):  # of the tracker's end
-        write_front(replace(front, warnings=tuple(display.warnings)), folder)
+    if len(display.warnings) > len(front.warnings):
+        front = replace(front, warnings=tuple(display.warnings))
+        write_front(front, folder)
         write_report(folder)
-    display.stop()
-    console = Console()
-    print_front(console, front)
-    console.print(one_line(f"report: {folder / 'report.html'}"), soft_wrap=True, highlight=False)
+    return front
 
 
 class _Tracked:
     """The display, with every trial passed on to the tracker too."""
 
-    def __init__(self, display: TerminalDisplay, tracker: Guarded) -> None:
+    def __init__(self, display: Display, tracker: Guarded) -> None:
         self.stage, self.advance, self.message = display.stage, display.advance, display.message
         self.warning, self.warnings = display.warning, display.warnings
         self._display, self._tracker = display, tracker

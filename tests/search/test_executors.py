@@ -27,6 +27,7 @@ from nas.search.executors.base import Executor, TookTooLong, WorkerDied
 from nas.search.executors.inline import InlineExecutor
 from nas.search.executors.local import LocalExecutor
 from tests.helpers.docs import field_texts
+from tests.helpers.processes import python
 from tests.helpers.refusal import refusal
 
 INLINE = "inline"
@@ -169,6 +170,20 @@ def test_local_closes_over_a_stopped_worker_that_has_nothing_to_do() -> None:
     os.kill(outcome(executor.submit(os.getpid)), signal.SIGSTOP)
     executor.close()
     assert not multiprocessing.active_children()
+
+
+def test_local_workers_do_not_run_again_the_script_that_started_them(tmp_path: Path) -> None:
+    """A user's, which has no `if __name__ == "__main__"`."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from nas.search.executors.local import LocalExecutor\n"
+        "print('begun', flush=True)\n"
+        "executor = LocalExecutor(1)\n"
+        "print(executor.submit(abs, -3).result())\n"
+        "executor.close()\n"
+    )
+    done = python(str(script), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "begun\n3\n"), done.stderr
 
 
 def test_local_says_in_one_line_that_the_system_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:

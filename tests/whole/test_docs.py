@@ -28,6 +28,7 @@ def test_public_names_are_the_documented_ones() -> None:
     documented = {
         *("Architecture", "Block", "Budget", "Cost", "HardwareProfile", "Latency", "CostArrays", "SearchSpace"),
         *("cost", "latency", "load_architecture", "load_profile", "load_space", "costs"),
+        *("run_search", "open_run", "Run", "Front", "Member"),
     }
     assert set(nas.__all__) == documented
     assert len(nas.__all__) == len(documented)

@@ -32,7 +32,7 @@ ROOMS = (
         "nets",
         "exports",
     ),
-    *("data", "training", "proxies", "search", "report", "commandline", "commands"),
+    *("data", "training", "proxies", "search", "report", "commandline", "commands", "api"),
 )
 LIGHT = ROOMS[: ROOMS.index("nets")]
 HOMES = {
@@ -42,7 +42,7 @@ HOMES = {
         "nas/data/",
         "nas/training/",
         "nas/proxies/",
-        "nas/search/confirm/shipping.py",
+        "nas/api/",
     ),
     "pytorch_lightning": ("nas/training/",),
     "onnxruntime": ("nas/recording/", "nas/nets/teacher.py", "nas/exports/"),
@@ -50,7 +50,7 @@ HOMES = {
     "optuna": ("nas/search/",),
     "moocore": ("nas/search/",),
     "wandb": ("nas/report/trackers/wandb.py",),
-    "matplotlib": ("nas/report/",),
+    "matplotlib": ("nas/report/", "nas/api/front.py"),
     "jinja2": ("nas/report/",),
     "hydra": ("nas/commandline/",),
     "omegaconf": ("nas/commandline/",),
@@ -62,7 +62,9 @@ HOMES = {
         "nas/record.py",
         "nas/validate.py",
         "nas/search/__main__.py",
+        "nas/api/search.py",
     ),
+    "pandas": ("nas/api/frames.py",),
     "sklearn": ("nas/data/", "nas/training/"),
     "PIL": ("nas/data/",),
     "datasets": ("nas/data/sources/hf.py",),
@@ -76,7 +78,7 @@ HOMES = {
     "safetensors": ("nas/nets/pretrained/reading.py",),
     "huggingface_hub": ("nas/nets/pretrained/hub.py",),
 }
-EXTRAS = ("hf", "augment", "pretrained", "tflite", "openvino", "coreml", "executorch", "ncnn")
+EXTRAS = ("pandas", "hf", "augment", "pretrained", "tflite", "openvino", "coreml", "executorch", "ncnn")
 PEERS = ("nas/proxies/scores", "nas/data/sources")
 """Folders whose modules are all of one interface, which may be many."""
 DISTRIBUTIONS = {"pil": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}

@@ -47,7 +47,7 @@ def test_the_wheel_holds_the_data_and_the_templates_and_no_tests(wheel: Path) ->
         shipped = {where(path) for path in (ROOT / folder).rglob("*") if path.is_file()}
         assert {name.removeprefix("nas/_data/") for name in names if name.startswith(f"nas/_data/{folder}/")} == shipped
     for path in (ROOT / "nas").rglob("*"):
-        if path.suffix in (".py", ".j2", ".json") or path.name == "py.typed":
+        if path.suffix in (".py", ".pyi", ".j2", ".json") or path.name == "py.typed":
             assert where(path) in names
     top = {name.split("/")[0] for name in names}
     assert top == {"nas", f"sepconv_nas-{PROJECT['version']}.dist-info"}

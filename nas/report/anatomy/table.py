@@ -1,5 +1,6 @@
 """A network layer by layer, as tables for a terminal and as JSON values."""
 
+import io
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -28,9 +29,16 @@ def title(found: Anatomy, name: str) -> str:
     )
 
 
-def print_anatomy(found: Anatomy, name: str, rows: str) -> None:
-    """The whole, a table of its parts and one of the shares of kinds of layers, on stdout."""
-    console = Console()
+def anatomy_text(found: Anatomy, name: str, rows: str) -> str:
+    """What `print_anatomy` prints, 100 columns wide."""
+    text = io.StringIO()
+    print_anatomy(found, name, rows, Console(file=text, width=100, color_system=None, force_jupyter=False))
+    return text.getvalue().rstrip()
+
+
+def print_anatomy(found: Anatomy, name: str, rows: str, console: Console | None = None) -> None:
+    """The whole, a table of its parts and one of the shares of kinds of layers, by default on stdout."""
+    console = console or Console()
     console.print(title(found, name), highlight=False, soft_wrap=True)
     console.print(_parts_table(found, rows))
     console.print(_shares_table(found))

@@ -1,22 +1,16 @@
 """Further files of a finished run's networks, from its folder alone: its weights, and its decoded images."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-from torch import nn
 
 from nas.data.batches import ImageData
 from nas.data.saved import open_saved
 from nas.errors import DataError, ProfileError, RunError
 from nas.exports.base import TrainedNetwork
 from nas.latency.profile import load_profile
-from nas.nets.build import build
-from nas.nets.conventions import Conventions
-from nas.nets.safetensors_file import read_safetensors
+from nas.nets.safetensors_file import Trained, open_trained
 from nas.reading.words import cut
 from nas.results.finished import FOLDER, read_finished, with_finished, write_finished
 from nas.results.front import Front
@@ -39,17 +33,6 @@ class Wanted:
     calibration: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Trained:
-    """What the file of weights holds: the network, and what it says of itself."""
-
-    net: nn.Module
-    said: Mapping[str, str]
-
-    def __getitem__(self, key: str) -> Any:
-        return json.loads(self.said[key])
-
-
 def ship(folder: Path, keys: Sequence[str], wanted: Wanted) -> dict[str, tuple[ModelFile, ...]]:
     """Write the formats of the members of those keys, put them into front.json, and return them by key.
 
@@ -69,7 +52,7 @@ def ship(folder: Path, keys: Sequence[str], wanted: Wanted) -> dict[str, tuple[M
 
 
 def _written(folder: Path, front: Front, member: Member, wanted: Wanted) -> tuple[ModelFile, ...]:
-    trained = _trained(folder, member.shipped())
+    trained = open_trained(folder, member.shipped())
     data = _images(folder, trained)
     known = {key: text for key, text in trained.said.items() if key != "accuracy"}
     network = TrainedNetwork(
@@ -86,21 +69,7 @@ def _written(folder: Path, front: Front, member: Member, wanted: Wanted) -> tupl
     return with_slower([timed(file, folder) for file in files], profile, member.architecture)
 
 
-def _trained(folder: Path, member: Member) -> _Trained:
-    if member.weights is None:
-        raise RunError(f"{cut(str(folder), 200)} has no weights of {member.key}; train it again")
-    path = folder / member.weights
-    state, said = read_safetensors(path)
-    try:
-        conventions = Conventions(float(said["eps"]), "same" if said["padding"] == "same" else "symmetric")
-        net = build(member.architecture, conventions)
-        net.load_state_dict(state)
-    except (KeyError, ValueError, RuntimeError):
-        raise RunError(f"{cut(str(path), 200)} holds other weights than those of {member.key}; restore it") from None
-    return _Trained(net.eval(), said)
-
-
-def _images(folder: Path, trained: _Trained) -> ImageData:
+def _images(folder: Path, trained: Trained) -> ImageData:
     """The run's images as the network was judged on them."""
     steps = trained["preprocessing"]
     place = folder / "images" / str(steps["decoded_at"])

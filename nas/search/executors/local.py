@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from nas.errors import RunError
 from nas.search.executors.base import Executor, TookTooLong, WorkerDied
+from nas.search.executors.spawned import Spawned
 
 START_S = 300.0
 """A worker that needs longer to start is taken for one that hangs."""
@@ -96,8 +97,7 @@ class _Worker:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        spawn = multiprocessing.get_context("spawn")
-        self.pool = ProcessPoolExecutor(1, spawn, initializer=_start_worker, initargs=(number,))
+        self.pool = ProcessPoolExecutor(1, Spawned(), initializer=_start_worker, initargs=(number,))
         self._ready: Future[Any] | None = None
 
     def ready(self) -> Future[Any]:
