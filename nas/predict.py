@@ -20,16 +20,17 @@ class PredictSettings:
     """What `nas.predict` can be told."""
 
     hardware: str
-    """A profile's name, name:configuration (pixel4:1large_int8), or a folder."""
+    """A profile's name, name:configuration such as pixel4:1large_int8, or a folder."""
     arch: str
-    """mobilenet_v1, mobilenet_v2 (with _w0.75 and _r192), a JSON file, an exported ONNX file, a notation, or a member
-    of a run, as RUN#2 or RUN#KEY."""
+    """A network such as mobilenet_v2_w0.75_r192 (`nas.networks` lists them), a JSON file, an exported ONNX file, a
+    notation, or a member of a run, as RUN#2 or RUN#KEY."""
     format: Literal["text", "json"]
     """text, or json."""
     member: int | str | None = None
-    """Where arch is the folder of a run or its front.json: which network, by its number in the front, or its key."""
+    """Where arch is the folder of a run or its front.json: which network, such as 2, by its number in the front, or its
+    key."""
     batch: Annotated[int, Ge(1)] | None = None
-    """Images of an inference, where the profile was measured so; null: as `hardware` says."""
+    """Images of an inference, such as 8, where the profile was measured so; null: as `hardware` says."""
 
 
 def main(settings: PredictSettings, _: Invocation) -> None:

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from nas.commandline.composing import answer, compose, is_question, output_folder, read_arguments, with_quotes
+from nas.commandline.answers import answered
+from nas.commandline.composing import answer, compose, is_question, output_folder, read_arguments
+from nas.commandline.declarations import declared, read
 from nas.commandline.exits import ending, guarded
 from nas.commandline.settings import parse
 from nas.errors import ConfigError
@@ -57,10 +59,11 @@ def command(
     arguments = sys.argv[1:]
     line = f"python -m nas.{name} {shlex.join(map(hide, arguments))}".rstrip()
     sys.argv[1:] = map(hide, arguments)  # what libraries see and write down
-    arguments = with_quotes(arguments)
 
     def act() -> int:
         given = read_arguments(arguments)
+        if answered(name, declared(name) or read(name, settings), given):
+            return 0
         if is_question(given):
             answer(name, settings, arguments)
             return 0

@@ -1,5 +1,10 @@
 """`python -m nas.search`: from a device and a budget to a Pareto front."""
 
+from nas.commandline.answers import answer_first
+
+if __name__ == "__main__":
+    answer_first("search")  # what follows takes seconds to import
+
 import hashlib
 import os
 from collections.abc import Sequence
@@ -33,11 +38,11 @@ from nas.search.evaluations import Data, decode_images, make_trainings
 from nas.search.identity import identity
 from nas.search.loop import Stopping
 from nas.search.patience import Patience
+from nas.search.plan import Plan, run
 from nas.search.record.folder import taken
 from nas.search.record.storage import check_storage, working
 from nas.search.record.study import earlier_journal, open_study
 from nas.search.result.about import About, about_settings, data_facts
-from nas.search.run import Plan, run
 from nas.search.samplers.distinct import make_sampler
 from nas.search.settings import SearchSettings
 from nas.spaces.load import AUTO
