@@ -24,6 +24,7 @@ from nas.report.card import write_cards
 from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
 from nas.report.opening import opening_lines
+from nas.report.outlook import outlook_lines
 from nas.report.terminal import TerminalDisplay, print_front
 from nas.report.trackers import tracker_settings
 from nas.report.trackers.base import TrackerSettings
@@ -34,6 +35,7 @@ from nas.results.trials import TrialRow, read_trials
 from nas.search.checks import Checked, check_settings
 from nas.search.context import Run
 from nas.search.doubtful import doubts, remarks
+from nas.search.dry_run.measure import measure
 from nas.search.evaluations import Data, decode_images, make_trainings
 from nas.search.identity import identity
 from nas.search.loop import Stopping
@@ -69,6 +71,9 @@ def _checked(settings: SearchSettings) -> tuple[Checked, TrackerSettings]:
 
 def main(settings: SearchSettings, invocation: Invocation) -> None:
     """One search, begun or resumed, in the folder of `invocation`."""
+    if settings.dry_run:
+        dry_run(settings, invocation)
+        return
     (checked, shown), folder = _checked(settings), invocation.folder
     with working(settings.storage), ExitStack() as stack:
         with taken(folder) as held:
@@ -104,6 +109,15 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
         front = _search(settings, checked, this, images, about)
         executor.close()
         _report(front, folder, tracker, display)
+
+
+def dry_run(settings: SearchSettings, invocation: Invocation) -> None:
+    """Say what the search would take and write."""
+    checked, _ = _checked(settings)
+    checked.problem.require_feasible()
+    found = measure(settings, checked)
+    for line in outlook_lines(found, checked.problem, invocation.folder, settings.storage):
+        print(line)
 
 
 def _search(settings: SearchSettings, checked: Checked, this: Run, images: Data, about: About) -> Front:
@@ -159,6 +173,9 @@ def _config(settings: SearchSettings, about: About, problem: Problem) -> dict[st
 
 def compare(folders: list[Path]) -> None:
     """After a multirun: one report over all of its fronts, beside them."""
+    folders = [folder for folder in folders if (folder / "front.json").exists()]  # a dry run has none
+    if len(folders) < 2:
+        return
     digest = hashlib.blake2b("\n".join(sorted(f.name for f in folders)).encode(), digest_size=3).hexdigest()
     path = folders[0].parent / f"comparison-{digest}.html"
     write_comparison(folders, path)

@@ -176,6 +176,9 @@ class SearchSettings:
     """Images of an inference, such as 8, where the profiles were measured so: milliseconds are then of so many; null:
     as hardware says."""
 
+    dry_run: Free[bool] = False
+    """Say what the search would take and write, by trying one network, and keep nothing."""
+
     def __post_init__(self) -> None:
         if self.training.distillation.teacher == SUPERNET and self.proxy.name != "supernet":
             raise ConfigError(
