@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from nas.commandline.checking import check_words
+from nas.commandline.completion import script
 from nas.commandline.composing import is_question, read_arguments, read_overrides
 from nas.commandline.declarations import Sections, declared
 from nas.commandline.exits import ending
@@ -18,6 +19,9 @@ def answered(command: str, sections: Sections, given: argparse.Namespace) -> boo
     """
     if given.help:
         print(help_text(command, sections, given.overrides))
+        return True
+    if given.shell_completion:
+        print(script())
         return True
     if is_question(given):
         return False

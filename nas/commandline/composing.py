@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Container, Sequence
 from functools import partial
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any, NoReturn, TypeVar
 
 import hydra
@@ -67,7 +68,7 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _refuse_dashes(arguments: Sequence[str], flags: Container[str]) -> None:
     """Refuse a setting that is written as a flag: `--trials=6`, `--trials 6`."""
-    for argument, after in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, after in pairwise([*arguments, ""]):
         found = _DASHED.fullmatch(argument)
         if found is None or argument.partition("=")[0] in flags:
             continue

@@ -12,6 +12,7 @@ from nas.commandline.examples import example, typed
 from nas.commandline.kinds import in_words
 from nas.errors import ConfigError
 from nas.latency.profile import known_profiles
+from nas.passwords import hide
 from nas.reading.words import alike, listed, short
 from nas.resources import data_dir
 from nas.spaces.load import known_spaces
@@ -49,11 +50,11 @@ def introduction(command: str) -> str:
 def _part(name: str, sections: Sections) -> Iterator[str]:
     """The sections of that key or title, or the settings of that key."""
     found = [each for each in sections if name and name in (each.key, *(f"{each.key}={one}" for one in each.options))]
-    settings = [each for section in sections for each in section.settings if each.key == name]
+    settings = [each for section in sections for each in section.settings if each.key == name.partition("=")[0]]
     if not found and not settings:
         known = [key for section in sections for key in (section.key, *(each.key for each in section.settings)) if key]
         meant = f"did you mean {listed(near)}? " if (near := alike(name, known)) else ""
-        raise ConfigError(f"--help {short(name)}: there is no such setting; {meant}--help alone shows all")
+        raise ConfigError(f"--help {short(hide(name))}: there is no such setting; {meant}--help alone shows all")
     for section in found:
         yield from _section(section)
     for setting in settings:
