@@ -40,7 +40,7 @@ def page(commands: Mapping[str, Any]) -> str:
 def part(section: Section) -> str:
     """One section: what it is about, and its table."""
     heading = f"### {section.title}\n\n{section.about}\n\n" if section.key else ""
-    return heading + "\n".join(table(section)) + "\n"
+    return heading if section.key == "experiment" else heading + "\n".join(table(section)) + "\n"
 
 
 def table(section: Section) -> Iterator[str]:

@@ -53,8 +53,8 @@ def unknown_setting(key: str, keys: Sequence[str]) -> str:
     """The complaint that there is no setting `key` among the dotted `keys`: which may be meant, and which there are."""
     place, _, last = key.rpartition(".")
     beside = _beside(place, keys) or _beside(place := "", keys)
-    near = alike(last, [each.rpartition(".")[2] for each in beside]) or [last]
-    meant = [each for each in (beside if near != [last] else keys) if each.rpartition(".")[2] == near[0]]
+    named = {each.rpartition(".")[2]: each for each in beside}
+    meant = [named[near] for near in alike(last, named)] or [each for each in keys if each.rpartition(".")[2] == last]
     return f"unknown setting {short(key)}; {_meant(meant)}known: {listed(sorted(beside), 300)}"
 
 

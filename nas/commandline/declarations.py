@@ -22,7 +22,7 @@ from typing import Any, get_args, get_type_hints
 
 import yaml
 
-from nas.commandline.kinds import Kind, alternatives, kind_of, notes_of
+from nas.commandline.kinds import Kind, alternatives, kind_of, notes_of, typed
 from nas.commandline.table import COMMANDS
 from nas.resources import data_dir
 
@@ -154,7 +154,25 @@ def read(command: str, settings: Any) -> Sections:
             parts.append(_section(name, next(iter(offered.values())), {"": defaults[name]}, hint))
         else:
             own.append(Setting(name, kind_of(hint), text, tuple(notes_of(hint)), {"": defaults[name]}))
-    return (Section("", "", tuple(own)), *parts)
+    return (Section("", "", tuple(own)), *parts, *(_experiments() if command == "search" else ()))
+
+
+def _experiments() -> Iterator[Section]:
+    """Settings that go together, each in a file whose second line says for what; with the words that it stands for."""
+    for file in sorted((data_dir("conf") / "experiment").glob("*.yaml")):
+        purpose = file.read_text(encoding="utf-8").splitlines()[1].removeprefix("# ")
+        yield Section("experiment", f"{purpose} It is `{' '.join(_set_by(_yaml(file)))}`.", (), (file.stem,))
+
+
+def _set_by(values: Mapping[str, Any], place: str = "") -> Iterator[str]:
+    """The words that set what a file of conf/experiment sets."""
+    for key, value in values.items():
+        if key == "defaults":
+            yield from (f"{group.rpartition('/')[2]}={name}" for each in value for group, name in each.items())
+        elif isinstance(value, dict):
+            yield from _set_by(value, f"{place}{key}.")
+        else:
+            yield f"{place}{key}={typed(value)}"
 
 
 def _section(key: str, settings: Any, defaults: Mapping[str, Any], hint: Any) -> Section:

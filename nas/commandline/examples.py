@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from nas.commandline.declarations import Setting
-from nas.commandline.kinds import Kind, values_of
+from nas.commandline.kinds import Kind, typed, values_of
 
 _SUCH_AS = re.compile(r"\bsuch as `?(\[[^\]]*\]|[^\s`]*[^\s`,;.:)])")
 
@@ -22,15 +22,6 @@ def example(setting: Setting) -> str:
     if others:
         return others[0]
     return typed(_number(setting.kind, setting.default))
-
-
-def typed(value: Any) -> str:
-    """A value of YAML as it is typed."""
-    if isinstance(value, list):
-        return f"[{','.join(map(typed, value))}]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _number(kind: Kind, default: Any) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from nas.commandline.declarations import MUST, Section, Sections, Setting
-from nas.commandline.examples import example, typed
-from nas.commandline.kinds import in_words
+from nas.commandline.examples import example
+from nas.commandline.kinds import in_words, typed
 from nas.errors import ConfigError
 from nas.latency.profile import known_profiles
 from nas.passwords import hide

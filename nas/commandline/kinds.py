@@ -97,3 +97,12 @@ def values_of(kind: Kind) -> list[str]:
         return [value for option in kind["of"] for value in values_of(option)]
     few = {"choice": kind.get("of", []), "bool": ["true", "false"], "null": ["null"]}
     return [str(value) for value in few.get(kind["is"], [])]
+
+
+def typed(value: Any) -> str:
+    """A value of YAML as it is typed."""
+    if isinstance(value, list):
+        return f"[{','.join(map(typed, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)

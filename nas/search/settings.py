@@ -196,9 +196,13 @@ class SearchSettings:
 
     @staticmethod
     def meant(words: Sequence[str]) -> list[str]:
-        """The words of a command line in full: with the proxy that they imply, and short forms written out."""
+        """The words of a command line in full: with the proxy that they imply, and short forms written out.
+
+        An experiment, a file of conf/experiment, says itself which proxy it takes.
+        """
         short = {"baselines=[": "baselines.networks=[", "experiment=": "+experiment="}
-        found = implied_proxy(words, NONE)
+        chosen = any(word.lstrip("+").startswith("experiment=") for word in words)
+        found = [] if chosen else implied_proxy(words, NONE)
         for word in words:
             start = next((start for start in short if word.startswith(start)), "")
             found.append(short.get(start, "") + word.removeprefix(start))
