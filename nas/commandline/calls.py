@@ -15,6 +15,7 @@ from nas.commandline.answers import answered
 from nas.commandline.composing import answer, compose, is_question, output_folder, read_arguments
 from nas.commandline.declarations import declared, read
 from nas.commandline.exits import ending, guarded
+from nas.commandline.launching import launch, launcher_words
 from nas.commandline.settings import parse
 from nas.errors import ConfigError
 from nas.passwords import hide, hide_within
@@ -68,15 +69,18 @@ def command(
             answer(name, settings, arguments)
             return 0
         _require_working_folder()
+        launcher = launcher_words(given.overrides, multirun=given.multirun)
         configs = compose(name, settings, given)
         wanted = [parse(config, settings) for config in configs]
         called = [_invocation(config, settings, line, several=given.multirun) for config in configs]
         if len(wanted) > 1:
             check(wanted)
-        codes, folders = [0], []
-        for each, this in zip(wanted, called, strict=True):
-            codes.append(guarded(partial(main, each, this)))
-            folders += [] if codes[-1] else [this.folder]
+        folders = [this.folder for this in called]
+        if launcher:
+            codes = launch(name, launcher, list(zip(folders, configs, strict=True)))
+        else:
+            codes = [guarded(partial(main, each, this)) for each, this in zip(wanted, called, strict=True)]
+        folders = [folder for folder, code in zip(folders, codes, strict=True) if code == 0]
         if after_multirun and len(folders) > 1:
             codes.append(guarded(partial(after_multirun, folders)))
         return max(codes)

@@ -18,6 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from nas.commandline.launching import is_of_launcher
 from nas.commandline.messages import first_line, in_one_line
 from nas.commandline.settings import NO_TEXT, parse
 from nas.errors import ConfigError, NasError
@@ -32,14 +33,15 @@ LONGEST = 20_000
 
 _LONGEST_KEY = 200
 _OF_HYDRA = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir", "hydra.searchpath")
-_MEMBER = re.compile(r"""(\w+)=([^'"()\[\]{},\s]*#[^'"()\[\]{},\s]*)""")
+_PLAIN = r"""[^'"()\[\]{},\s]*"""
+_IN_QUOTES = re.compile(rf"([\w.]+)=({_PLAIN}#{_PLAIN}|~{_PLAIN})")
 _DASHED = re.compile(r"--?(\w[\w.-]*)(=.*)?", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.:/+-])[+-]?\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?[\d_]+)?(?![\w.:/-])")
 
 
 def with_quotes(arguments: Sequence[str]) -> list[str]:
-    """The arguments as Hydra's grammar wants them: a member of a run, `arch=RUN#2`, in quotes."""
-    return [f"{found[1]}='{found[2]}'" if (found := _MEMBER.fullmatch(each)) else each for each in arguments]
+    """The arguments as Hydra's grammar wants them: a member of a run, `arch=RUN#2`, and `data.path=~/photos` in quotes."""
+    return [f"{found[1]}='{found[2]}'" if (found := _IN_QUOTES.fullmatch(each)) else each for each in arguments]
 
 
 def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -155,8 +157,9 @@ def _check(override: Override) -> None:
     key = override.key_or_group
     if len(key) > _LONGEST_KEY:
         raise ConfigError(f"unknown setting {short(key)}; --help lists those that there are")
-    if re.split("[./]", key)[0] == "hydra" and key not in _OF_HYDRA:
-        raise ConfigError(f"the setting {short(key)} has no effect here; of Hydra's there are {listed(_OF_HYDRA)}")
+    if re.split("[./]", key)[0] == "hydra" and key not in _OF_HYDRA and not is_of_launcher(key):
+        known = listed([*_OF_HYDRA, "hydra/launcher"])
+        raise ConfigError(f"the setting {short(key)} has no effect here; of Hydra's there are {known}")
     unquoted = re.sub(r"'[^']*'|\"[^\"]*\"", "", text.partition("=")[2])
     for number in _NUMBER.findall(unquoted):
         if "_" in number:
