@@ -40,7 +40,7 @@ _NUMBER = re.compile(r"(?<![\w.:/+-])[+-]?\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?[\d_]
 
 
 def with_quotes(arguments: Sequence[str]) -> list[str]:
-    """The arguments as Hydra's grammar wants them: a member of a run, `arch=RUN#2`, and `data.path=~/photos` in quotes."""
+    """The arguments as Hydra's grammar wants them: `arch=RUN#2` and `data.path=~/photos` in quotes."""
     return [f"{found[1]}='{found[2]}'" if (found := _IN_QUOTES.fullmatch(each)) else each for each in arguments]
 
 
