@@ -1,6 +1,7 @@
 """`python -m nas.predict hardware=pixel4 arch=mobilenet_v2`: cost and predicted latency of one network."""
 
 import json
+import os
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -11,7 +12,8 @@ from nas.latency.doubtful import doubtful_times
 from nas.latency.energy import energy_predictor
 from nas.latency.predictor import Latency, latency
 from nas.latency.profile import HardwareProfile, at_batch, load_profile
-from nas.results.named import find_architecture
+from nas.spaces.architecture import Architecture
+from nas.spaces.baselines import load_architecture
 from nas.spaces.cost import Cost, cost
 
 
@@ -36,7 +38,7 @@ class PredictSettings:
 def main(settings: PredictSettings, _: Invocation) -> None:
     """Print the prediction: one line to read, or one JSON object."""
     profile = load_profile(at_batch(settings.hardware, settings.batch))
-    arch = find_architecture(settings.arch, settings.member)
+    arch = _architecture(settings.arch, settings.member)
     for doubt in doubtful_times(profile):
         warn(doubt)
     costs, predicted = cost(arch, profile.precision), latency(arch, profile)
@@ -46,6 +48,15 @@ def main(settings: PredictSettings, _: Invocation) -> None:
         print(_json(settings, costs, predicted, energy))
     else:
         print(_text(settings, profile, costs, predicted, energy))
+
+
+def _architecture(arch: str, member: int | str | None) -> Architecture:
+    if member is None and "#" not in arch and not os.path.exists(os.path.expanduser(arch)):
+        return load_architecture(arch)
+
+    from nas.results.named import find_architecture  # what reads runs, which a name does without
+
+    return find_architecture(arch, member)
 
 
 def _json(settings: PredictSettings, costs: Cost, predicted: Latency, energy: Latency | None) -> str:

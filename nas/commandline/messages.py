@@ -4,8 +4,6 @@ import re
 import typing
 from typing import Any
 
-from hydra.errors import OverrideParseException
-
 from nas.passwords import hide
 from nas.reading.words import cut, listed, short
 
@@ -24,7 +22,8 @@ def in_one_line(error: Exception) -> str:
     merged = re.match(r"Error merging override (.*)", text)
     if merged:
         return f"cannot set {short(hide(merged[1]))}: {first_line(error.__cause__ or error)}"
-    where = f" in {short(hide(error.override))}" if isinstance(error, OverrideParseException) else ""
+    override = getattr(error, "override", None)  # of Hydra's parser
+    where = f" in {short(hide(override))}" if override else ""
     why = "a character must be in quotes" if text.startswith("LexerNoViableAlt") else first_line(error)
     return f"cannot read the command line: {why}{where}"
 

@@ -8,7 +8,6 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
 from nas.commandline.messages import first_line, known_keys
@@ -31,14 +30,16 @@ _KINDS = ("function", "bool", "constrained", "literal[", "list[", "tuple[")
 _OF_UNIONS = ("int", "float", "str")
 
 
-def parse(config: DictConfig, settings: type[Settings]) -> Settings:
-    """`config` as the frozen dataclass `settings`, every type checked; what Hydra itself needs is passed over.
+def parse(config: Any, settings: type[Settings]) -> Settings:
+    """`config`, a DictConfig, as the frozen dataclass `settings`; what Hydra itself needs is passed over.
 
     A text is no number and no truth, and every number is finite.
 
     Raises:
         ConfigError: a key is missing or unknown, or a value has the wrong type; named with its path.
     """
+    from omegaconf import OmegaConf  # which plain words do without
+
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
         missing = sorted(OmegaConf.missing_keys(own))
@@ -48,6 +49,15 @@ def parse(config: DictConfig, settings: type[Settings]) -> Settings:
         raise ConfigError(f"{cut(place)}: {first_line(error)}") from None
     if missing:
         raise ConfigError(f"{cut(missing[0])} is not set; give {cut(missing[0])}=…")
+    return validated(container, settings)
+
+
+def validated(container: Mapping[str, Any], settings: type[Settings]) -> Settings:
+    """Plain values as the frozen dataclass `settings`, every type checked.
+
+    Raises:
+        ConfigError: as `parse`.
+    """
     values = {_field(str(key)): value for key, value in container.items()}
     _reject_unknown("", values, settings)
     checked_numbers("", container)
