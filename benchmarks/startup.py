@@ -20,7 +20,6 @@ CALLS: Mapping[str, Sequence[str]] = {
     "search --help": ("-m", "nas.search", "--help"),
     "search hardwar=pixel4": ("-m", "nas.search", "hardwar=pixel4"),
     "predict arch=mobilenet_v2": ("-m", "nas.predict", "hardware=pixel4", "arch=mobilenet_v2"),
-    "sepconv-nas --help": ("-m", "nas", "--help"),
 }
 WANTED = {"search --help": 0.5, "search hardwar=pixel4": 0.5, "predict arch=mobilenet_v2": 0.3}
 """What no release may be above."""

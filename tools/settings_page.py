@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
-from nas.commandline.declarations import FILE, MUST, Section, Setting, content, sections_of
+from nas.commandline.declarations import FILE, Section, Setting, content, sections_of
 from nas.commandline.kinds import in_words
+from nas.commandline.settings import MUST
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "settings.md"

@@ -10,6 +10,7 @@ import ast
 import hashlib
 import inspect
 import json
+import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,8 +28,8 @@ from nas.commandline.table import COMMANDS
 from nas.resources import data_dir
 
 FILE = Path(__file__).with_name("declared.json")
-MUST = "???"
-"""The default of a setting that must be given, as Hydra has it."""
+_DECLARING = re.compile(r"^class .*?(?=^    def |^    @|^\S|\Z)", re.DOTALL | re.MULTILINE)
+"""Of a module, what declares settings: each class up to its first method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,11 @@ def digests(sources: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
         first, _, rest = name.partition("/")
         path = data_dir("conf") / rest if first == "conf" else FILE.parents[1] / rest
         try:
-            content = " ".join(_names()).encode() if name == "conf" else path.read_bytes()
+            content = " ".join(_names()) if name == "conf" else path.read_text(encoding="utf-8")
         except OSError:
-            content = b""
-        found[name] = hashlib.blake2b(content, digest_size=6).hexdigest()
+            content = ""
+        told = "".join(_DECLARING.findall(content)) if name.endswith(".py") else content
+        found[name] = hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
     return found
 
 

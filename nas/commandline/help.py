@@ -7,9 +7,10 @@ from typing import Any
 
 import yaml
 
-from nas.commandline.declarations import MUST, Section, Sections, Setting
+from nas.commandline.declarations import Section, Sections, Setting
 from nas.commandline.examples import example
 from nas.commandline.kinds import in_words, typed
+from nas.commandline.settings import MUST
 from nas.errors import ConfigError
 from nas.latency.profile import known_profiles
 from nas.passwords import hide

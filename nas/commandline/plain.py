@@ -1,7 +1,7 @@
 """Words so plain that they mean the same without Hydra, whose import takes longer than a quick command.
 
-They are `key=value` of a command whose settings are all in its one file of conf/, with names, paths and whole numbers as
-values. Whatever else there is, and every mistake, goes the long way.
+They are `key=value` of a command whose settings are all in its one file of conf/, with names, paths and whole numbers
+as values. Whatever else there is, and every mistake, goes the long way.
 """
 
 import os
@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 
 import yaml
 
-from nas.commandline.declarations import MUST
 from nas.commandline.invocation import Invocation
-from nas.commandline.settings import validated
+from nas.commandline.settings import MUST, validated
 from nas.errors import NasError
 from nas.resources import data_dir
 

@@ -22,6 +22,9 @@ Settings = TypeVar("Settings")
 LARGEST = 2**53
 """Of a whole number: beyond it a fraction cannot tell neighbours apart."""
 
+MUST = "???"
+"""The default of a setting that must be given, as Hydra has it."""
+
 NO_TEXT = "holds bytes that are no text here; rename such a file, or set LC_ALL to a locale of UTF-8"
 """Of what the operating system gave, where the locale's encoding cannot read it."""
 
