@@ -21,7 +21,6 @@ from nas.latency.few_shot import read_rows
 from nas.latency.predictor import latency
 from nas.latency.profile import known_profiles, load_profile, read_profile_yaml
 from nas.latency.profile_tables import read_kernels, read_latencies, read_layer_times, read_networks
-from nas.predict import PredictSettings
 from nas.reading.json_text import parse_json
 from nas.record import RecordSettings
 from nas.recording.bundle import configuration, plan, planned_model
@@ -244,7 +243,7 @@ def _settings(name: str, kind: type[Any]) -> Target:
 def overrides(_: Path) -> Target:
     """Words of the command line."""
     return _text(
-        lambda text: read_overrides(text.split(" "), PredictSettings),
+        lambda text: read_overrides(text.split(" ")),
         *("arch=mobilenet_v1 hardware=pixel4", "format=json arch='{a: 1}'", "arch=[1,2] +x=${a}", "~a a.b@c=null"),
     )
 

@@ -13,8 +13,13 @@ from importlib.metadata import version
 from typing import Any
 
 if (
-    sys.argv[:1] == ["-m"]  # so it is while the package of `python -m` is imported, and only then
-    and sys.orig_argv[-len(sys.argv)].removeprefix("-m").startswith("nas.")
+    (
+        (
+            sys.argv[:1] == ["-m"]  # so it is while the package of `python -m` is imported, and only then
+            and sys.orig_argv[-len(sys.argv)].removeprefix("-m").split(".")[0] == "nas"
+        )
+        or os.path.basename(sys.argv[0] if sys.argv else "") == "sepconv-nas"
+    )
     and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 ):  # Ctrl-C while a command's modules load ends it as later, without a traceback; `nas.commandline` takes over
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))

@@ -37,15 +37,16 @@ class BenchSettings:
     """What `nas.bench` can be told."""
 
     arch: str
-    """What `nas.predict` takes, with random weights; an ONNX file, any, is timed itself."""
+    """What `nas.predict` takes, such as mobilenet_v2, with random weights; an ONNX file, any, is timed itself."""
     member: int | str | None
-    """Where arch is the folder of a run or its front.json: which network, by its number in the front, or its key."""
+    """Where arch is the folder of a run or its front.json: which network, such as 2, by its number in the front, or its
+    key."""
     threads: Threads | tuple[Threads, ...]
-    """Of one inference; a list for several."""
+    """Of one inference; a list such as [1,2] for several."""
     precision: Precision | tuple[Precision, ...] | None
-    """fp32, int8, or a list; null: fp32, of a file its own."""
+    """fp32, int8, or a list such as [fp32,int8]; null: fp32, of a file its own."""
     batch: BatchSize | tuple[BatchSize, ...]
-    """Images of one inference; a list for several."""
+    """Images of one inference; a list such as [1,8] for several."""
     pixels: Annotated[int, Ge(1), Le(4096)]
     """Height and width of a file that leaves them free."""
     seconds: Annotated[float, Gt(0), Le(3600)]

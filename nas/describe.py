@@ -26,11 +26,14 @@ class DescribeSettings:
     """What `nas.describe` can be told."""
 
     arch: str
-    """What `nas.predict` takes: a name, a JSON or exported ONNX file, a notation, or a member of a run, as RUN#2."""
+    """What `nas.predict` takes: a name such as mobilenet_v2, a JSON or exported ONNX file, a notation, or a member of a
+    run, as RUN#2."""
     member: int | str | None
-    """Where arch is the folder of a run or its front.json: which network, by its number in the front, or its key."""
+    """Where arch is the folder of a run or its front.json: which network, such as 2, by its number in the front, or its
+    key."""
     hardware: str | tuple[str, ...] | None
-    """Profiles whose milliseconds are shown, as in `nas.predict`; a list for several; null for none."""
+    """Profiles whose milliseconds are shown, as in `nas.predict`; a list such as [pixel4,raspberry_pi4]; null for
+    none."""
     precision: Literal["fp32", "fp16", "int8"] | None
     """Of bytes; null: that of the first profile."""
     rows: Literal["stages", "blocks", "layers"]
@@ -38,7 +41,7 @@ class DescribeSettings:
     format: Literal["table", "json", "svg"]
     """table; json, which has every layer; or svg, a picture of them."""
     file: str | None
-    """Of the picture; null: named after arch, in the working folder."""
+    """Of the picture, such as net.svg; null: named after arch, in the working folder."""
     open: Literal["yes", "no"]
     """Whether the picture is opened in a browser."""
 

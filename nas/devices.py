@@ -16,7 +16,7 @@ class DevicesSettings:
     """What `nas.devices` can be told."""
 
     hardware: str | None
-    """A profile's name, name:configuration (pixel4:1large_int8), or a folder; null: all that ship."""
+    """A profile's name, name:configuration such as pixel4:1large_int8, or a folder; null: all that ship."""
     format: Literal["text", "json"]
     """text, or json."""
 

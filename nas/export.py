@@ -20,13 +20,14 @@ class ExportSettings:
     """What `nas.export` can be told."""
 
     run: str
-    """The folder of a finished search."""
+    """The folder of a finished search, such as runs/NAME."""
     member: str | int
-    """Which network of its front: its number in the report, its key, or all."""
+    """Which network of its front: its number in the report, such as 2, its key, or all."""
     formats: tuple[str, ...]
-    """onnx, onnx_int8, tflite, tflite_int8, ort, openvino, coreml, executorch, ncnn."""
+    """Those to write, such as [tflite_int8,coreml]: of onnx, onnx_int8, tflite, tflite_int8, ort, openvino, coreml,
+    executorch and ncnn."""
     batch: Annotated[int, Ge(1), Le(4096)] | None
-    """Images that a file takes at a time; null for any number."""
+    """Images that a file takes at a time, such as 1; null for any number."""
     int8_loss: Annotated[float, Ge(0), Le(100)] | None
     """Points of accuracy that int8 may lose on the validation images; null for any, by the plainest way."""
     calibration: Annotated[int, Ge(1), Le(1_000_000)]

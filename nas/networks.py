@@ -20,7 +20,8 @@ class NetworksSettings:
     """What `nas.networks` can be told."""
 
     hardware: str | None
-    """A profile whose milliseconds are shown too: a name, name:configuration, or a folder; null for none."""
+    """A profile whose milliseconds are shown too: a name such as pixel4, name:configuration, or a folder; null for
+    none."""
     format: Literal["text", "json"]
     """text, or json."""
 

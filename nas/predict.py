@@ -1,6 +1,7 @@
 """`python -m nas.predict hardware=pixel4 arch=mobilenet_v2`: cost and predicted latency of one network."""
 
 import json
+import os
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -11,7 +12,8 @@ from nas.latency.doubtful import doubtful_times
 from nas.latency.energy import energy_predictor
 from nas.latency.predictor import Latency, latency
 from nas.latency.profile import HardwareProfile, at_batch, load_profile
-from nas.results.named import find_architecture
+from nas.spaces.architecture import Architecture
+from nas.spaces.baselines import load_architecture
 from nas.spaces.cost import Cost, cost
 
 
@@ -20,22 +22,23 @@ class PredictSettings:
     """What `nas.predict` can be told."""
 
     hardware: str
-    """A profile's name, name:configuration (pixel4:1large_int8), or a folder."""
+    """A profile's name, name:configuration such as pixel4:1large_int8, or a folder."""
     arch: str
-    """mobilenet_v1, mobilenet_v2 (with _w0.75 and _r192), a JSON file, an exported ONNX file, a notation, or a member
-    of a run, as RUN#2 or RUN#KEY."""
+    """A network such as mobilenet_v2_w0.75_r192 (`nas.networks` lists them), a JSON file, an exported ONNX file, a
+    notation, or a member of a run, as RUN#2 or RUN#KEY."""
     format: Literal["text", "json"]
     """text, or json."""
     member: int | str | None = None
-    """Where arch is the folder of a run or its front.json: which network, by its number in the front, or its key."""
+    """Where arch is the folder of a run or its front.json: which network, such as 2, by its number in the front, or its
+    key."""
     batch: Annotated[int, Ge(1)] | None = None
-    """Images of an inference, where the profile was measured so; null: as `hardware` says."""
+    """Images of an inference, such as 8, where the profile was measured so; null: as `hardware` says."""
 
 
 def main(settings: PredictSettings, _: Invocation) -> None:
     """Print the prediction: one line to read, or one JSON object."""
     profile = load_profile(at_batch(settings.hardware, settings.batch))
-    arch = find_architecture(settings.arch, settings.member)
+    arch = _architecture(settings.arch, settings.member)
     for doubt in doubtful_times(profile):
         warn(doubt)
     costs, predicted = cost(arch, profile.precision), latency(arch, profile)
@@ -45,6 +48,15 @@ def main(settings: PredictSettings, _: Invocation) -> None:
         print(_json(settings, costs, predicted, energy))
     else:
         print(_text(settings, profile, costs, predicted, energy))
+
+
+def _architecture(arch: str, member: int | str | None) -> Architecture:
+    if member is None and "#" not in arch and not os.path.exists(os.path.expanduser(arch)):
+        return load_architecture(arch)
+
+    from nas.results.named import find_architecture  # what reads runs, which a name does without
+
+    return find_architecture(arch, member)
 
 
 def _json(settings: PredictSettings, costs: Cost, predicted: Latency, energy: Latency | None) -> str:

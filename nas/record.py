@@ -38,19 +38,19 @@ class RecordSettings(Reach):
     """What `nas.record` can be told; how a device of ssh or adb is reached is among it."""
 
     hardware: str
-    """The profile: a name (a folder in ./hardware_profiles) or a path."""
+    """The profile: a name such as my_box (a folder in ./hardware_profiles) or a path."""
     device: Kind
     """host: this machine; ssh, adb: another one; bundle: a zip to run by hand anywhere."""
     search_space: str
-    """Whose layers and networks: mobilenet_v1, mobilenet_v2, separable, …, or a YAML file."""
+    """Whose layers and networks: a shipped space such as mobilenet_v2, or a YAML file."""
     minutes: float
     """Of measuring, for each combination of threads and precision."""
     threads: int | list[int]
-    """Of one inference; a list [1,2] measures both."""
+    """Of one inference; a list such as [1,2] measures both."""
     precision: Precision | list[Precision] | None
-    """fp32, int8, or a list; null: fp32, or in few-shot that of like."""
+    """fp32, int8, or a list such as [fp32,int8]; null: fp32, or in few-shot that of like."""
     batch: int | list[int]
-    """Images of an inference; a list [1,8] measures both."""
+    """Images of an inference; a list such as [1,8] measures both."""
     cores: list[int] | None
     """Keep to these, such as [4,5,6,7]; null: all."""
     seed: int
@@ -59,11 +59,12 @@ class RecordSettings(Reach):
     """Stop before the minutes are over once the mean error is this, such as 5%, each network predicted from the
     others; null: use all minutes."""
     import_: str | None
-    """No measuring, only the profile: results.jsonl of a bundle; few-shot: a table .csv, arch,ms."""
+    """No measuring, only the profile: of a file such as results.jsonl of a bundle; few-shot: a table .csv, arch,ms."""
     like: str | None
-    """Few-shot: the known profile to adapt; null: the most alike."""
+    """Few-shot: the known profile to adapt, such as pixel4; null: the most alike."""
     export: str | None
-    """Write the profile into this file too, NAME.zip, which `hardware=NAME.zip` uses anywhere; null: do not."""
+    """Write the profile into this file too, such as my_box.zip, which `hardware=NAME.zip` uses anywhere; null: do
+    not."""
 
     def __post_init__(self) -> None:
         if not 0 < self.minutes < 10_000:

@@ -1,5 +1,10 @@
 """`python -m nas.train run=RUN member=2`: the full training of a network, and its files."""
 
+from nas.commandline.answers import answer_first
+
+if __name__ == "__main__":
+    answer_first("train")  # what follows takes seconds to import
+
 import shutil
 from contextlib import ExitStack
 

@@ -21,13 +21,13 @@ class ValidateSettings:
     """What `nas.validate` can be told."""
 
     hardware: str
-    """A profile's name, name:configuration (pixel4:1large_int8), or a folder."""
+    """A profile's name, name:configuration such as pixel4:1large_int8, or a folder."""
     remeasure: int
-    """Networks to draw and measure now, on the host that the profile was recorded on; 20 take a minute."""
+    """Networks to draw and measure now, such as 20, on the host that the profile was recorded on; 20 take a minute."""
     seed: int
     """Of that draw."""
     search_space: str | None
-    """Of that draw; null: the one the profile was recorded for."""
+    """Of that draw, such as separable; null: the one the profile was recorded for."""
     store: bool
     """Write validation.json and validation.png into the profile's folder; false: only print."""
     format: Literal["text", "json"]

@@ -4,81 +4,63 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from nas.commandline.composing import answer, compose, is_question, output_folder, read_arguments, with_quotes
+from nas.commandline.answers import answered
+from nas.commandline.composing import answer, compose, is_question, output_folder, read_arguments
+from nas.commandline.declarations import declared, read
 from nas.commandline.exits import ending, guarded
+from nas.commandline.invocation import Invocation
+from nas.commandline.launching import launch, launcher_words
 from nas.commandline.settings import parse
 from nas.errors import ConfigError
 from nas.passwords import hide, hide_within
 from nas.reading.words import short
-from nas.resources import replace_file
 
 Settings = TypeVar("Settings")
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """How a command was called: its output folder, which need not exist, and the line that calls it again.
-
-    `line` and `files`, what Hydra writes of a run (by path in the folder), show no password.
-    """
-
-    folder: Path
-    line: str
-    files: dict[str, str] = field(default_factory=dict)
-
-    def write_files(self) -> None:
-        """Write `files` into the folder."""
-        for name, text in self.files.items():
-            path = self.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, text.encode())
-
-
-def command(
+def run_command(
     name: str,
     settings: type[Settings],
     main: Callable[[Settings, Invocation], None],
-    check: Callable[[Sequence[Settings]], None] = lambda runs: None,
-    after_multirun: Callable[[list[Path]], None] | None = None,
-) -> None:
-    """Run `main` once for every combination the command line asks for, and exit.
-
-    `name` is the command's configuration in conf/, in which `${run_folder:}` is what `settings.run_name()` says. Of
-    several runs `check` sees the settings before the first begins. `after_multirun` gets the folders of those
-    that ended well.
-    """
+    check: Callable[[Sequence[Settings]], None],
+    after_multirun: Callable[[list[Path]], None] | None,
+) -> int:
+    """The exit code of `nas.commandline.command`, whatever its words are."""
     arguments = sys.argv[1:]
     line = f"python -m nas.{name} {shlex.join(map(hide, arguments))}".rstrip()
     sys.argv[1:] = map(hide, arguments)  # what libraries see and write down
-    arguments = with_quotes(arguments)
 
     def act() -> int:
         given = read_arguments(arguments)
+        if answered(name, declared(name) or read(name, settings), given):
+            return 0
         if is_question(given):
             answer(name, settings, arguments)
             return 0
         _require_working_folder()
+        launcher = launcher_words(given.overrides, multirun=given.multirun)
         configs = compose(name, settings, given)
         wanted = [parse(config, settings) for config in configs]
         called = [invocation_of(config, settings, line, several=given.multirun) for config in configs]
         if len(wanted) > 1:
             check(wanted)
-        codes, folders = [0], []
-        for each, this in zip(wanted, called, strict=True):
-            codes.append(guarded(partial(main, each, this)))
-            folders += [] if codes[-1] else [this.folder]
+        folders = [this.folder for this in called]
+        if launcher:
+            codes = launch(name, launcher, list(zip(folders, configs, strict=True)))
+        else:
+            codes = [guarded(partial(main, each, this)) for each, this in zip(wanted, called, strict=True)]
+        folders = [folder for folder, code in zip(folders, codes, strict=True) if code == 0]
         if after_multirun and len(folders) > 1:
             codes.append(guarded(partial(after_multirun, folders)))
         return max(codes)
 
-    sys.exit(ending(act, on_interrupt=f"interrupted; what is finished is kept. To go on:\n  {line}"))
+    return ending(act, on_interrupt=f"interrupted; what is finished is kept. To go on:\n  {line}")
 
 
 def _require_working_folder() -> None:

@@ -4,9 +4,10 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any, NoReturn, TypeVar
 
 import hydra
@@ -17,6 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from nas.commandline.launching import is_of_launcher
 from nas.commandline.messages import first_line, in_one_line
 from nas.commandline.settings import NO_TEXT, parse
 from nas.errors import ConfigError, NasError
@@ -30,17 +32,16 @@ LONGEST = 20_000
 """Characters of an argument at most; Hydra's grammar takes seconds for a hundred thousand."""
 
 _LONGEST_KEY = 200
-_LISTS = {"baselines": "baselines.networks"}
-"""Groups of settings for which a list may be given, and the one of their settings that it is."""
-
 _OF_HYDRA = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir", "hydra.searchpath")
-_MEMBER = re.compile(r"""(\w+)=([^'"()\[\]{},\s]*#[^'"()\[\]{},\s]*)""")
+_PLAIN = r"""[^'"()\[\]{},\s]*"""
+_IN_QUOTES = re.compile(rf"([\w.]+)=({_PLAIN}#{_PLAIN}|~{_PLAIN})")
+_DASHED = re.compile(r"--?(\w[\w.-]*)(=.*)?", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.:/+-])[+-]?\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?[\d_]+)?(?![\w.:/-])")
 
 
 def with_quotes(arguments: Sequence[str]) -> list[str]:
-    """The arguments as Hydra's grammar wants them: a member of a run, `arch=RUN#2`, in quotes."""
-    return [f"{found[1]}='{found[2]}'" if (found := _MEMBER.fullmatch(each)) else each for each in arguments]
+    """The arguments as Hydra's grammar wants them: `arch=RUN#2` and `data.path=~/photos` in quotes."""
+    return [f"{found[1]}='{found[2]}'" if (found := _IN_QUOTES.fullmatch(each)) else each for each in arguments]
 
 
 def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -59,11 +60,22 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     if "--version" in arguments:  # ours, not that of Hydra
         print(f"sepconv-nas {version('sepconv-nas')}")
         raise SystemExit(0)
-    given = parser.parse_args(list(arguments))
+    _refuse_dashes(arguments, parser._option_string_actions)
+    given = parser.parse_args(with_quotes(arguments))
     for key in ("config_path", "config_name", "experimental_rerun"):
         if getattr(given, key) is not None:
             raise ConfigError(f"--{key.replace('_', '-')} is not for this command; give settings as key=value")
     return given
+
+
+def _refuse_dashes(arguments: Sequence[str], flags: Container[str]) -> None:
+    """Refuse a setting that is written as a flag: `--trials=6`, `--trials 6`."""
+    for argument, after in pairwise([*arguments, ""]):
+        found = _DASHED.fullmatch(argument)
+        if found is None or argument.partition("=")[0] in flags:
+            continue
+        if value := found[2] or (f"={after}" if after and after[0] != "-" and "=" not in after else ""):
+            raise ConfigError(f"settings have no dashes; write {cut(hide(found[1].replace('-', '_') + value), 200)}")
 
 
 def _refuse(message: str) -> NoReturn:
@@ -76,14 +88,14 @@ def is_question(given: argparse.Namespace) -> bool:
 
 
 def answer(name: str, settings: type[Any], arguments: Sequence[str]) -> None:
-    """Print what the arguments ask for; passwords are hidden in it."""
+    """Print what the arguments ask for, by Hydra's own means; passwords are hidden in it."""
     before = sys.argv
-    sys.argv = [before[0], *map(hide, written_out(arguments))]
+    sys.argv = [before[0], *map(hide, meant(settings, with_quotes(arguments)))]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them
     _name_folders(settings)
     asked = hydra.main(config_path=str(data_dir("conf")), config_name=name, version_base="1.3")(lambda config: None)
     try:
-        _told(settings, asked)
+        _told(asked)
     finally:
         sys.argv = before
 
@@ -91,59 +103,52 @@ def answer(name: str, settings: type[Any], arguments: Sequence[str]) -> None:
 def compose(name: str, settings: type[Any], given: argparse.Namespace) -> list[DictConfig]:
     """The configuration of every run that the arguments ask for, with that of Hydra under `hydra`.
 
-    What `settings.implied`, where there is one, says of a run's words goes before them.
-
     Raises:
         ConfigError: they cannot be read, or name what there is not.
     """
-    words = written_out(given.overrides)
+    words = list(given.overrides)
     if given.config_dir is not None:
         if not os.path.isdir(given.config_dir):
             raise ConfigError(f"--config-dir: there is no folder {short(given.config_dir)}")
         words.append(f"hydra.searchpath=['file://{os.path.abspath(given.config_dir)}']")
-    overrides = read_overrides(words, settings)
-    runs = _told(settings, lambda: BasicSweeper.split_arguments(overrides, None)[0]) if given.multirun else [words]
+    overrides = read_overrides(words)
+    runs = _told(lambda: BasicSweeper.split_arguments(overrides, None)[0]) if given.multirun else [words]
     if not runs:
         raise ConfigError("there is nothing to run: a list of values is empty")
     found = []
     with hydra.initialize_config_dir(str(data_dir("conf")), job_name=name, version_base="1.3"):
         for number, run in enumerate(runs):
-            implied = settings.implied(run) if hasattr(settings, "implied") else []
-            config = _told(settings, partial(hydra.compose, name, [*implied, *run], return_hydra_config=True))
+            config = _told(partial(hydra.compose, name, meant(settings, run), return_hydra_config=True))
             OmegaConf.update(config, "hydra.job.num", number, force_add=True)
             found.append(config)
     return found
 
 
-def written_out(words: Sequence[str]) -> list[str]:
-    """The words with short forms written out: `baselines=[a,b]` is `baselines.networks=[a,b]`."""
-    found = []
-    for word in words:
-        key, _, value = word.partition("=")
-        found.append(f"{_LISTS[key]}={value}" if key in _LISTS and value.startswith("[") else word)
-    return found
+def meant(settings: type[Any], words: Sequence[str]) -> list[str]:
+    """The words of one run as Hydra takes them: what `settings.meant`, where there is one, makes of them."""
+    return list(settings.meant(words)) if hasattr(settings, "meant") else list(words)
 
 
-def read_overrides(words: Sequence[str], settings: type[Any]) -> list[Override]:
+def read_overrides(words: Sequence[str]) -> list[Override]:
     """What each word `key=value` of the command line sets.
 
     Raises:
         ConfigError: it cannot be read, has no effect, or is a number that Hydra reads as another.
     """
-    overrides = _told(settings, lambda: OverridesParser.create().parse_overrides(list(words)))
+    overrides = _told(lambda: OverridesParser.create().parse_overrides(list(words)))
     for override in overrides:
         _check(override)
     return overrides
 
 
-def _told(settings: type[Any], ask: Callable[[], T]) -> T:
+def _told(ask: Callable[[], T]) -> T:
     """What Hydra gives, or its complaint in one line: until a run begins, all is made from the user's words alone."""
     try:
         return ask()
     except (NasError, BrokenPipeError):
         raise
     except Exception as error:
-        raise ConfigError(in_one_line(error, settings)) from None
+        raise ConfigError(in_one_line(error)) from None
 
 
 def _check(override: Override) -> None:
@@ -152,8 +157,9 @@ def _check(override: Override) -> None:
     key = override.key_or_group
     if len(key) > _LONGEST_KEY:
         raise ConfigError(f"unknown setting {short(key)}; --help lists those that there are")
-    if re.split("[./]", key)[0] == "hydra" and key not in _OF_HYDRA:
-        raise ConfigError(f"the setting {short(key)} has no effect here; of Hydra's there are {listed(_OF_HYDRA)}")
+    if re.split("[./]", key)[0] == "hydra" and key not in _OF_HYDRA and not is_of_launcher(key):
+        known = listed([*_OF_HYDRA, "hydra/launcher"])
+        raise ConfigError(f"the setting {short(key)} has no effect here; of Hydra's there are {known}")
     unquoted = re.sub(r"'[^']*'|\"[^\"]*\"", "", text.partition("=")[2])
     for number in _NUMBER.findall(unquoted):
         if "_" in number:

@@ -1,26 +1,19 @@
 """The complaints of Hydra and OmegaConf in one line, without their advice on Hydra."""
 
-import dataclasses
 import re
-import types
 import typing
 from typing import Any
-
-from hydra.errors import OverrideParseException
 
 from nas.passwords import hide
 from nas.reading.words import cut, listed, short
 
 
-def in_one_line(error: Exception, settings: Any) -> str:
-    """What `error`, raised while a command line was made into a configuration of `settings`, says to a user."""
+def in_one_line(error: Exception) -> str:
+    """What `error`, raised while a command line was made into a configuration, says to a user."""
     text = str(error)
-    unknown = re.search(r"Could not override '([^'@]*)", text)
+    unknown = re.search(r"Could not (?:override|delete from config.) '([^'@]*)", text)
     if unknown:
-        return _unknown_setting(unknown[1], settings)
-    deleted = re.search(r"Could not delete from config. '([^']*)'", text)
-    if deleted:
-        return f"unknown setting {short(deleted[1])}; known: {_known_beside(deleted[1], settings)}"
+        return _unknown_setting(unknown[1])
     option = re.search(r"Could not find '([^']*)/([^']*)'", text)
     if option:
         options = re.search(r"Available options in [^\n]*\n((?:\t[^\n]*\n)*)", text)
@@ -29,7 +22,8 @@ def in_one_line(error: Exception, settings: Any) -> str:
     merged = re.match(r"Error merging override (.*)", text)
     if merged:
         return f"cannot set {short(hide(merged[1]))}: {first_line(error.__cause__ or error)}"
-    where = f" in {short(hide(error.override))}" if isinstance(error, OverrideParseException) else ""
+    override = getattr(error, "override", None)  # of Hydra's parser
+    where = f" in {short(hide(override))}" if override else ""
     why = "a character must be in quotes" if text.startswith("LexerNoViableAlt") else first_line(error)
     return f"cannot read the command line: {why}{where}"
 
@@ -39,23 +33,11 @@ def first_line(error: BaseException) -> str:
     return cut(hide(next(iter(str(error).splitlines()), "") or type(error).__name__), 200)
 
 
-def _unknown_setting(key: str, settings: Any) -> str:
+def _unknown_setting(key: str) -> str:
     group = key.partition(".")[0]
-    hint = typing.get_type_hints(settings).get(group)
-    if "." in key and (typing.get_origin(hint) is dict or isinstance(hint, types.UnionType)):
-        return f"the chosen {group} has no option {short(key)}; conf/{group} holds the others, {group}=NAME chooses"
-    return f"unknown setting {short(key)}; known: {_known_beside(key, settings)}"
-
-
-def _known_beside(key: str, settings: Any) -> str:
-    """The settings at the place in `settings` where the dotted `key` was looked for."""
-    place, prefix = settings, ""
-    for part in key.split(".")[:-1]:
-        inner = typing.get_type_hints(place).get(part)
-        if not dataclasses.is_dataclass(inner):
-            break
-        place, prefix = inner, f"{prefix}{part}."
-    return known_keys(prefix, place)
+    if "." in key:
+        return f"the chosen {group} has no option {short(key)}; --help {cut(group)} shows those that have"
+    return f"unknown setting {short(key)}; --help shows those that there are"
 
 
 def known_keys(prefix: str, settings: Any) -> str:

@@ -8,7 +8,6 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
 from nas.commandline.messages import first_line, known_keys
@@ -23,6 +22,9 @@ Settings = TypeVar("Settings")
 LARGEST = 2**53
 """Of a whole number: beyond it a fraction cannot tell neighbours apart."""
 
+MUST = "???"
+"""The default of a setting that must be given, as Hydra has it."""
+
 NO_TEXT = "holds bytes that are no text here; rename such a file, or set LC_ALL to a locale of UTF-8"
 """Of what the operating system gave, where the locale's encoding cannot read it."""
 
@@ -31,14 +33,16 @@ _KINDS = ("function", "bool", "constrained", "literal[", "list[", "tuple[")
 _OF_UNIONS = ("int", "float", "str")
 
 
-def parse(config: DictConfig, settings: type[Settings]) -> Settings:
-    """`config` as the frozen dataclass `settings`, every type checked; what Hydra itself needs is passed over.
+def parse(config: Any, settings: type[Settings]) -> Settings:
+    """`config`, a DictConfig, as the frozen dataclass `settings`; what Hydra itself needs is passed over.
 
     A text is no number and no truth, and every number is finite.
 
     Raises:
         ConfigError: a key is missing or unknown, or a value has the wrong type; named with its path.
     """
+    from omegaconf import OmegaConf  # which plain words do without
+
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
         missing = sorted(OmegaConf.missing_keys(own))
@@ -48,11 +52,18 @@ def parse(config: DictConfig, settings: type[Settings]) -> Settings:
         raise ConfigError(f"{cut(place)}: {first_line(error)}") from None
     if missing:
         raise ConfigError(f"{cut(missing[0])} is not set; give {cut(missing[0])}=…")
+    return validated(container, settings)
+
+
+def validated(container: Mapping[str, Any], settings: type[Settings]) -> Settings:
+    """Plain values as the frozen dataclass `settings`, every type checked.
+
+    Raises:
+        ConfigError: as `parse`.
+    """
     values = {_field(str(key)): value for key, value in container.items()}
     _reject_unknown("", values, settings)
-    for place, number in _numbers("", container):
-        if not -LARGEST <= number <= LARGEST:
-            raise ConfigError(f"{place}: must be a finite number, of at most 15 digits, got {short(number)}")
+    checked_numbers("", container)
     for field, hint in typing.get_type_hints(settings).items():
         if (chosen := _alternative(_key(field), hint, values.get(field))) is not hint:
             _validated(f"{_key(field)}.", values[field], chosen)
@@ -64,15 +75,27 @@ def _validated(where: str, values: Any, settings: type[Settings]) -> Settings:
         found: Settings = adapter(typing.cast(Any, settings)).validate_json(json.dumps(values), strict=True)
         return found
     except ValidationError as error:
-        first = error.errors()[0]
-    parts = [str(part) for part in first["loc"]]
+        raise ConfigError(complaint(where, error)) from None
+
+
+def complaint(where: str, error: ValidationError) -> str:
+    """The first error of settings below the dotted place `where`, which ends in a dot if it is not empty."""
+    first = error.errors()[0]
     if first["type"] == "json_invalid":  # the one thing that `json.dumps` writes and no reader takes
-        raise ConfigError(f"a setting {NO_TEXT}")
-    place = cut(where + ".".join(_key(part) for part in parts if not _is_kind(part)), 120)
+        return f"a setting {NO_TEXT}"
+    parts = [_key(part) for part in map(str, first["loc"]) if not _is_kind(part)]
+    place = cut(f"{where}{'.'.join(parts)}".removesuffix("."), 120)
     if first["type"] == "missing":
-        raise ConfigError(f"{place} is not set; give {place}=…")
+        return f"{place} is not set; give {place}=…"
     problem = cut(first["msg"][0].lower() + first["msg"][1:], 200)
-    raise ConfigError(f"{place}: {problem}, got {short(hide_within(first['input']))}")
+    return f"{place}: {problem}, got {short(hide_within(first['input']))}"
+
+
+def checked_numbers(place: str, value: Any) -> None:
+    """Refuse numbers in `value`, at the dotted `place`, that are not finite, or too large to be told apart."""
+    for where, number in _numbers(place, value):
+        if not -LARGEST <= number <= LARGEST:
+            raise ConfigError(f"{where}: must be a finite number, of at most 15 digits, got {short(number)}")
 
 
 def _is_kind(part: str) -> bool:

@@ -21,44 +21,46 @@ class DataSettings:
     source: str = "digits"
     """Where the images come from, one of `nas.data.sources`."""
     path: str | None = None
-    """Where the source finds them: a folder, or a name. What it has to be stands in the file of each source."""
+    """Where the source finds them: a folder, such as photos, or a name. What it has to be stands in the file of each
+    source."""
     channels: int | None = None
-    """1 (grey) or 3 (RGB); none means what the source has."""
+    """1 for grey or, such as 3, for RGB; none means what the source has."""
     val_fraction: float = 0.15
     """Share of the images, in total, carved for validation where the source has no validation split."""
     test_fraction: float = 0.15
     """Share of the images, in total, carved for the test where the source has no test split."""
     limit: int | None = None
-    """At most this many images of the train split, before val and test are carved from them; a val or test
-    split of its own is cut to `limit` times its fraction. Stratified; only what is chosen is decoded."""
+    """At most this many images, such as 3000, of the train split, before val and test are carved from them; a val or
+    test split of its own is cut to `limit` times its fraction. Stratified; only what is chosen is decoded."""
     flip: bool | str = False
     """Flip training images left to right, at random or, `alternating`, every other time after a random first one."""
     shift: int = 0
     """Shift training images by up to this many pixels at random, each way."""
     crop: float = 1.0
-    """Train on random parts of the images, of this share of their area or more, resized: 0.35 suits photographs; 1 is
-    off."""
+    """Train on random parts of the images, of this share of their area or more, resized, such as 0.35 for photographs;
+    1 is off."""
     colour: float = 0.0
     """Change brightness, contrast and saturation of training images by up to this share each way, such as 0.4; 0 is
     off."""
     erase: float = 0.0
-    """The chance of a training image to lose a random rectangle to the mean colour; 0 is off."""
+    """The chance, such as 0.25, of a training image to lose a random rectangle to the mean colour; 0 is off."""
     mixup: float = 0.0
-    """Alpha of mixup: pairs of training images are blended by a share drawn from Beta(alpha, alpha); 0 is off."""
+    """Alpha of mixup, such as 0.2: pairs of training images are blended by a share drawn from Beta(alpha, alpha); 0 is
+    off."""
     cutmix: float = 0.0
-    """Alpha of CutMix: a rectangle of each training image, of a share drawn from Beta(alpha, alpha), is taken from
-    another one; 0 is off. Beside mixup each batch has one of them, by chance."""
+    """Alpha of CutMix, such as 1: a rectangle of each training image, of a share drawn from Beta(alpha, alpha), is
+    taken from another one; 0 is off. Beside mixup each batch has one of them, by chance."""
     randaugment: tuple[int, int] | None = None
-    """[n, m]: n operations of RandAugment at magnitude m, 1 to 29; needs the extra `augment`."""
+    """[n, m], such as [2,9]: n operations of RandAugment at magnitude m, 1 to 29; needs the extra `augment`."""
     native_resolution: int | None = None
-    """Pixels that the images are worth, beyond which they are not kept; none means what the source states, or else
-    their median short side."""
+    """Pixels that the images are worth, such as 96, beyond which they are not kept; none means what the source states,
+    or else their median short side."""
     subset: str | None = None
-    """hf: which configuration of a data set that has several."""
+    """hf: which configuration, such as plain_text, of a data set that has several."""
     image_column: str | None = None
-    """hf: the column of images; none means the only one."""
+    """hf: the column of images, such as picture; none means the only one."""
     label_column: str | None = None
-    """hf: the column of classes; none means the only one of classes, or else `label` or `labels`."""
+    """hf: the column of classes, such as species; none means the only one of classes, or else `label` or `labels`."""
 
     def __post_init__(self) -> None:
         self._check_source()

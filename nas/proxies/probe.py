@@ -27,7 +27,7 @@ class ProbeProxy:
 
     name: Literal["probe"]
     resolution: Pixels | None
-    """Pixels at the space's largest resolution, others in proportion; null: each network's own."""
+    """Pixels at the space's largest resolution, such as 32, others in proportion; null: each network's own."""
     validation: Positive | None
     """At most this number of validation images that judge a network, stratified; null: all."""
 

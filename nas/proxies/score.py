@@ -26,7 +26,7 @@ class ScoreProxy:
 
     name: Literal["score"]
     resolution: Pixels | None
-    """Pixels at the space's largest resolution, others in proportion; null: each network's own."""
+    """Pixels at the space's largest resolution, such as 32, others in proportion; null: each network's own."""
 
     def prepare(self, preparation: Preparation) -> Prepared:
         """Score the population."""

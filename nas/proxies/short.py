@@ -33,11 +33,11 @@ class ShortProxy:
     images: Annotated[int, Ge(2), Le(10**9)] | None
     """At most this number of training images, stratified; null: all."""
     resolution: Pixels | None
-    """Pixels at the space's largest resolution, others in proportion; null: each network's own."""
+    """Pixels at the space's largest resolution, such as 32, others in proportion; null: each network's own."""
     batch_size: Batch
     """Images in a batch."""
     learning_rate: Annotated[float, Gt(0)] | None
-    """Peak, for a batch of 64; scales with the batch size; null: as `confirm.learning_rate`."""
+    """Peak, such as 0.1, for a batch of 64; scales with the batch size; null: as `confirm.learning_rate`."""
     correction: Annotated[float, Ge(0)]
     """How much training-free scores count beside the accuracy, since short trainings favour what learns fast: logits
     of accuracy for each standard deviation; 0 for none."""

@@ -35,9 +35,9 @@ class SupernetProxy:
     epochs: Positive | None
     """Passes over the training images; every image goes through all networks of its step."""
     minutes: Annotated[float, Gt(0)] | None
-    """Wall-clock minutes instead, with epochs=null; such a run does not repeat exactly."""
+    """Wall-clock minutes, such as 5, instead, with epochs=null; such a run does not repeat exactly."""
     resolution: Pixels | None
-    """Pixels at the space's largest resolution, others in proportion; null: each network's own."""
+    """Pixels at the space's largest resolution, such as 32, others in proportion; null: each network's own."""
     batch_size: Batch
     """Images in a batch."""
     learning_rate: Annotated[float, Gt(0)]

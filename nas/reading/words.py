@@ -55,3 +55,8 @@ def listed(names: Iterable[Any], at_most: int = 240) -> str:
             return f"{', '.join(shown)} and {len(texts) - len(shown)} more"
         shown.append(cut(text))
     return ", ".join(shown)
+
+
+def alike(name: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """Those of the `known` names, `most` at most, that a mistyped `name` may be meant as, the likest first."""
+    return difflib.get_close_matches(name[:_BEGUN], list(known), most, 0.7)

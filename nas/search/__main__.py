@@ -1,5 +1,10 @@
 """`python -m nas.search`: from a device and a budget to a Pareto front."""
 
+from nas.commandline.answers import answer_first
+
+if __name__ == "__main__":
+    answer_first("search")  # what follows takes seconds to import
+
 import hashlib
 import os
 from collections.abc import Sequence
@@ -20,6 +25,7 @@ from nas.report.card import write_cards
 from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
 from nas.report.opening import opening_lines
+from nas.report.outlook import outlook_lines
 from nas.report.terminal import TerminalDisplay, print_front
 from nas.report.trackers import tracker_settings
 from nas.report.trackers.base import TrackerSettings
@@ -31,15 +37,16 @@ from nas.search.checks import Checked, check_settings
 from nas.search.context import Run
 from nas.search.display import Display
 from nas.search.doubtful import doubts, remarks
+from nas.search.dry_run.measure import measure
 from nas.search.evaluations import Data, decode_images, make_trainings
 from nas.search.identity import identity
 from nas.search.loop import Stopping
 from nas.search.patience import Patience
+from nas.search.plan import Plan, run
 from nas.search.record.folder import taken
 from nas.search.record.storage import check_storage, working
 from nas.search.record.study import earlier_journal, open_study
 from nas.search.result.about import About, about_settings, data_facts
-from nas.search.run import Plan, run
 from nas.search.samplers.distinct import make_sampler
 from nas.search.settings import SearchSettings
 from nas.spaces.load import AUTO
@@ -66,6 +73,9 @@ def _checked(settings: SearchSettings) -> tuple[Checked, TrackerSettings]:
 
 def main(settings: SearchSettings, invocation: Invocation) -> None:
     """One search, begun or resumed, in the folder of `invocation`; its front is printed."""
+    if settings.dry_run:
+        dry_run(settings, invocation)
+        return
     with TerminalDisplay() as display:
         front = searched(settings, invocation, display)
     console = Console()
@@ -114,6 +124,15 @@ def searched(settings: SearchSettings, invocation: Invocation, display: Display)
         front = _search(settings, checked, this, images, about)
         executor.close()
         return _reported(front, folder, tracker, display)
+
+
+def dry_run(settings: SearchSettings, invocation: Invocation) -> None:
+    """Say what the search would take and write."""
+    checked, _ = _checked(settings)
+    checked.problem.require_feasible()
+    found = measure(settings, checked)
+    for line in outlook_lines(found, checked.problem, invocation.folder, settings.storage):
+        print(line)
 
 
 def _search(settings: SearchSettings, checked: Checked, this: Run, images: Data, about: About) -> Front:
@@ -167,6 +186,9 @@ def _config(settings: SearchSettings, about: About, problem: Problem) -> dict[st
 
 def compare(folders: list[Path]) -> None:
     """After a multirun: one report over all of its fronts, beside them."""
+    folders = [folder for folder in folders if (folder / "front.json").exists()]  # a dry run has none
+    if len(folders) < 2:
+        return
     digest = hashlib.blake2b("\n".join(sorted(f.name for f in folders)).encode(), digest_size=3).hexdigest()
     path = folders[0].parent / f"comparison-{digest}.html"
     write_comparison(folders, path)

@@ -16,7 +16,7 @@ from nas.nets.pretrained import NONE, absolute, family, load
 from nas.nets.pretrained.base import Pretrained
 from nas.nets.start import FromWeights
 from nas.problem import Problem
-from nas.proxies.base import EvaluateOnce, Failed, Preparation
+from nas.proxies.base import EvaluateOnce, Failed, Preparation, Progress
 from nas.search.confirm.export import Export
 from nas.search.context import AGAIN, Run
 from nas.search.record import jobs
@@ -107,14 +107,21 @@ def decode_images(settings: SearchSettings, problem: Problem, native: int, folde
 
 def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:
     """The trainings of a run, after whatever its proxy needs beforehand."""
-    folder, confirm, init = run.folder.resolve(), settings.confirm, absolute(settings.init)
+    return trainings_for(settings, data, run.problem, run.folder.resolve(), _evaluate_in(run), run.display)
+
+
+def trainings_for(
+    settings: SearchSettings, data: Data, problem: Problem, folder: Path, evaluate: EvaluateOnce, progress: Progress
+) -> Trainings:
+    """The trainings of a search for `problem` whose weights and files go into `folder`."""
+    confirm, init = settings.confirm, absolute(settings.init)
     start = compared = None
     if init != NONE:
         data = data.seen_as(load(init))
-        start = FittedStart(FromWeights.of((init,), run.problem.space), data.large, data.long_scale)
+        start = FittedStart(FromWeights.of((init,), problem.space), data.large, data.long_scale)
         compared = replace(start, weights=FromWeights.of(family(init)))
     preparation = Preparation(
-        run.problem,
+        problem,
         data.small,
         data.proxy_scale,
         settings.seed,
@@ -122,8 +129,8 @@ def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:
         settings.training,
         settings.score,
         settings.long.epochs,
-        _evaluate_in(run),
-        run.display,
+        evaluate,
+        progress,
         start and replace(start, pictures=data.small, scale=data.proxy_scale),
     )
     prepared = settings.proxy.prepare(preparation)
@@ -142,7 +149,7 @@ def make_trainings(settings: SearchSettings, data: Data, run: Run) -> Trainings:
         prepared.start or start,
         prepared.teacher,
     )
-    formats = confirm.formats or default_formats(run.problem.profile.runtime)
+    formats = confirm.formats or default_formats(problem.profile.runtime)
     export = Export(long, folder / "models", confirm.calibration, formats, confirm.int8_loss)
     return Trainings(Ladder(rungs, settings.keep), export, settings.seed + 1, compared)
 

@@ -48,24 +48,24 @@ class ConfirmSettings:
     extra: Annotated[int, Ge(0), Le(10_000)]
     """Further trainings where it is open who is on the front; 0 for none."""
     epochs: Positive | None
-    """Passes over the training images; null: 6, or, from pretrained weights, what makes 20,000 images of them, from 3
-    to 40."""
+    """Passes over the training images, such as 20; null: 6, or, from pretrained weights, what makes 20,000 images of
+    them, from 3 to 40."""
     batch_size: Batch
     """Images of a step."""
     learning_rate: Annotated[float, Gt(0)] | None
-    """At its peak, for a batch of 64; it scales with the batch size; null: 0.2 with sgd and 0.02 with adamw, or, from
-    pretrained weights, 0.01 and 0.001."""
+    """At its peak, such as 0.05, for a batch of 64; it scales with the batch size; null: 0.2 with sgd and 0.02 with
+    adamw, or, from pretrained weights, 0.01 and 0.001."""
     resolution: Pixels | None
-    """null: each network at its own resolution; a number: fewer pixels, these at the space's largest resolution,
-    others in proportion, so that accuracies are of another size than costs, which the report then says."""
+    """null: each network at its own resolution; a number such as 64: fewer pixels, these at the space's largest
+    resolution, others in proportion, so that accuracies are of another size than costs, which the report then says."""
     calibration: Positive
     """Training images that the ranges of int8 are taken from."""
     int8_loss: Annotated[float, Ge(0), Le(100)] | None = 0.5
     """Points of accuracy that int8 may lose on the validation images: the cheapest way that keeps within is taken;
     null: any, by the plainest way."""
     formats: tuple[str, ...] | None = None
-    """Of the files, of those that `nas.export` knows; null: onnx and onnx_int8, and on devices that were measured with
-    TensorFlow Lite tflite and tflite_int8 too, if the extra `tflite` is installed."""
+    """Of the files, such as [onnx,tflite_int8], of those that `nas.export` knows; null: onnx and onnx_int8, and on
+    devices that were measured with TensorFlow Lite tflite and tflite_int8 too, if the extra `tflite` is installed."""
 
     def passes(self, images: int, *, pretrained: bool) -> int:
         """The epochs of a training on so many `images`, from `pretrained` weights or from scratch."""
@@ -85,12 +85,12 @@ class BaselineSettings:
     seeds: Free[Seeds]
     """Trainings of each."""
     resolutions: tuple[Pixels, ...] | None = None
-    """With init, the pixels of the pretrained networks; null: the least, the middle and the largest of the space; []
-    for none."""
+    """With init, the pixels of the pretrained networks, such as [128,224]; null: the least, the middle and the largest
+    of the space; [] for none."""
     networks: tuple[str, ...] = ()
-    """More networks, over the budget or not: names such as fbnet_c or mobilenet_v2_w0.75, JSON files, notations; names
-    without _s and _r take the space's total stride and resolution; with init, such as can be cut out of the same
-    weights. `baselines=[fbnet_c,my.json]` is short for it."""
+    """More networks, such as [fbnet_c,my.json], over the budget or not: names, JSON files, notations; names without _s
+    and _r take the space's total stride and resolution; with init, such as can be cut out of the same weights.
+    `baselines=[fbnet_c,my.json]` is short for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +102,21 @@ class SearchSettings:
     """
 
     hardware: str | tuple[str, ...]
-    """A profile's name, name:configuration (`pixel4:1large_int8`), or a folder; a list of several devices, for all of
-    which the same networks are trained."""
+    """A profile's name, name:configuration such as `pixel4:1large_int8`, or a folder; a list of several devices, for
+    all of which the same networks are trained."""
     budget: str | int | float | tuple[str | int | float, ...] | None
     """`300M` (MACs), `25ms`, `4MB` (weights), `5Mparams`, or a list such as [300M,25ms]; null for none. Of several
     devices `pixel4:25ms` limits one, `25ms` each."""
     search_space: str
-    """A shipped space by name, or a YAML file; auto: separable for images of 96 pixels or more, small
+    """A shipped space by name, such as lite, or a YAML file; auto: separable for images of 96 pixels or more, small
     below, lite with init=efficientnet_lite0, 1 or 2."""
     objectives: tuple[str, ...]
-    """Accuracy and any of the other measures."""
+    """Accuracy and any of latency, energy, macs, params, weights and memory, such as [accuracy,latency,memory]."""
     warm_start: bool
     """Begin with the baselines, where the space holds them."""
     rungs: tuple[str, ...] | None
-    """Evaluations from cheap to expensive, of which the last makes the front; null: the proxy alone."""
+    """Evaluations from cheap to expensive, of which the last makes the front, such as [score,short,long]; null: the
+    proxy alone."""
     keep: Share
     """Share of the networks of like cost that goes on to the next rung; those on its front always do."""
     score: ScoreSettings
@@ -125,22 +126,24 @@ class SearchSettings:
     trials: Free[Positive]
     """Networks to begin, whether they are stopped on a rung or not."""
     time_limit: Free[Annotated[float, Gt(0)] | None]
-    """Seconds after which no network is begun; null for no limit."""
+    """Seconds, such as 3600, after which no network is begun; null for no limit."""
     trial_time_limit: Free[Annotated[float, Gt(0)] | None]
     """Seconds that one evaluation may take before its worker is ended, ten times as many in confirmation and for
     baselines; null for no limit."""
     patience: Free[Positive | None]
-    """End when this many more networks are expected to raise the hypervolume by less than `patience_gain`."""
+    """End when this many more networks, such as 20, are expected to raise the hypervolume by less than
+    `patience_gain`."""
     patience_gain: Free[Share]
     """The least gain of hypervolume worth waiting for, as a share of it."""
     seed: Annotated[int, Ge(0), Le(10**9)]
     """Of all that is random."""
     workers: Free[Positive | None]
-    """Worker processes of one thread each, at most eight per core; null: one per core."""
+    """Worker processes of one thread each, such as 4, at most eight per core; null: one per core."""
     accelerator: Free[Literal["auto", "cpu", "gpu"]]
     """Where networks are trained; auto: on a GPU where there is one."""
     storage: Free[str | None]
-    """An Optuna storage URL, or env:NAME for that of an environment variable; null: study.journal in the run folder."""
+    """An Optuna storage URL such as sqlite:///study.db, or env:NAME for that of an environment variable; null:
+    study.journal in the run folder."""
     device: Free[Literal["auto", "none", Reached]]
     """Where the confirmed networks are measured in the end; auto: here, if the profile was recorded on this machine."""
     reach: Free[Reach]
@@ -162,16 +165,19 @@ class SearchSettings:
     tracker: Free[dict[str, str | int | float | None]]
     """Where the run is shown beside its folder, by `name`, with its options."""
     init: str = NONE
-    """Pretrained weights to start from: none, efficientnet_lite0, 1 or 2, a file .pth, .pt or .safetensors, or hub:NAME
-    of the Hugging Face hub. They want a space that begins from them, such as lite."""
+    """Pretrained weights to start from: none, a network such as efficientnet_lite0 (or 1, or 2), a file .pth, .pt or
+    .safetensors, or hub:NAME of the Hugging Face hub. They want a space that begins from them, such as lite."""
 
     combine: Combine = "each"
     """Of several devices: each: accuracy against every device's latency; worst: against the worst share of each
     device's own budget."""
 
     batch: Annotated[int, Ge(1)] | None = None
-    """Images of an inference, where the profiles were measured so: milliseconds are then of so many; null: as hardware
-    says."""
+    """Images of an inference, such as 8, where the profiles were measured so: milliseconds are then of so many; null:
+    as hardware says."""
+
+    dry_run: Free[bool] = False
+    """Say what the search would take and write, by trying one network, and keep nothing."""
 
     def __post_init__(self) -> None:
         if self.training.distillation.teacher == SUPERNET and self.proxy.name != "supernet":
@@ -189,9 +195,18 @@ class SearchSettings:
             )
 
     @staticmethod
-    def implied(words: Sequence[str]) -> list[str]:
-        """The groups that a command line of `words` means and does not name: the proxy."""
-        return implied_proxy(words, NONE)
+    def meant(words: Sequence[str]) -> list[str]:
+        """The words of a command line in full: with the proxy that they imply, and short forms written out.
+
+        An experiment, a file of conf/experiment, says itself which proxy it takes.
+        """
+        short = {"baselines=[": "baselines.networks=[", "experiment=": "+experiment="}
+        chosen = any(word.lstrip("+").startswith("experiment=") for word in words)
+        found = [] if chosen else implied_proxy(words, NONE)
+        for word in words:
+            start = next((start for start in short if word.startswith(start)), "")
+            found.append(short.get(start, "") + word.removeprefix(start))
+        return found
 
     @property
     def devices(self) -> tuple[str, ...]:

@@ -25,8 +25,8 @@ class DistillationSettings:
     """What trainings learn from another network's logits."""
 
     teacher: str | None
-    """An ONNX file of the same classes; with proxy=supernet also `supernet`: its largest network teaches the long
-    trainings."""
+    """An ONNX file of the same classes, such as teacher.onnx; with proxy=supernet also `supernet`: its largest network
+    teaches the long trainings."""
     alpha: Annotated[float, Gt(0), Le(1)]
     """The teacher's share of the loss."""
     temperature: Annotated[float, Gt(0)]

@@ -18,8 +18,8 @@ from nas.proxies.base import Evaluation
 from nas.search.checks import check_settings
 from nas.search.confirm.baselines import networks_to_compare
 from nas.search.evaluations import Trainings, decode_images, make_trainings
+from nas.search.plan import _metadata
 from nas.search.result.about import about_settings, data_facts
-from nas.search.run import _metadata
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
 from nas.spaces.budget import Budget

@@ -16,8 +16,8 @@ from nas.search.context import Run
 from nas.search.evaluations import _evaluate_in
 from nas.search.executors.base import WorkerDied
 from nas.search.loop import Stopping
+from nas.search.plan import run
 from nas.search.record.study import open_study
-from nas.search.run import run
 from nas.search.rungs import Ladder, Rung
 from nas.search.samplers.distinct import make_sampler
 from nas.spaces.architecture import Architecture

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 import nas
-from nas.commandline import parse
+from nas.commandline import declarations, parse
 from nas.commandline.composing import compose, read_arguments
+from nas.commandline.declarations import settings_of as settings_of_command
 from nas.errors import SpaceError
 from nas.spaces.cost import cost
 from nas.spaces.load import known_spaces, load_space
@@ -49,7 +50,7 @@ def test_commands_in_the_docs_exist_and_take_their_settings(page: str, line: str
     if name == "report":
         assert len(arguments) == 1
         return
-    settings = settings_page.COMMANDS[name]
+    settings = settings_of_command(name)
     for config in compose(name, settings, read_arguments(arguments)):
         assert isinstance(parse(config, settings), settings)
 
@@ -114,7 +115,7 @@ def test_shipped_spaces_are_in_the_table_with_their_figures(name: str) -> None:
 
 def settings_of(file: Path) -> Iterator[str]:
     """The dotted keys of a configuration file."""
-    prefix = "" if file.parent == ROOT / "conf" else f"{file.parent.name}."
+    prefix = "" if file.parent.name in ("conf", "experiment") else f"{file.parent.name}."
     values = yaml.safe_load(file.read_text(encoding="utf-8"))
     yield from dotted(prefix, {key: value for key, value in values.items() if key not in ("defaults", "hydra", "name")})
 
@@ -136,8 +137,12 @@ def test_every_setting_is_documented(key: str) -> None:
 
 
 def test_the_page_of_settings_is_as_they_are_declared() -> None:
-    page = settings_page.page()
+    found = declarations.content()
+    page = settings_page.page(found["commands"])
     assert settings_page.PAGE.read_text(encoding="utf-8") == page, "run python -m tools.settings_page"
+    kept = declarations.FILE.read_text(encoding="utf-8")
+    assert kept == settings_page.as_text(found), "run python -m tools.settings_page"
+    assert declarations.declared("search") == declarations.sections_of(found["commands"])["search"]
     assert "|  |" not in page, "a setting says nothing of itself"
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from nas.commandline import parse, run_folder
-from nas.commandline.composing import compose, read_arguments
+from nas.commandline import parse
+from nas.commandline.composing import compose, read_arguments, run_folder
 from nas.latency.profile import load_profile
 from nas.problem import Problem
 from nas.resources import data_dir

@@ -46,9 +46,13 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
         r"cannot write the run folder.*file/run; choose hydra.run.dir",
     ),
     "run folder is a file": ("search", ["hydra.run.dir=file"], r"cannot write the run folder.*file"),
-    "unknown key": ("search", ["trails=3"], r"unknown setting 'trails'; known: .*trials"),
-    "unknown inner key": ("search", ["confirm.epoch=3"], r"unknown setting 'confirm\.epoch'; known: .*confirm\.epochs"),
-    "added key": ("search", ["+colour=red"], r"unknown setting 'colour'; known: .*budget"),
+    "unknown key": ("search", ["trails=3"], r"unknown setting 'trails'; did you mean trials\? known: .*trials"),
+    "unknown inner key": (
+        "search",
+        ["confirm.epoch=3"],
+        r"unknown .*; did you mean confirm\.epochs\? ",
+    ),
+    "added key": ("search", ["+colour=red"], r"unknown setting 'colour'; did you mean data\.colour\? known: .*budget"),
     "added inner key": ("search", ["+proxy.width=2"], r"unknown setting 'proxy\.width'; known: .*proxy\.epochs"),
     "wrong type": ("search", ["trials=many"], r"trials: .*integer.*'many'"),
     "wrong inner type": ("search", ["proxy.learning_rate=fast"], r"proxy\.learning_rate: .*number.*'fast'"),
@@ -114,7 +118,11 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
     "format": ("predict", ["arch=mobilenet_v2", "format=xml"], r"format: .*'text' or 'json'.*'xml'"),
     "predict hardware": ("predict", ["arch=mobilenet_v2", "hardware=pixel5"], r"unknown hardware.* 'pixel5'"),
     "validate hardware": ("validate", ["hardware=pixel5"], r"unknown hardware.* 'pixel5'"),
-    "validate key": ("validate", ["hardwear=pixel4"], r"unknown setting 'hardwear'; known: format, hardware, rem"),
+    "validate key": (
+        "validate",
+        ["hardwear=pixel4"],
+        r"did you mean hardware\? known: format, hardware, rem",
+    ),
 }
 
 

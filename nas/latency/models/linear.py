@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from nas.errors import ProfileError
 from nas.latency.features import MILLION, layer_counts, network_features
 from nas.latency.models.known_devices import SHARED, expected_costs, scaled
 from nas.latency.models.left_out import LeftOut
+from nas.latency.models.nonnegative import nonnegative
 from nas.latency.profile import HardwareProfile, load_profile
 from nas.spaces.layers import Layer
 
@@ -118,7 +118,7 @@ def fit(features: Array, ms: Array, weights: Array, expected: Array | None = Non
         scale = _scale(share, expected)
     rows = np.column_stack([share / scale * weights[:, None], np.zeros((len(ms), len(expected)))])
     pull = strength * np.column_stack([np.eye(len(scale)), -(scale * expected).T])
-    solution, _ = nnls(np.vstack([rows, pull]), np.append(weights, np.zeros(len(pull))), maxiter=100 * rows.shape[1])
+    solution = nonnegative(np.vstack([rows, pull]), np.append(weights, np.zeros(len(pull))))
     return np.asarray(solution[: len(scale)] / scale, dtype=np.float64)
 
 

@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from nas.latency.models.left_out import LeftOut
+from nas.latency.models.nonnegative import nonnegative
 from nas.latency.profile import HardwareProfile, Measurement
 from nas.spaces.activations import is_clamp
 from nas.spaces.architecture import Architecture
@@ -233,7 +233,7 @@ def _rooflines(profile: HardwareProfile) -> dict[str, Kind]:
 def _roofline(times: dict[Layer, float]) -> Kind:
     terms, ms = np.array([roofline_terms(layer) for layer in times]), np.array(list(times.values()))
     weights = 1 / (ms + _CLOCK_MS)
-    coefficients, _ = nnls(terms * weights[:, None], ms * weights)
+    coefficients = nonnegative(terms * weights[:, None], ms * weights)
     places = np.array([place(layer) for layer in times])
     low, high = places.min(axis=0), places.max(axis=0)
     size = math.comb(places.shape[1] + _DEGREE, _DEGREE)

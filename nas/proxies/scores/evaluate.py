@@ -29,7 +29,8 @@ class ScoreSettings:
     """Training-free scores, joined by ranks: a rung, a proxy, and what corrects a short training."""
 
     names: tuple[str, ...]
-    """Those that docs/accuracy.md lists, joined by ranks."""
+    """Those that are joined by ranks, such as [naswot,synflow]: of naswot, naswot_layers, entropy, synflow, zico, zen,
+    macs, params and depth."""
     images: Annotated[int, Ge(LEAST_IMAGES), Le(100_000)]
     """Training images they see."""
     population: Annotated[int, Ge(8), Le(100_000)]

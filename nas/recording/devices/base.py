@@ -25,17 +25,17 @@ class Reach:
     host: str | None = None
     """ssh: where, such as pi@10.0.0.7, or a Host of ~/.ssh/config."""
     port: int | None = None
-    """ssh: null: as ~/.ssh/config says, else 22."""
+    """ssh: such as 2222; null: as ~/.ssh/config says, else 22."""
     identity: str | None = None
-    """ssh: the file of the private key; null: as ~/.ssh/config says."""
+    """ssh: the file of the private key, such as ~/.ssh/id_ed25519; null: as ~/.ssh/config says."""
     serial: str | None = None
-    """adb: which device, of those that `adb devices` lists; null: the only one."""
+    """adb: which device, such as 8XV0A1, of those that `adb devices` lists; null: the only one."""
     python: str | None = None
-    """ssh, adb: the Python there; null: python3 (ssh), Termux's (adb)."""
+    """ssh, adb: the Python there, such as python3.12; null: python3 (ssh), Termux's (adb)."""
     perf_test: str | None = None
-    """adb: an onnxruntime_perf_test built for the device measures, in place of a Python there."""
+    """adb: a program such as ./onnxruntime_perf_test, built for the device measures, in place of a Python there."""
     remote: str | None = None
-    """ssh, adb: the folder there, from the home; null: nas-record/NAME."""
+    """ssh, adb: the folder there, such as nas, from the home; null: nas-record/NAME."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,9 @@ class WandbSettings:
     project: str = "sepconv-nas"
     """Its project there."""
     entity: str | None = None
-    """The team or user that the project belongs to; null: the account's own."""
+    """The team or user, such as my-team, that the project belongs to; null: the account's own."""
     run_name: str | None = None
-    """Null: the name of the run folder."""
+    """Of the run there, such as first-try; null: the name of the run folder."""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

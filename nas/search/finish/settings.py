@@ -24,19 +24,19 @@ class AugmentSettings:
     flip: bool | Literal["alternating"] | None
     """Left to right, at random or every other time."""
     shift: int | None
-    """By up to this many pixels each way."""
+    """By up to this many pixels, such as 4, each way."""
     crop: float | None
-    """Smallest share of an image that is trained on, resized; 1 is off."""
+    """Smallest share of an image that is trained on, resized, such as 0.35; 1 is off."""
     colour: float | None
-    """By how much brightness, contrast and saturation change; 0 is off."""
+    """By how much brightness, contrast and saturation change, such as 0.4; 0 is off."""
     erase: float | None
-    """Chance that a rectangle is erased; 0 is off."""
+    """Chance, such as 0.25, that a rectangle is erased; 0 is off."""
     mixup: float | None
-    """Alpha of mixup; 0 is off."""
+    """Alpha of mixup, such as 0.2; 0 is off."""
     cutmix: float | None
-    """Alpha of CutMix; 0 is off; beside mixup each batch has one of them, by chance."""
+    """Alpha of CutMix, such as 1; 0 is off; beside mixup each batch has one of them, by chance."""
     randaugment: tuple[int, int] | None
-    """[n, m]: n operations of RandAugment at magnitude m; needs the extra `augment`."""
+    """[n, m], such as [2,9]: n operations of RandAugment at magnitude m; needs the extra `augment`."""
 
     def of(self, data: DataSettings) -> DataSettings:
         """The same images, changed so.
@@ -58,24 +58,26 @@ class TrainSettings:
     """
 
     run: str | None
-    """The folder of a finished search, whose images it uses and which the results go back into."""
+    """The folder of a finished search, such as runs/NAME, whose images it uses and which the results go back into."""
     member: int | str | tuple[int | str, ...] | None
-    """With run: which networks, each a number in the order of the front, or a key; or all of the front."""
+    """With run: which networks, each a number in the order of the front, such as 2, or a key; or all of the front."""
     arch: str | None
-    """Without run: what `nas.predict` takes; its classes and channels are those of the data."""
+    """Without run: what `nas.predict` takes, such as mobilenet_v2_w0.5_r96; its classes and channels are those of the
+    data."""
     epochs: Positive
     """Passes over the training images."""
     batch_size: Batch
     """Images of a step, divided among all devices."""
     learning_rate: Annotated[float, Gt(0)] | None
-    """At its peak, for a batch of 64; it scales with the batch size; null: 0.2 with sgd and 0.02 with adamw, or, from
-    pretrained weights, 0.01 and 0.001."""
+    """At its peak, such as 0.05, for a batch of 64; it scales with the batch size; null: 0.2 with sgd and 0.02 with
+    adamw, or, from pretrained weights, 0.01 and 0.001."""
     seed: Annotated[int, Ge(0), Le(10**9)]
     """Of the first training, and with arch of the split."""
     seeds: Seeds
     """Trainings of each network; the files hold the best by the validation images."""
     init: str | None
-    """Pretrained weights to start from, as in `nas.search`; none for random ones; null: as the run did, else none."""
+    """Pretrained weights to start from, such as efficientnet_lite0, as in `nas.search`; none for random ones; null: as
+    the run did, else none."""
     calibration: Positive
     """Training images that the ranges of int8 are taken from."""
     int8_loss: Annotated[float, Ge(0), Le(100)] | None

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas.commandline.composing import written_out
 from nas.errors import ConfigError
 from nas.nets.start import FromWeights
 from nas.search.confirm.baselines import named_networks, networks_to_compare
-from nas.search.settings import BaselineSettings
+from nas.search.settings import BaselineSettings, SearchSettings
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline, by_content
 from nas.spaces.budget import Budget
@@ -79,7 +78,7 @@ def test_with_pretrained_weights_they_are_cut_out_of_them(tmp_path: Path) -> Non
 
 def test_a_list_is_short_for_the_networks() -> None:
     words = ["baselines=[a,b.json]", "baselines.widths=[1]", "baselines=null", "trials=[1]"]
-    assert written_out(words) == ["baselines.networks=[a,b.json]", *words[1:]]
+    assert SearchSettings.meant(words) == ["proxy=short", "baselines.networks=[a,b.json]", *words[1:]]
 
 
 def test_a_file_is_known_by_what_it_holds(tmp_path: Path) -> None:

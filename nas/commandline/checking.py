@@ -1,0 +1,100 @@
+"""The words of a command line against what is declared: unknown names and wrong values, before anything is composed."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.types import ChoiceSweep, Override
+from pydantic import ValidationError
+
+from nas.commandline.declarations import Sections, Setting
+from nas.commandline.kinds import as_type
+from nas.commandline.settings import MUST, checked_numbers, complaint
+from nas.errors import ConfigError
+from nas.reading.checks import adapter
+from nas.reading.words import alike, listed, short
+
+
+def check_words(sections: Sections, overrides: Sequence[Override]) -> None:
+    """Refuse what no option of the command's groups would take.
+
+    Raises:
+        ConfigError: a setting or an option is unknown, or a value is of the wrong type.
+    """
+    known = {each.key: each for section in sections for each in section.settings}
+    groups = options_of(sections)
+    for override in overrides:
+        key = str(override.key_or_group)
+        if key in groups:
+            for name in _chosen(override):
+                if name not in groups[key]:
+                    raise ConfigError(unknown(key, name, groups[key]))
+        elif key in known:
+            _check_value(known[key], override)
+        elif not _is_part(key, known, groups):
+            raise ConfigError(unknown_setting(key, [*known, *groups]))
+
+
+def options_of(sections: Sections) -> dict[str, list[str]]:
+    """The names of each group's options."""
+    groups: dict[str, list[str]] = {}
+    for section in sections:
+        if section.options:
+            groups.setdefault(section.key, []).extend(section.options)
+    return groups
+
+
+def unknown(what: str, name: object, known: Sequence[str]) -> str:
+    """The complaint that there is no `what` of that name."""
+    return f"unknown {what} {short(name)}; {_meant(alike(str(name), known))}known: {listed(sorted(known))}"
+
+
+def unknown_setting(key: str, keys: Sequence[str]) -> str:
+    """The complaint that there is no setting `key` among the dotted `keys`: which may be meant, and which there are."""
+    place, _, last = key.rpartition(".")
+    beside = _beside(place, keys) or _beside(place := "", keys)
+    named = {each.rpartition(".")[2]: each for each in beside}
+    meant = [named[near] for near in alike(last, named)] or [each for each in keys if each.rpartition(".")[2] == last]
+    return f"unknown setting {short(key)}; {_meant(meant)}known: {listed(sorted(beside), 300)}"
+
+
+def _beside(place: str, keys: Sequence[str]) -> list[str]:
+    """The names of settings and parts one step below the dotted `place`."""
+    prefix = f"{place}." if place else ""
+    return list(dict.fromkeys(prefix + key[len(prefix) :].split(".")[0] for key in keys if key.startswith(prefix)))
+
+
+def _meant(names: Sequence[str]) -> str:
+    return f"did you mean {listed(names, 80)}? " if names else ""
+
+
+def _is_part(key: str, known: Mapping[str, Setting], groups: Mapping[str, object]) -> bool:
+    """Whether `key` is a part as a whole, or what chooses the option of a group, or one of Hydra's own."""
+    if key.removesuffix(".name") in groups or key.partition(".")[0].partition("/")[0] == "hydra":
+        return True
+    return any(each.startswith(f"{key}.") for each in known)
+
+
+def _chosen(override: Override) -> Iterator[str]:
+    """The options that a word chooses; none where that is left to an interpolation."""
+    value = override.value()
+    for each in value.list if isinstance(value, ChoiceSweep) else [value]:
+        if isinstance(each, str) and "${" not in each:
+            yield each
+
+
+def _check_value(setting: Setting, override: Override) -> None:
+    value = override.value()
+    if override.is_sweep_override() or override.is_delete() or isinstance(value, Mapping) or value == MUST:
+        return
+    if "${" in str(override.input_line):
+        return
+    checked_numbers(setting.key, value)
+    try:
+        adapter(_type_of(setting)).validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        raise ConfigError(complaint(f"{setting.key}.", error)) from None
+
+
+def _type_of(setting: Setting) -> Any:
+    return as_type(setting.kind)

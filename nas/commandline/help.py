@@ -1,0 +1,100 @@
+"""What `--help` prints, made from the declarations."""
+
+import shutil
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from nas.commandline.declarations import Section, Sections, Setting
+from nas.commandline.examples import example
+from nas.commandline.kinds import in_words, typed
+from nas.commandline.settings import MUST
+from nas.errors import ConfigError
+from nas.latency.profile import known_profiles
+from nas.passwords import hide
+from nas.reading.words import alike, listed, short
+from nas.resources import data_dir
+from nas.spaces.load import known_spaces
+
+_WIDTHS = (60, 100)
+
+_FLAGS = """\
+Any of them: -m runs every combination of comma-separated values, --help PART shows a part of this (--help confirm),
+--cfg job the settings as they would be, --version the version."""
+
+
+def help_text(command: str, sections: Sections, parts: Sequence[str] = ()) -> str:
+    """All that there is to know of a command, or of those `parts` of it: settings, groups, options of groups.
+
+    Raises:
+        ConfigError: there is no such part.
+    """
+    if parts:
+        return "\n".join(line for part in parts for line in _part(part, sections))
+    lines = [introduction(command), ""]
+    if any(section.settings for section in sections):
+        lines += [*_wrapped(_FLAGS, ""), ""]
+    for section in sections:
+        lines += [*_section(section), ""]
+    return "\n".join(lines).rstrip()
+
+
+def introduction(command: str) -> str:
+    """What the command does, with examples: `hydra.help.template` of its file in conf/."""
+    content: Any = yaml.safe_load((data_dir("conf") / f"{command}.yaml").read_text(encoding="utf-8"))
+    text: str = content["hydra"]["help"]["template"]
+    return text.rstrip()
+
+
+def _part(name: str, sections: Sections) -> Iterator[str]:
+    """The sections of that key or title, or the settings of that key."""
+    found = [each for each in sections if name and name in (each.key, *(f"{each.key}={one}" for one in each.options))]
+    settings = [each for section in sections for each in section.settings if each.key == name.partition("=")[0]]
+    if not found and not settings:
+        known = [key for section in sections for key in (section.key, *(each.key for each in section.settings)) if key]
+        meant = f"did you mean {listed(near)}? " if (near := alike(name, known)) else ""
+        raise ConfigError(f"--help {short(hide(name))}: there is no such setting; {meant}--help alone shows all")
+    for section in found:
+        yield from _section(section)
+    for setting in settings:
+        yield from _setting(setting)
+
+
+def _section(section: Section) -> Iterator[str]:
+    if section.key:
+        yield f"{section.title}"
+        yield from _wrapped(section.about.replace("*", ""), "  ")
+        if len(section.options) > 1:
+            yield from _wrapped(f"Options: {', '.join(section.options)}", "  ")
+    else:
+        yield "Settings, as key=value"
+    for setting in section.settings:
+        yield from _setting(setting)
+
+
+def _setting(setting: Setting) -> Iterator[str]:
+    yield ""
+    yield f"  {setting.key}={'…' if setting.default == MUST else typed(setting.default)}"
+    notes = "".join(f" ({note})" for note in setting.notes)
+    yield from _wrapped(f"{in_words(setting.kind)}{notes}", "      ")
+    yield from _wrapped(setting.text, "      ")
+    different = [f"{typed(each)} with {name}" for name, each in setting.defaults.items() if each != setting.default]
+    if different and len(set(map(str, setting.defaults.values()))) < len(setting.defaults):
+        yield from _wrapped(f"Default: {', '.join(different)}", "      ")
+    if known := _shelf(setting):
+        yield from _wrapped(f"Known: {', '.join(known)}", "      ")
+    yield f"      Example: {setting.key}={example(setting)}"
+
+
+def _shelf(setting: Setting) -> list[str]:
+    """What ships under the names that a setting takes."""
+    shelves: Mapping[str, Any] = {"hardware": known_profiles, "like": known_profiles, "search_space": known_spaces}
+    return sorted(shelves[setting.key]()) if setting.key in shelves else []
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    least, most = _WIDTHS
+    width = min(max(shutil.get_terminal_size().columns, least), most)
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)

@@ -1,0 +1,25 @@
+"""How a command was called."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nas.resources import replace_file
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """How a command was called: its output folder, which need not exist, and the line that calls it again.
+
+    `line` and `files`, what Hydra writes of a run (by path in the folder), show no password.
+    """
+
+    folder: Path
+    line: str
+    files: dict[str, str] = field(default_factory=dict)
+
+    def write_files(self) -> None:
+        """Write `files` into the folder."""
+        for name, text in self.files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, text.encode())

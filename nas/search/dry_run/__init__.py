@@ -1,0 +1,1 @@
+"""What a search would take: `measure` tries each of its steps once on one network, `estimate` adds up."""
