@@ -33,8 +33,9 @@ from nas.search.evaluations import Data, decode_images, make_trainings
 from nas.search.identity import identity
 from nas.search.loop import Stopping
 from nas.search.patience import Patience
+from nas.search.record.drivers import Elsewhere, driving
 from nas.search.record.folder import taken
-from nas.search.record.storage import check_storage, working
+from nas.search.record.storage import check_storage, close, working
 from nas.search.record.study import earlier_journal, open_study
 from nas.search.result.about import About, about_settings, data_facts
 from nas.search.run import Plan, run
@@ -75,7 +76,11 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
             images = decode_images(settings, checked.problem, checked.pixels, folder)
             data = data_facts(settings, images.images)
             agreed = identity(settings, checked.problem, data)
-            study = open_study(folder, settings.storage, checked.problem.directions, agreed, journal)
+            study = open_study(
+                *(folder, settings.storage, checked.problem.directions, agreed, journal, settings.study),
+                display.message,
+            )
+            stack.callback(close, study._storage)
             executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
             stack.callback(executor.close)
         if settings.search_space == AUTO:
@@ -96,7 +101,13 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
         this = Run(
             checked.problem, study, executor, folder, _Tracked(display, tracker), origin, settings.trial_time_limit
         )
-        front = _search(settings, checked, this, images, about)
+        if settings.study:
+            this = replace(this, driver=stack.enter_context(driving(study, folder)))
+        try:
+            front = _search(settings, checked, this, images, about)
+        except Elsewhere as elsewhere:
+            display.message(str(elsewhere))
+            return
         executor.close()
         _report(front, folder, tracker, display)
 
