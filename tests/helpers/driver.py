@@ -1,6 +1,7 @@
 """A driver of a shared study in a process of its own: made-up evaluations that take a while, and are written down.
 
-`python -m tests.helpers.driver FOLDER URL TRIALS SECONDS`; each evaluation adds a line to FOLDER/evaluated.
+`python -m tests.helpers.driver FOLDER URL TRIALS SECONDS`; each evaluation adds a line to FOLDER/evaluated. It begins
+when there is a file `go` beside FOLDER, so that several begin together.
 """
 
 import functools
@@ -36,6 +37,8 @@ def main(folder: Path, url: str, trials: int, seconds: float) -> None:
         run = context(wanted, study, executor=Threads(2), folder=folder, driver=driver)
         ladder = Ladder((Rung("short", functools.partial(slow, folder, seconds)),))
         print("started", flush=True)
+        while not (folder.parent / "go").exists():
+            time.sleep(0.05)
         print(search(run, ladder, make_sampler(wanted, sampler_settings("random"), 0), Stopping(trials)))
         try:
             driver.require_finish()

@@ -1,10 +1,11 @@
-"""A server of PostgreSQL on loopback, with its data in a folder of the test, and a wire to it that can be cut."""
+"""A server of PostgreSQL on loopback, with its data in a folder of its own, and a wire to it that can be cut."""
 
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -44,9 +45,7 @@ class Server:
         if os.geteuid() == 0 and (user := _user()):
             os.chown(folder, user.pw_uid, user.pw_gid)
             os.chown(word, user.pw_uid, user.pw_gid)
-            for above in folder.parents:  # pytest keeps its folders to itself
-                if above.stat().st_uid == 0 and above != Path("/"):
-                    above.chmod(above.stat().st_mode | 0o011)
+            folder.parent.chmod(0o711)
         self._do("initdb", "-D", str(folder), "-U", "nas", "-A", "scram-sha-256", f"--pwfile={word}", "--no-sync")
 
     @property
@@ -66,7 +65,11 @@ class Server:
         self._do("pg_ctl", "-D", str(self.folder), "-m", mode, "-w", "stop")
 
     def _do(self, *command: str) -> None:
-        subprocess.run(command, check=True, cwd="/", preexec_fn=_unprivileged, capture_output=True, timeout=120)
+        # not through pipes, which the server would keep open
+        with tempfile.TemporaryFile() as said:
+            done = subprocess.run(command, cwd="/", preexec_fn=_unprivileged, stdout=said, stderr=said, timeout=120)
+            said.seek(0)
+            assert done.returncode == 0, said.read().decode()
 
 
 def _unprivileged() -> None:
@@ -76,15 +79,16 @@ def _unprivileged() -> None:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[Server]:
-    """One that runs."""
-    found = Server(folder)
-    found.start()
-    try:
-        yield found
-    finally:
-        with suppress(subprocess.CalledProcessError):
-            found.stop()
+def server() -> Iterator[Server]:
+    """One that runs, in a folder of its own that goes with it; pytest's are closed to the user that it runs as."""
+    with tempfile.TemporaryDirectory(prefix="postgres-") as above:
+        found = Server(Path(above) / "data")
+        found.start()
+        try:
+            yield found
+        finally:
+            with suppress(AssertionError):  # it may be down
+                found.stop()
 
 
 class Wire:
@@ -100,18 +104,22 @@ class Wire:
         self._thread(self._accept, self._listener)
 
     def cut(self) -> None:
-        listener, self._listener = self._listener, None
-        for each in (listener, *self._open):
+        ends, self._open = [*self._open, *([self._listener] if self._listener else [])], []
+        self._listener = None
+        for each in ends:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
-        self._open.clear()
 
     def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._there))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._there))
+                except OSError:  # the server is down
+                    near.close()
+                    continue
                 self._open += [near, far]
                 self._thread(_carry, near, far)
                 self._thread(_carry, far, near)
@@ -122,7 +130,7 @@ class Wire:
 
 
 def _carry(one: socket.socket, other: socket.socket) -> None:
-    with suppress(OSError):
+    with one, suppress(OSError):
         while data := one.recv(65536):
             other.sendall(data)
     with suppress(OSError):

@@ -1,6 +1,7 @@
 """Databases, and Optuna's gRPC proxy of one, as storages: what they add to Optuna's, and which of their errors pass."""
 
 import json
+import time
 import warnings
 from typing import Any
 
@@ -83,11 +84,23 @@ def open_database(url: str) -> Database:
     """
     kind, query = make_url(url).get_backend_name(), make_url(url).query
     connection = {name: value for name, value in _CONNECTIONS.get(kind, {}).items() if name not in query}
-    storage = Database(url, {"connect_args": connection, "pool_pre_ping": kind != "sqlite"})
+    storage = _made(url, {"connect_args": connection, "pool_pre_ping": kind != "sqlite"})
     if kind == "postgresql":
         event.listen(storage.engine, "connect", _let_go)
         storage.engine.dispose()  # the connections that were made before
     return storage
+
+
+def _made(url: str, options: dict[str, Any]) -> Database:
+    """The database; of several drivers that make its tables at once each comes to find them made."""
+    for _ in range(9):
+        try:
+            return Database(url, dict(options))
+        except (exc.DBAPIError, StorageInternalError) as error:
+            if "exist" not in str(error) and "duplicate" not in str(error):
+                raise
+            time.sleep(0.5)
+    return Database(url, options)
 
 
 def _let_go(connection: Any, _: Any) -> None:
@@ -114,6 +127,8 @@ def passes(error: Exception) -> bool:
     if type(error).__module__.partition(".")[0] == "grpc":
         return getattr(error, "code", lambda: None)() is not None and error.code().name in ("UNAVAILABLE", "UNKNOWN")  # type: ignore[attr-defined]
     cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    if isinstance(cause, exc.PendingRollbackError):  # of a second statement after the connection broke
+        return True
     if not isinstance(cause, (exc.OperationalError, exc.InterfaceError)):
         return False
     return "sqlite" not in type(cause.orig).__module__ or "locked" in str(cause)

@@ -40,10 +40,10 @@ KINDS = ("journal", "sqlite", "postgresql", "grpc")
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgres() -> Iterator[Server]:
     if why := missing():
         pytest.skip(why)
-    with server(tmp_path_factory.mktemp("postgres") / "data") as found:
+    with server() as found:
         yield found
 
 
@@ -288,16 +288,18 @@ def wait_for(condition: Callable[[], object], *running: Process) -> None:
 
 
 def test_a_driver_killed_the_server_started_anew_and_the_network_cut(tmp_path: Path) -> None:
-    """Three drivers of two workers at 30 networks in PostgreSQL; evaluations sleep for a fifth of a second."""
+    """Three drivers of two workers at 40 networks in PostgreSQL; evaluations sleep."""
     if why := missing():
         pytest.skip(why)
-    with server(tmp_path / "data") as there:
+    with server() as there:
         wire = Wire(there.port)
         wire.join()
         names = (("direct", there.url), ("killed", there.url), ("wired", Server.at(wire.port)))
-        running = [Process(tmp_path / name, url, 30, 0.2) for name, url in names]
+        running = [Process(tmp_path / name, url, 40, 0.3) for name, url in names]
         direct, killed, wired = running
         try:
+            wait_for(lambda: all("started" in each.log.read_text() for each in running), *running)
+            (tmp_path / "go").touch()
             wait_for(lambda: all(each.evaluated for each in running), *running)
             killed.kill()
             wait_for(lambda: len(direct.evaluated) >= 3 and len(wired.evaluated) >= 3, direct, wired)
@@ -318,8 +320,8 @@ def test_a_driver_killed_the_server_started_anew_and_the_network_cut(tmp_path: P
                     each.kill()
             wire.cut()
         found = records(opened(tmp_path / "after", there.url))
-    assert [trial.state for trial in found] == ["complete"] * 30  # nothing is lost
-    assert len({trial.key for trial in found}) == 30  # nothing is there twice
+    assert [trial.state for trial in found] == ["complete"] * 40  # nothing is lost
+    assert len({trial.key for trial in found}) == 40  # nothing is there twice
     for trial in found:
         assert trial.rungs[-1].accuracy == evaluate(decode(TINY, trial.params)).accuracy
     asked = Counter(key for each in running for key in each.evaluated)
