@@ -9,8 +9,8 @@ threads, which cost nothing while they sleep: what is measured is driver, sample
 of the space separable with `sampler=pareto`, 300M MACs on pixel4, a journal on the disk or the storage of `--url`.
 
 Efficiency is the time that the same evaluations would take, each begun at once on the first of the workers to be free,
-over the time that the search took, with everything: the first proposals, the record, the end. `--fraction` shortens
-the evaluations of small runs.
+over the time that the search took from its first evaluation on, the record and the end included; what comes before,
+once, is given beside it. `--fraction` makes evaluations shorter, or longer where a machine has much else to do.
 
     python -m benchmarks.scaling number --url postgresql://… --rows 1000000
 
@@ -29,19 +29,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from sqlalchemy import text
 
-from benchmarks.load import Quiet, evaluate, problem
+from benchmarks.load import Given, Quiet, evaluate, problem
 from nas.problem import reference_point
 from nas.proxies.base import Evaluation
 from nas.search.context import Run
 from nas.search.executors.inline import InlineExecutor
 from nas.search.loop import Stopping, search
-from nas.search.record import drivers
+from nas.search.parameters import distributions, encode
 from nas.search.record.databases import open_database
 from nas.search.record.drivers import driving
-from nas.search.record.storage import _with_driver, close
+from nas.search.record.storage import close, with_driver
 from nas.search.record.study import open_study
 from nas.search.record.trial import records
 from nas.search.rungs import Ladder, Rung
@@ -74,7 +75,12 @@ def seconds(arch: Architecture) -> float:
     return SHORTEST_S + (LONGEST_S - SHORTEST_S) * int(arch.key[-6:], 16) / 16**6
 
 
+FIRST: list[float] = []
+"""When the first evaluation of a search began."""
+
+
 def sleeping(macs: Callable[[Architecture], float], fraction: float, arch: Architecture) -> Evaluation:
+    FIRST.append(time.monotonic())
     time.sleep(fraction * seconds(arch))
     return evaluate(arch, macs(arch))
 
@@ -87,7 +93,9 @@ def ideal(lengths: Sequence[float], workers: int) -> float:
     return max(free)
 
 
-def run_search(folder: Path, url: str | None, study_name: str | None, workers: int, trials: int, fraction: float) -> list[float]:
+def run_search(
+    folder: Path, url: str | None, study_name: str | None, workers: int, trials: int, fraction: float
+) -> list[float]:
     """One driver's part of a search; the lengths of the study's evaluations, in the order in which they were begun."""
     wanted = problem()
     study = open_study(folder, url, wanted.directions, {}, None, study_name)
@@ -109,16 +117,20 @@ def run_search(folder: Path, url: str | None, study_name: str | None, workers: i
 def by_workers(workers: int, per_worker: int, fraction: float, url: str | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         begun, cpu = time.monotonic(), time.process_time()
+        FIRST.clear()
         lengths = run_search(Path(folder), url, None, workers, workers * per_worker, fraction)
-        took, used = time.monotonic() - begun, time.process_time() - cpu
+        took, used = time.monotonic() - FIRST[0], time.process_time() - cpu
     print(
-        f"{workers} workers, {len(lengths)} trials: {took:.1f} s, ideal {ideal(lengths, workers):.1f} s, "
+        f"{workers} workers, {len(lengths)} trials: {FIRST[0] - begun:.1f} s before, then {took:.1f} s, "
+        f"ideal {ideal(lengths, workers):.1f} s, "
         f"efficiency {ideal(lengths, workers) / took:.3f}, {1000 * used / len(lengths):.0f} ms of CPU a trial",
         flush=True,
     )
 
 
-def one_driver(place: str, number: int, url: str, name: str, workers: int, trials: int, fraction: float, gate: Any) -> list[float]:
+def one_driver(
+    place: str, number: int, url: str, name: str, workers: int, trials: int, fraction: float, gate: Any
+) -> list[float]:
     folder = Path(place) / str(number)
     folder.mkdir()
     problem()
@@ -138,8 +150,8 @@ def by_drivers(count: int, workers: int, trials: int, fraction: float, url: str)
             ]
             gate.wait()
             begun = time.monotonic()
-            lengths = [part.get() for part in parts][0]
-            took = time.monotonic() - begun
+            every = [part.get() for part in parts]
+            took, lengths = time.monotonic() - begun, every[0]
     print(
         f"{count} drivers of {workers} workers, {len(lengths)} trials: {took:.1f} s, "
         f"ideal {ideal(lengths, count * workers):.1f} s, efficiency {ideal(lengths, count * workers) / took:.3f}",
@@ -149,18 +161,16 @@ def by_drivers(count: int, workers: int, trials: int, fraction: float, url: str)
 
 def driver_time(trials: int, url: str | None) -> None:
     """The driver's own time per trial: everything but the sampler and the evaluation, over the last 100 of `trials`."""
-    from benchmarks.load import Given, write_study
-    from nas.search.parameters import distributions, encode
-    import numpy as np
-
     wanted = problem()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         given = [encode(wanted.space, row) for row in wanted.draw(np.random.default_rng(1), trials, evenly="macs")]
         study = open_study(folder, url, wanted.directions, {})
         run = Run(wanted, study, InlineExecutor(), folder, Quiet(), reference_point(wanted, chance=0.1))
-        macs = {}
-        rung = Rung("short", lambda arch: Evaluation(0.5 + 0.4 * (int(arch.key[:6], 16) / 16**6), 0.1, 1.0, "short", 1.0, 1, 224))
+        rung = Rung(
+            "short",
+            lambda arch: Evaluation(0.5 + 0.4 * (int(arch.key[:6], 16) / 16**6), 0.1, 1.0, "short", 1.0, 1, 224),
+        )
         sampler = Given(distributions(wanted.space), given)
         search(run, Ladder((rung,)), sampler, Stopping(trials - 100))
         begun, cpu = time.monotonic(), time.process_time()
@@ -168,6 +178,28 @@ def driver_time(trials: int, url: str | None) -> None:
         took, used = time.monotonic() - begun, time.process_time() - cpu
         close(study._storage)
     print(f"{trials} trials: {10 * took:.1f} ms a trial, of which {10 * used:.1f} ms of CPU", flush=True)
+
+
+def numbering(url: str, rows: int) -> None:
+    """The cost of counting the trials of a study that has so many, which every new one does under the study's lock."""
+    storage = open_database(with_driver(url))
+    study = optuna.create_study(storage=storage, study_name=f"numbers-{time.time():.0f}")
+    count = text("SELECT count(trial_id) FROM trials WHERE study_id = :study AND trial_id < :newest")
+    fill = text(
+        "INSERT INTO trials (number, study_id, state) SELECT n, :study, 'COMPLETE' FROM generate_series(0, :rows - 1) n"
+    )
+    with storage.engine.begin() as connection:
+        connection.execute(fill, {"study": study._study_id, "rows": rows})
+    with storage.engine.connect() as connection:
+        taken = []
+        for _ in range(5):
+            begun = time.monotonic()
+            connection.execute(count, {"study": study._study_id, "newest": 2**31 - 1}).scalar()
+            taken.append(time.monotonic() - begun)
+    with storage.engine.begin() as connection:
+        connection.execute(text("DELETE FROM trials WHERE study_id = :study"), {"study": study._study_id})
+    storage.close()
+    print(f"{rows:,} trials are counted in {1000 * min(taken):.1f} ms (the least of 5)", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -179,6 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, nargs="+", default=[200, 500, 1000, 2000])
     parser.add_argument("--fraction", type=float, default=1.0)
     parser.add_argument("--url", help="a storage; by default a journal on the disk")
+    parser.add_argument("--rows", type=int, default=1_000_000)
     options = parser.parse_args(arguments)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if options.what == "workers":
@@ -190,6 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif options.what == "trials":
         for trials in options.trials:
             driver_time(trials, options.url)
+    else:
+        numbering(options.url, options.rows)
 
 
 if __name__ == "__main__":

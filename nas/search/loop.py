@@ -74,7 +74,7 @@ def search(
 
 def _search(run: Run, ladder: Ladder, proposals: Proposals, stopping: Stopping) -> str:
     study, space, driver = run.study, run.problem.space, run.driver
-    failures = _Failures()
+    failures, points = _Failures(), dict[int, list[float]]()
     waiting = _unfinished(run, ladder)
     stop_at = time.monotonic() + stopping.time_limit if stopping.time_limit else float("inf")
     pending: Pending[Trial] = Pending(run.executor)
@@ -105,7 +105,7 @@ def _search(run: Run, ladder: Ladder, proposals: Proposals, stopping: Stopping) 
             elif _goes_on(run, ladder, trial, future, failures):
                 waiting.append(trial)
             else:
-                _show(run, trial.number)
+                _show(run, trial.number, points)
 
 
 def _enough(run: Run, stopping: Stopping) -> str:
@@ -185,12 +185,16 @@ class _Failures:
             raise RunFailed(f"the first {ALL_FAILED} evaluations all failed, the last with {why.error}")
 
 
-def _show(run: Run, number: int) -> None:
+def _show(run: Run, number: int, points: dict[int, list[float]]) -> None:
+    """Tell the display of a finished trial; `points` are the objective values of complete ones by number, so far."""
     complete = [trial for trial in records(run.study) if trial.state == "complete"]
-    points = [trial.values(run.problem) for trial in complete]
+    for trial in complete:
+        if trial.number not in points:
+            points[trial.number] = trial.values(run.problem)
+    found = list(points.values())
     run.display.trial(
         record(run.study, number).row(),
-        front_size=len(nondominated(points, run.problem.directions)),
-        hypervolume=hypervolume(points, run.problem.objectives, run.reference_point),
+        front_size=len(nondominated(found, run.problem.directions)),
+        hypervolume=hypervolume(found, run.problem.objectives, run.reference_point),
         best=max(accuracies(complete), default=None),
     )

@@ -48,10 +48,11 @@ class Proposals:
 
     def prepare(self) -> None:
         """Draft ahead, if there is news; called before waiting for evaluations."""
-        news = sum(1 + (trial.state != "running") for trial in trials(self._study))
-        if self._thread and self._coming is None and (news != self._known or not self._ready):
-            self._known = news
-            self._coming = self._thread.submit(self._drafted, self._places)
+        if self._thread and self._coming is None:
+            news = sum(1 + (trial.state != "running") for trial in trials(self._study))
+            if news != self._known or not self._ready:
+                self._known = news
+                self._coming = self._thread.submit(self._drafted, self._places)
 
     def close(self) -> None:
         """Propose no more."""

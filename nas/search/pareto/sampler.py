@@ -37,6 +37,9 @@ Draw = Callable[[np.random.Generator, int], "Sequence[Mapping[str, Any]] | Indic
 Drawn = Literal["start", "random", "model"]
 Proposed = Callable[[Study, FrozenTrial, Drawn, float | None], None]
 
+LOOK = 8
+"""So many of the best candidates are compared with what there is at a time."""
+
 PARENTS = 30
 """This number of the best points evaluated have offspring in the pool."""
 
@@ -207,9 +210,9 @@ class ParetoSampler(BaseSampler):
         """The indices of the first `count` of `ranked` that are none of `points`, nor alike; at least one."""
         seen: set[Hashable] = set()
         found: dict[Hashable, int] = {}
-        for begin in range(0, len(ranked), 32):
-            some = ranked[begin : begin + 32]
-            if begin <= 32:  # mostly one of the first is new, and then not every trial's key has to be known
+        for begin in range(0, len(ranked), LOOK):
+            some = ranked[begin : begin + LOOK]
+            if begin <= LOOK:  # mostly one of the first is new, and then not every trial's key has to be known
                 seen = set(self._keys(grid, points if begin else self._as_costly(grid, some, points)))
             for index, key in enumerate(self._keys(grid, some), begin):
                 if key not in seen:

@@ -47,20 +47,20 @@ def open_storage(storage: str, shared: bool = False, tell: Callable[[str], None]
             return open_shared_journal(Path(url.removeprefix(JOURNAL)))
         from nas.search.record.databases import open_database, open_proxy, passes
 
-        with_driver = _with_driver(url)
+        complete = with_driver(url)
         if url.startswith("grpc://"):
             address = urlsplit(url)
             if not address.hostname or not address.port:
                 raise ConfigError("it must be grpc://host:port")
             return Mirror(open_proxy(address.hostname, address.port), passes, shared, tell)
-        return Mirror(open_database(with_driver), passes, shared, tell)
+        return Mirror(open_database(complete), passes, shared, tell)
     except RunError:
         raise
     except Exception as error:  # whatever the driver of the URL raises
         raise ConfigError(f"cannot open storage={cut(_shown(storage))}: {_why(error, url)}; {_EXAMPLES}") from None
 
 
-def _with_driver(url: str) -> str:
+def with_driver(url: str) -> str:
     """`url` with the driver that is used where it names none.
 
     Raises:

@@ -115,7 +115,7 @@ def test_of_racing_drivers_each_network_has_one(url: str, tmp_path: Path) -> Non
         thread.start()
     for thread in threads:
         thread.join(LIMIT_S)
-    assert sorted(sum(won.values(), [])) == list(range(12))
+    assert sorted(row for rows in won.values() for row in rows) == list(range(12))
     study = opened(tmp_path / "after", url)
     found = records(study)
     assert len({trial.key for trial in found}) == len(found) == 12
@@ -207,7 +207,8 @@ def test_half_a_line_of_a_killed_driver_is_no_others_loss(tmp_path: Path) -> Non
     assert len(records(other)) == 1
     begin(other, draft(1, "other"))
     assert [trial.driver for trial in records(one)] == ["one", "other"]
-    assert path.read_bytes().endswith(b"}\n") and b'"worker{' not in path.read_bytes()
+    assert path.read_bytes().endswith(b"}\n")
+    assert b'"worker{' not in path.read_bytes()
 
 
 def test_an_answer_that_was_lost_is_no_second_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
