@@ -55,6 +55,8 @@ class SearchOptions(TypedDict, total=False):
     init: str | os.PathLike[str]
     combine: str
     batch: int | None
+    dry_run: bool
+    study: str | None
 
 
 def words_of(options: Mapping[str, Any]) -> list[str]:

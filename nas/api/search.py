@@ -8,10 +8,12 @@ from rich.console import Console
 from nas.api.options import SearchOptions, words_of
 from nas.api.run import Run, open_run
 from nas.commandline.from_python import called_with, word
+from nas.errors import ConfigError, RunError
 from nas.report.notebook.display import NotebookDisplay, in_notebook
 from nas.report.terminal import TerminalDisplay
 from nas.results.ordering import cost_measure
 from nas.search.__main__ import searched
+from nas.search.record.drivers import Elsewhere
 from nas.search.settings import SearchSettings
 
 
@@ -32,9 +34,13 @@ def run_search(
     """
     words = words_of(settings) + ([] if folder is None else [word("hydra.run.dir", os.fspath(folder))])
     parsed, invocation = called_with("search", SearchSettings, words)
+    if parsed.dry_run:
+        raise ConfigError("dry_run has no result to return; the command line prints what it finds: " + invocation.line)
     try:
         with _display(parsed, progress) as display:
             searched(parsed, invocation, display)
+    except Elsewhere as elsewhere:
+        raise RunError(str(elsewhere)) from None
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(f"What is finished is kept in {invocation.folder}; the same call goes on from there.")
         raise

@@ -43,8 +43,9 @@ from nas.search.identity import identity
 from nas.search.loop import Stopping
 from nas.search.patience import Patience
 from nas.search.plan import Plan, run
+from nas.search.record.drivers import Elsewhere, driving
 from nas.search.record.folder import taken
-from nas.search.record.storage import check_storage, working
+from nas.search.record.storage import check_storage, close, working
 from nas.search.record.study import earlier_journal, open_study
 from nas.search.result.about import About, about_settings, data_facts
 from nas.search.samplers.distinct import make_sampler
@@ -77,7 +78,11 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
         dry_run(settings, invocation)
         return
     with TerminalDisplay() as display:
-        front = searched(settings, invocation, display)
+        try:
+            front = searched(settings, invocation, display)
+        except Elsewhere as elsewhere:
+            display.message(str(elsewhere))
+            return
     console = Console()
     print_front(console, front)
     console.print(one_line(f"report: {invocation.folder / 'report.html'}"), soft_wrap=True, highlight=False)
@@ -88,6 +93,7 @@ def searched(settings: SearchSettings, invocation: Invocation, display: Display)
 
     Raises:
         NasError: it cannot be done, or came to no result; what is finished is kept, as after any interruption.
+        Elsewhere: another command on the same study makes the result.
     """
     (checked, shown), folder = _checked(settings), invocation.folder
     with working(settings.storage), ExitStack() as stack:
@@ -100,7 +106,11 @@ def searched(settings: SearchSettings, invocation: Invocation, display: Display)
             images = decode_images(settings, checked.problem, checked.pixels, folder)
             data = data_facts(settings, images.images)
             agreed = identity(settings, checked.problem, data)
-            study = open_study(folder, settings.storage, checked.problem.directions, agreed, journal)
+            study = open_study(
+                *(folder, settings.storage, checked.problem.directions, agreed, journal, settings.study),
+                display.message,
+            )
+            stack.callback(close, study._storage)
             executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
             stack.callback(executor.close)
         if settings.search_space == AUTO:
@@ -121,6 +131,8 @@ def searched(settings: SearchSettings, invocation: Invocation, display: Display)
         this = Run(
             checked.problem, study, executor, folder, _Tracked(display, tracker), origin, settings.trial_time_limit
         )
+        if settings.study:
+            this = replace(this, driver=stack.enter_context(driving(study, folder)))
         front = _search(settings, checked, this, images, about)
         executor.close()
         return _reported(front, folder, tracker, display)

@@ -11,6 +11,7 @@ from nas.problem import Problem
 from nas.proxies.base import Failed
 from nas.search.display import Display
 from nas.search.executors.base import Executor
+from nas.search.record.drivers import Driver
 from nas.search.record.jobs import Job, evaluate_once
 
 T = TypeVar("T")
@@ -26,7 +27,8 @@ class Run:
     """What is looked for, the record, where evaluations run, where files go, and what is shown.
 
     `reference_point`, by objective, is where hypervolume counts from. `trial_time_limit` is the seconds that one
-    evaluation may take, None for any. Why evaluations failed is gathered in `failures`.
+    evaluation may take, None for any. Why evaluations failed is gathered in `failures`. `driver` is this process among
+    those that share the study, None where it has it for itself.
     """
 
     problem: Problem
@@ -37,6 +39,7 @@ class Run:
     reference_point: Mapping[str, float]
     trial_time_limit: float | None = None
     failures: list[Failed] = field(default_factory=list)
+    driver: Driver | None = None
 
     @property
     def long_time_limit(self) -> float | None:

@@ -15,28 +15,27 @@ from nas.proxies.base import MOST_TRIES, Failed
 from nas.search.context import AGAIN, Run
 from nas.search.executors.pending import Pending
 from nas.search.front import hypervolume, nondominated
-from nas.search.parameters import decode, distributions, encode
+from nas.search.inside import is_inside
+from nas.search.parameters import decode, distributions
 from nas.search.pareto.pool import Exhausted
 from nas.search.patience import Patience
+from nas.search.proposals import Proposals
+from nas.search.record.claims import give_up, has_ended
 from nas.search.record.trial import (
     accuracies,
-    ask,
-    close,
-    draw,
     fail,
-    is_exhausted,
     left_running,
     read_trial,
     record,
     records,
-    reject,
     reopen,
-    write_candidate,
     write_rungs,
 )
 from nas.search.rungs import Ladder, rung_record
 from nas.spaces.architecture import Architecture
 
+POLL_S = 1.0
+"""Where other drivers share the study, it is looked at so often for what they left."""
 ALL_FAILED = 8
 """After this many failures without one success the search stops: something is wrong with all of them, or here."""
 
@@ -55,24 +54,32 @@ def search(
 ) -> str:
     """Evaluate networks until `stopping` says that it is enough, or none is left.
 
-    A new study begins with the networks of `start`, which are of the space. A network that is begun climbs the
+    A search begins with the networks of `start`, which are of the space. A network that is begun climbs the
     ladder until it is stopped, at the top, or fails: an evaluation that raises makes its trial a failed one, with
     the reason; if that may pass, it is tried `MOST_TRIES` times before, and again when the run is resumed.
     Trials that an earlier process left unfinished come first, under their own numbers, from the rung they had
-    reached; one of which it had not drawn all is drawn to its end. Returns what ended the search, in words.
+    reached. Where other drivers share the study, what a dead one left is evaluated here, under a new number, and the
+    search is over when nothing runs. Returns what ended it, in words.
 
     Raises:
         RunFailed: the first `ALL_FAILED` evaluations all failed, or as many in a row for reasons that may pass.
     """
-    study, space = run.study, run.problem.space
-    study.sampler = sampler
-    failures = _Failures()
+    run.study.sampler = sampler
+    proposals = Proposals(run, start, run.executor.slots)
+    try:
+        return _search(run, ladder, proposals, stopping)
+    finally:
+        proposals.close()
+
+
+def _search(run: Run, ladder: Ladder, proposals: Proposals, stopping: Stopping) -> str:
+    study, space, driver = run.study, run.problem.space, run.driver
+    failures, points = _Failures(), dict[int, list[float]]()
     waiting = _unfinished(run, ladder)
-    for begun in start:
-        study.enqueue_trial(encode(space, space.genotype(begun)), skip_if_exists=True)
     stop_at = time.monotonic() + stopping.time_limit if stopping.time_limit else float("inf")
     pending: Pending[Trial] = Pending(run.executor)
     while True:
+        waiting += driver.taken_over() if driver else []
         ended = ""
         while pending.has_room and not ended:
             if waiting:
@@ -81,22 +88,24 @@ def search(
                 pending.start(trial, rung.evaluator, decode(space, trial.params), limit=run.trial_time_limit)
             elif time.monotonic() >= stop_at:
                 ended = f"the time limit of {stopping.time_limit:g} s is over"
-            elif is_exhausted(study):
-                ended = f"no network of {space.name} inside the budget is left to evaluate"
             elif not (ended := _enough(run, stopping)):
                 try:
-                    trial = ask(study, distributions(space))
+                    begun = proposals.begin()
                 except Exhausted:
-                    close(study)
+                    ended = f"no network of {space.name} inside the budget is left to evaluate"
                 else:
-                    waiting += [trial] if _is_inside(run, trial) else []
-        if not pending:
+                    waiting += [begun] if begun else []
+        if not pending and not (driver and driver.others_run()):
             return ended
-        for trial, future in pending.finished():
-            if _goes_on(run, ladder, trial, future, failures):
+        if not ended:
+            proposals.prepare()
+        for trial, future in pending.finished(POLL_S if driver else None):
+            if driver and has_ended(study, trial):
+                run.display.message(f"trial {trial.number} was taken over while this driver was not heard of")
+            elif _goes_on(run, ladder, trial, future, failures):
                 waiting.append(trial)
             else:
-                _show(run, trial.number)
+                _show(run, trial.number, points)
 
 
 def _enough(run: Run, stopping: Stopping) -> str:
@@ -112,34 +121,16 @@ def _enough(run: Run, stopping: Stopping) -> str:
 def _unfinished(run: Run, ladder: Ladder) -> list[Trial]:
     """Trials an earlier process was evaluating, with rungs left to climb; all others it left are ended."""
     begun = []
-    try:
-        for trial in left_running(run.study):  # before anything is written: proposals follow from the record
-            draw(trial, distributions(run.problem.space))
-    except Exhausted:
-        close(run.study)
-    for trial in left_running(run.study):
+    for trial in left_running(run.study, run.driver.name if run.driver else None):
+        if trial.params.keys() != distributions(run.problem.space).keys():  # of another program
+            give_up(run.study, trial._trial_id)
+            continue
         reopen(trial)
         if ladder.has_ended(read_trial(trial)):
             _tell(run, ladder, trial)
-        elif _is_inside(run, trial):
+        elif is_inside(run, trial):
             begun.append(trial)
     return begun
-
-
-def _is_inside(run: Run, trial: Trial) -> bool:
-    """Whether the network of `trial` is inside the budget; if not, the trial ends as rejected."""
-    measures = read_trial(trial).measures
-    if not measures:  # a resumed trial has them already
-        candidate = run.problem.candidate(decode(run.problem.space, trial.params))
-        measures = candidate.measures()
-        if not trial.constraints:  # Optuna warns of a second time
-            trial.set_constraint("budget", run.problem.budget.excess(measures) - 1)
-        write_candidate(trial, measures)
-    violation = run.problem.budget.violation(measures)
-    if violation is None:
-        return True
-    reject(run.study, trial, violation)
-    return False
 
 
 def _goes_on(run: Run, ladder: Ladder, trial: Trial, future: Future[Any], failures: "_Failures") -> bool:
@@ -194,12 +185,16 @@ class _Failures:
             raise RunFailed(f"the first {ALL_FAILED} evaluations all failed, the last with {why.error}")
 
 
-def _show(run: Run, number: int) -> None:
+def _show(run: Run, number: int, points: dict[int, list[float]]) -> None:
+    """Tell the display of a finished trial; `points` are the objective values of complete ones by number, so far."""
     complete = [trial for trial in records(run.study) if trial.state == "complete"]
-    points = [trial.values(run.problem) for trial in complete]
+    for trial in complete:
+        if trial.number not in points:
+            points[trial.number] = trial.values(run.problem)
+    found = list(points.values())
     run.display.trial(
         record(run.study, number).row(),
-        front_size=len(nondominated(points, run.problem.directions)),
-        hypervolume=hypervolume(points, run.problem.objectives, run.reference_point),
+        front_size=len(nondominated(found, run.problem.directions)),
+        hypervolume=hypervolume(found, run.problem.objectives, run.reference_point),
         best=max(accuracies(complete), default=None),
     )

@@ -56,6 +56,7 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
     Raises:
         RunFailed: no network is left to make a front of; front.json stays as it was.
         RunError: the folder cannot be written.
+        Elsewhere: several drivers share the study, and another one makes its result.
     """
     try:
         (context.folder / "models").mkdir(exist_ok=True)
@@ -64,6 +65,8 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
     networks = networks_to_compare(context.problem, plan.baselines, plan.init, plan.about.data.native_resolution)
     try:
         _search(context, trainings, sampler, stopping, list(networks.values()) if plan.warm_start else [])
+        if context.driver:
+            context.driver.require_finish()
         baselines = train_baselines(context, trainings, networks, plan.baselines.seeds)
         candidates = confirm_candidates(context, trainings.long, plan.confirm, trainings.first_seed, baselines.values())
         _require(candidates, "confirmed", context)
@@ -92,6 +95,8 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
         context.display.warning(f"{passing} evaluations failed for reasons that may pass; {AGAIN}")
     front = with_finished(replace(front, warnings=tuple(context.display.warnings)), context.folder)
     write_front(front, context.folder)
+    if context.driver:
+        context.driver.finished()
     return front
 
 

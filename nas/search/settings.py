@@ -1,5 +1,6 @@
 """The settings of `python -m nas.search`, as the code below Hydra sees them. Defaults are in conf/search.yaml."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from nas.proxies.implied import implied_proxy
 from nas.proxies.probe import NEEDS_INIT
 from nas.proxies.scores.evaluate import ScoreSettings
 from nas.proxies.short import LongSettings
-from nas.reading.words import cut
+from nas.reading.words import cut, short
 from nas.recording.devices import Reached
 from nas.recording.devices.base import Reach
 from nas.resources import canonical
@@ -142,7 +143,8 @@ class SearchSettings:
     accelerator: Free[Literal["auto", "cpu", "gpu"]]
     """Where networks are trained; auto: on a GPU where there is one."""
     storage: Free[str | None]
-    """An Optuna storage URL such as sqlite:///study.db, or env:NAME for that of an environment variable; null:
+    """Where the record is: a URL such as sqlite:///searches.db, postgresql://host/db, mysql://host/db,
+    journal:///shared/searches.journal or grpc://host:port, or env:NAME for that of an environment variable; null:
     study.journal in the run folder."""
     device: Free[Literal["auto", "none", Reached]]
     """Where the confirmed networks are measured in the end; auto: here, if the profile was recorded on this machine."""
@@ -179,7 +181,15 @@ class SearchSettings:
     dry_run: Free[bool] = False
     """Say what the search would take and write, by trying one network, and keep nothing."""
 
+    study: Free[str | None] = None
+    """The name of a study in `storage` that several commands work on, each in a folder of its own; null: the folder's
+    own."""
+
     def __post_init__(self) -> None:
+        if self.study is not None and not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", self.study):
+            raise ConfigError(f"study={short(self.study)} must be letters, digits and any of _.-, 100 at most")
+        if self.study is not None and self.storage is None:
+            raise ConfigError(f"study={cut(self.study)} is one of a storage that several share; give storage=URL")
         if self.training.distillation.teacher == SUPERNET and self.proxy.name != "supernet":
             raise ConfigError(
                 f"training.distillation.teacher=supernet needs proxy=supernet, got proxy={self.proxy.name}; "

@@ -23,6 +23,7 @@ from nas.search.display import Display
 from nas.search.executors.base import Executor
 from nas.search.executors.inline import InlineExecutor
 from nas.search.loop import Stopping, search
+from nas.search.record.drivers import Driver
 from nas.search.record.trial import rows
 from nas.search.result.about import About
 from nas.search.rungs import Ladder, Rung
@@ -87,10 +88,11 @@ def context(
     display: Display | None = None,
     folder: Path = Path("nowhere"),
     reference: Mapping[str, float] = REFERENCE,
+    driver: Driver | None = None,
 ) -> Run:
     """What the steps of a run share; hypervolume counts from `reference`."""
     point = {name: reference[name] for name in wanted.objectives}
-    return Run(wanted, study, executor or InlineExecutor(), folder, display or Silent(), point)
+    return Run(wanted, study, executor or InlineExecutor(), folder, display or Silent(), point, driver=driver)
 
 
 def go(

@@ -15,6 +15,7 @@ from nas.proxies.base import Evaluation
 from nas.results.trials import TrialRow
 from nas.search import loop
 from nas.search.front import hypervolume, nondominated
+from nas.search.inside import is_inside
 from nas.search.loop import ALL_FAILED
 from nas.search.parameters import decode, distributions
 from nas.search.record.study import open_study
@@ -122,7 +123,7 @@ def test_what_a_dead_process_was_evaluating_is_done_under_its_number(known: bool
     finished = go(wanted, study, trials=4)
     trial = study.ask(distributions(TINY))
     if known:  # else it died before it wrote what the network costs
-        loop._is_inside(context(wanted, study), trial)
+        is_inside(context(wanted, study), trial)
     arch = decode(TINY, trial.params)
     study = open_study(tmp_path, None, wanted.directions, {})
     counting = Counting()
@@ -134,12 +135,13 @@ def test_what_a_dead_process_was_evaluating_is_done_under_its_number(known: bool
     assert not set(counting.asked) & set(keys(finished))
 
 
-def test_a_trial_without_parameters_is_drawn_under_its_number(tmp_path: Path) -> None:
+def test_a_trial_of_another_program_is_left_alone(tmp_path: Path) -> None:
     study = open_study(tmp_path, None, problem().directions, {})
-    study.ask()  # as when the process dies inside the sampler
+    study.ask()
+    study.enqueue_trial(dict.fromkeys(distributions(TINY), 0))
     found = go(problem(), open_study(tmp_path, None, problem().directions, {}), trials=3)
-    assert found == go(problem(), in_memory(problem()), trials=3)
-    assert [row.number for row in found] == [0, 1, 2]
+    assert [row.number for row in found] == [2, 3, 4]
+    assert keys(found, "complete") == keys(found)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

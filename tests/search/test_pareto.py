@@ -171,7 +171,7 @@ def test_running_trials_change_the_proposal() -> None:
         history = History.of(study_, study_.ask(SPACE)._get_latest_trial(), grid)
         pool.append(grid.sample(np.random.default_rng(0), 50))
         sampler: Any = study_.sampler
-        gains.append(sampler._gains(grid, pool[-1], history, np.array([-1.0, 1.0])))
+        gains.append(sampler._weighed(grid, pool[-1], history, np.array([-1.0, 1.0])).gains)
     assert (gains[0] <= gains[1] * 1.001).mean() > 0.9  # what is pending is not gained again
 
 

@@ -1,5 +1,6 @@
 """Evaluations that an executor is doing: started while there is room, and waited for."""
 
+import time
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Generic, TypeVar
@@ -29,7 +30,9 @@ class Pending(Generic[K]):
         options = {} if limit is None else {"limit": limit}
         self._running[self._executor.submit(function, *arguments, **options)] = key
 
-    def finished(self) -> Iterator[tuple[K, Future[Any]]]:
-        """Wait until at least one has ended, well or not; those that have."""
-        for future in wait(self._running, return_when=FIRST_COMPLETED).done:
+    def finished(self, timeout: float | None = None) -> Iterator[tuple[K, Future[Any]]]:
+        """Wait until at least one has ended, well or not, for `timeout` seconds at most; those that have."""
+        if not self._running:
+            time.sleep(timeout or 0)
+        for future in wait(self._running, timeout, return_when=FIRST_COMPLETED).done:
             yield self._running.pop(future), future

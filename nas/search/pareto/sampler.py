@@ -24,10 +24,11 @@ from threadpoolctl import threadpool_limits
 
 from nas.errors import ConfigError
 from nas.search.pareto.acquisition import boxes, expected_gain, sketch
+from nas.search.pareto.batch import Weighed, best_together
 from nas.search.pareto.history import History, Partial, signs_of
 from nas.search.pareto.initial import ends, place_evenly, worst
 from nas.search.pareto.pool import Exhausted, Grid, Indices, Rows
-from nas.search.pareto.surrogate import Inputs, fit
+from nas.search.pareto.surrogate import Inputs, Surrogate, fit
 
 Array = npt.NDArray[np.float64]
 Values = Callable[[Rows], npt.ArrayLike]
@@ -35,6 +36,9 @@ Keys = Callable[[Rows], Sequence[Hashable]]
 Draw = Callable[[np.random.Generator, int], "Sequence[Mapping[str, Any]] | Indices"]
 Drawn = Literal["start", "random", "model"]
 Proposed = Callable[[Study, FrozenTrial, Drawn, float | None], None]
+
+LOOK = 8
+"""So many of the best candidates are compared with what there is at a time."""
 
 PARENTS = 30
 """This number of the best points evaluated have offspring in the pool."""
@@ -118,10 +122,21 @@ class ParetoSampler(BaseSampler):
             ConfigError: a callable gave a wrong shape, or no candidate is feasible.
             Exhausted: every point has been proposed, and `repeat` is off.
         """
+        return self.sample_many(study, [trial], search_space)[0]
+
+    def sample_many(
+        self, study: Study, trials: Sequence[FrozenTrial], search_space: dict[str, BaseDistribution]
+    ) -> list[dict[str, Any]]:
+        """Candidates for n trials that begin together, as many as there are; each knows of those before it.
+
+        Raises:
+            ConfigError: as `sample_relative` does.
+            Exhausted: likewise.
+        """
         if not search_space:
-            return {}
+            return [{}]
         with threadpool_limits(limits=1, user_api="blas"):  # for small matrices waiting threads cost 50 times as much
-            return self._proposal(study, trial, Grid(search_space))
+            return self._proposals(study, trials, Grid(search_space))
 
     def smoothed(self, params: Sequence[Mapping[str, Any]], losses: Array) -> Array:
         """What the model makes of the `losses`, shape (n,), of one objective at `params`: its means there.
@@ -134,42 +149,79 @@ class ParetoSampler(BaseSampler):
         with threadpool_limits(limits=1, user_api="blas"):
             return fit(inputs, losses).predict(inputs)[0]
 
-    def _proposal(self, study: Study, trial: FrozenTrial, grid: Grid) -> dict[str, Any]:
-        rng = np.random.default_rng((self._seed, trial.number))
-        history, signs = History.of(study, trial, grid, self._partial), signs_of(study)
+    def _proposals(self, study: Study, trials: Sequence[FrozenTrial], grid: Grid) -> list[dict[str, Any]]:
+        rng = np.random.default_rng((self._seed, trials[0].number))
+        history, signs = History.of(study, trials[0], grid, self._partial), signs_of(study)
         self._check(len(signs))
         begun = int((~history.enqueued).sum())
         starting = begun < self._start or history.finished.sum() < 2
         pool = self._candidates(grid, rng, history.points[:0] if starting else history.best(PARENTS))
         how: Drawn = "model"
-        gains = None
+        gains: list[float | None] = [None] * len(trials)
         if starting:
-            costs = list(self._costs(grid, pool).values())
-            how, order = "start", place_evenly(grid, rng, pool, costs, history.points, begun)
+            how, chosen = "start", self._evenly(grid, rng, pool, history.points, begun, len(trials))
         elif rng.random() < self._random_share:
-            how, order = "random", rng.permutation(len(pool))
+            order = rng.permutation(len(pool))
+            how, chosen = "random", order[self._new(grid, pool[order], history.points, len(trials))].tolist()
         else:
-            gains = self._gains(grid, pool, history.thinned(self._start), signs)
-            order = np.argsort(-gains, kind="stable")
-        chosen = order[self._first_new(grid, pool[order], history)]
-        if self._proposed:
-            self._proposed(study, trial, how, None if gains is None else float(gains[chosen]))
-        return grid.params(pool[chosen])
+            weighed = self._weighed(grid, pool, history.thinned(self._start), signs)
+            order = np.argsort(-weighed.gains, kind="stable")
+            chosen = [int(order[self._new(grid, pool[order], history.points, 1)[0]])]
+            if len(trials) > 1:
+                chosen = self._together(grid, pool, weighed, chosen[0], history.points, len(trials))
+            gains = [float(gain) for gain in weighed.gains[chosen]]
+        for trial, gain in zip(trials, gains[: len(chosen)], strict=False):
+            if self._proposed:
+                self._proposed(study, trial, how, gain)
+        return [grid.params(pool[index]) for index in chosen]
 
-    def _first_new(self, grid: Grid, ranked: Indices, history: History) -> int:
-        """The index of the first of `ranked` that no trial has."""
+    def _evenly(
+        self, grid: Grid, rng: np.random.Generator, pool: Indices, points: Indices, begun: int, count: int
+    ) -> list[int]:
+        """The next `count` of those that are placed evenly over the costs, after `begun`; at least one."""
+        costs, chosen = list(self._costs(grid, pool).values()), list[int]()
+        while len(chosen) < count:
+            order = place_evenly(grid, rng, pool, costs, points, begun + len(chosen))
+            try:
+                chosen.append(int(order[self._new(grid, pool[order], points, 1)[0]]))
+            except Exhausted:
+                if not chosen:
+                    raise
+                break
+            points = np.concatenate([points, pool[chosen[-1:]]])
+        return chosen
+
+    def _together(
+        self, grid: Grid, pool: Indices, weighed: Weighed, first: int, points: Indices, count: int
+    ) -> list[int]:
+        """`first` and the candidates that gain most beside it and each other, none of which a trial has."""
+        seen = set(self._keys(grid, points))
+        chosen: list[int] = []
+        for index in best_together(weighed, first):
+            key = self._keys(grid, pool[[index]])[0]
+            if key not in seen:
+                seen.add(key)
+                chosen.append(index)
+            if len(chosen) == count:
+                break
+        return chosen
+
+    def _new(self, grid: Grid, ranked: Indices, points: Indices, count: int) -> list[int]:
+        """The indices of the first `count` of `ranked` that are none of `points`, nor alike; at least one."""
         seen: set[Hashable] = set()
-        for begin in range(0, len(ranked), 32):
-            some = ranked[begin : begin + 32]
-            if begin <= 32:  # mostly one of the first is new, and then not every trial's key has to be known
-                others = history.points if begin else self._as_costly(grid, some, history.points)
-                seen = set(self._keys(grid, others))
+        found: dict[Hashable, int] = {}
+        for begin in range(0, len(ranked), LOOK):
+            some = ranked[begin : begin + LOOK]
+            if begin <= LOOK:  # mostly one of the first is new, and then not every trial's key has to be known
+                seen = set(self._keys(grid, points if begin else self._as_costly(grid, some, points)))
             for index, key in enumerate(self._keys(grid, some), begin):
                 if key not in seen:
-                    return index
-        if not self._repeat:
+                    found.setdefault(key, index)
+                if len(found) == count:
+                    return list(found.values())
+        if not found and not self._repeat:
             raise Exhausted(f"all of {len(ranked)} candidates have been proposed")
-        return 0
+        return list(found.values()) or [0]
 
     def _as_costly(self, grid: Grid, some: Indices, points: Indices) -> Indices:
         """Those of `points` that cost as much as one of `some`, as points of equal keys do."""
@@ -208,8 +260,8 @@ class ParetoSampler(BaseSampler):
             self._whole[name] = points[sorted(first.values())]
         return self._whole[name]
 
-    def _gains(self, grid: Grid, pool: Indices, history: History, signs: Array) -> Array:
-        """Expected gain of hypervolume of each candidate, times its probability to meet the constraints."""
+    def _weighed(self, grid: Grid, pool: Indices, history: History, signs: Array) -> Weighed:
+        """The candidates with their expected gain of hypervolume, times their probability to meet the constraints."""
         points, n = np.concatenate([history.points, pool]), len(history.points)
         costs = self._costs(grid, points)
         inputs = self._inputs(grid, points, costs, n)
@@ -217,25 +269,28 @@ class ParetoSampler(BaseSampler):
         told = np.flatnonzero(history.informative)
         mean, deviation = np.zeros((2, len(points), len(signs)))
         reference = np.zeros(len(signs))
+        models: dict[int, Surrogate] = {}
         for objective, sign in enumerate(signs):
             if objective in costs:
                 mean[:, objective] = sign * costs[objective]
                 reference[objective] = mean[:, objective].max()
             else:
                 model = fit(inputs[told], history.losses[told, objective], history.errors[told, objective])
-                mean[:, objective], deviation[:, objective] = model.believing(inputs[pending]).predict(inputs)
+                models[objective] = model.believing(inputs[pending])
+                mean[:, objective], deviation[:, objective] = models[objective].predict(inputs)
                 reference[objective] = worst(history.losses[done, objective], self._start)
         for objective, value in enumerate(self._reference or ()):
             reference[objective] = reference[objective] if value is None else value * signs[objective]
         feasible = history.violations <= 0
         front = mean[:n][(history.finished & feasible) | history.pending]
         gains = expected_gain(mean[n:], deviation[n:], *boxes(sketch(front, reference), reference))
+        allowed = np.ones(len(pool))
         if not feasible[done].all():
             violation, doubt = (
                 fit(inputs[done], history.violations[done]).believing(inputs[pending]).predict(inputs[n:])
             )
-            gains *= ndtr(-violation / doubt)
-        return gains
+            allowed = ndtr(-violation / doubt)
+        return Weighed(gains * allowed, mean[n:], front, reference, allowed, models, inputs[slice(n, None)])
 
     def _inputs(self, grid: Grid, points: Indices, costs: Mapping[int, Array], n: int) -> Inputs:
         """What the models see, with numbers of mean 0 and variance 1 over the first n points.

@@ -129,6 +129,17 @@ class Surrogate:
         doubts = np.concatenate([self.doubts, np.zeros(len(points))])
         return _condition(self.inputs + points, targets, self.warp, self.parameters, doubts)
 
+    @property
+    def unsure(self) -> float:
+        """The variance, as modelled, of one observation about the noise-free value."""
+        return float(np.exp(self.parameters[0])) + 1e-8
+
+    def joint(self, points: Inputs) -> tuple[Array, Array]:
+        """Means, shape (n,), and covariances, shape (n, n), on the modelled scale."""
+        cross = _kernel(self.parameters, points, self.inputs)
+        explained = solve_triangular(self.factor, cross.T, lower=True, overwrite_b=True, check_finite=False)
+        return cross @ self.weights, _kernel(self.parameters, points, points) - explained.T @ explained
+
     def _standard(self, points: Inputs) -> Array:
         """Mean and deviation on the modelled scale, shape (2, n)."""
         cross = _kernel(self.parameters, points, self.inputs)

@@ -4,10 +4,11 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, _storage
+from optuna.storages.journal._file import get_lock_file
 
 from nas.errors import RunError
 from nas.reading.json_text import DEEPEST, parse_json
@@ -38,16 +39,48 @@ def open_journal(path: Path) -> JournalStorage:
     return JournalStorage(_WholeLines(str(path), JournalFileOpenLock(str(path))))
 
 
+def open_shared_journal(path: Path) -> JournalStorage:
+    """The journal at `path`, which other processes may be writing: as `open_journal`, while none of them does.
+
+    Raises:
+        RunError: as `open_journal` does.
+        OSError: it cannot be written.
+    """
+    held = JournalFileOpenLock(str(path))
+    with get_lock_file(held):
+        if path.exists():
+            _mend(path)
+    return JournalStorage(_WholeLines(str(path), held))
+
+
 class _WholeLines(JournalFileBackend):
-    """A journal in which what found no room on the disk leaves no half a line."""
+    """A journal in which neither a full disk nor a killed writer leaves half a line."""
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        before = os.path.getsize(self._file_path)
-        try:
-            super().append_logs(logs)
-        except OSError:
-            os.truncate(self._file_path, before)
-            raise
+        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
+        with get_lock_file(self._lock), open(self._file_path, "rb+") as file:
+            end = _end_of_lines(file)
+            file.truncate(end)
+            file.seek(end)
+            try:
+                file.write(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                os.truncate(self._file_path, end)
+                raise
+
+
+def _end_of_lines(file: BinaryIO) -> int:
+    """Where the last whole line ends."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        begin = max(0, end - 4096)
+        file.seek(begin)
+        if (found := file.read(end - begin).rfind(b"\n")) >= 0:
+            return begin + found + 1
+        end = begin
+    return 0
 
 
 def _mend(path: Path) -> None:

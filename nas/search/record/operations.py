@@ -84,7 +84,8 @@ class Operation:
     intermediate_value: Number | None = None
     user_attrs: dict[str, Any] = field(default_factory=dict)
     system_attrs: dict[str, Any] = field(default_factory=dict)
-    params: Annotated[dict[str, Any], Len(0, 0)] = field(default_factory=dict)
+    params: dict[str, Number] = field(default_factory=dict)
+    distributions: dict[str, _Distribution] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,9 @@ class _Notes:
     candidate: Annotated[dict[str, Any], TRIAL_COSTS] | None = None
     rungs: list[RungRecord] | None = None
     error: str | None = None
-    state: Literal["rejected"] | None = None
+    state: Literal["rejected", "yielded"] | None = None
+    driver: str | None = None
+    finisher: str | None = None
     drawn: Drawn | None = None
     expected_gain: Number | None = None
 
@@ -135,17 +138,23 @@ class Sequel:
                 raise RunError(f"there is no study {short(found.study_id)} before it")
             if found.op_code == JournalOperation.CREATE_TRIAL:
                 self._trials.append(_Trial(found.study_id))
+                self._change(self._trials[-1], found)
         if found.trial_id is not None:
             if found.trial_id >= len(self._trials):
                 raise RunError(f"there is no trial {short(found.trial_id)} before it")
             self._change(self._trials[found.trial_id], found)
 
     def _change(self, trial: _Trial, found: Operation) -> None:
-        trial.notes |= (found.user_attr or {}).keys()
-        if found.param_name is not None and found.distribution is not None:
-            if not distribution(found.distribution)._contains(found.param_value_internal):
-                raise RunError(f"param_value_internal: {short(found.param_value_internal)} is outside the distribution")
-            trial.parameters.add(found.param_name)
+        trial.notes |= (found.user_attr or found.user_attrs).keys()
+        values, distributions = dict(found.params), dict(found.distributions)
+        if found.param_name is not None and found.distribution is not None and found.param_value_internal is not None:
+            values[found.param_name], distributions[found.param_name] = found.param_value_internal, found.distribution
+        for name, value in values.items():
+            if name not in distributions:
+                raise RunError(f"distributions: {short(name)} is missing")
+            if not distribution(distributions[name])._contains(value):
+                raise RunError(f"param_value_internal: {short(value)} is outside the distribution")
+            trial.parameters.add(name)
         if found.state == TrialState.COMPLETE:
             wanted = self._objectives[trial.study]
             if len(found.values or ()) != wanted:

@@ -7,13 +7,13 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.study import Study
 
 from nas.errors import RunError
@@ -23,7 +23,7 @@ from nas.reading.files import read_text
 from nas.reading.words import cut
 from nas.resources import replace_file
 from nas.search.record.journal import open_journal
-from nas.search.record.storage import open_storage
+from nas.search.record.storage import close, open_storage
 
 STUDY_NAME, JOURNAL, NAME = "search", "study.journal", "study.name"
 
@@ -60,11 +60,14 @@ def open_study(
     directions: Sequence[Direction],
     identity: Mapping[str, Any],
     journal: JournalStorage | None = None,
+    shared: str | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Study:
     """The study of a run folder, new or resumed; the folder must be locked by this process.
 
     `identity` is what makes results comparable, by setting: a study begun with another is refused. The `journal` may
-    be open already.
+    be open already. A study that is `shared` by several folders has that name in the storage at the `url`, an outage
+    of which the user is to `tell` of.
 
     Raises:
         RunError: the journal is damaged, the study is that of another folder, or it was begun under other settings; the
@@ -72,30 +75,44 @@ def open_study(
         ConfigError: the storage URL cannot be opened.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = open_storage(url) if url is not None else journal or open_journal(folder / JOURNAL)
-    name = STUDY_NAME if url is None else _name(folder)
-    place = str(folder) if url is None else f"{folder} (study {name} of storage={hide(url)})"
-    study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
-    if url is not None:
-        _own(study, folder, place)
+    if url is None:
+        storage: BaseStorage = journal or open_journal(folder / JOURNAL)
+    else:
+        storage = open_storage(url, shared is not None, tell)
+    try:
+        name = STUDY_NAME if url is None else shared or folder_name(folder)
+        place = str(folder) if url is None else f"{folder} (study {name} of storage={hide(url)})"
+        study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
+        if url is not None and shared is None:
+            _own(study, folder, place)
+        _agree(study, identity, place, "folder with hydra.run.dir=…" if shared is None else "study=")
+    except RunError:
+        close(storage)
+        raise
+    return study
+
+
+def _agree(study: Study, identity: Mapping[str, Any], place: str, other: str) -> None:
+    """Note what makes the results of a new study comparable; check that it is the same for one that there is.
+
+    Raises:
+        RunError: it is not; the message says which `other` to choose.
+    """
     begun = study.user_attrs.get("settings")
     if not isinstance(begun, Mapping):
         if study.get_trials(deepcopy=False):
-            raise RunError(f"{place} holds a search without its settings; choose another folder with hydra.run.dir=…")
+            raise RunError(f"{place} holds a search without its settings; choose another {other}")
         study.set_user_attr("settings", dict(identity))
-        return study
+        return
     wanted = json.loads(json.dumps(dict(identity)))
     for key in {**wanted, **begun}:
         if key not in begun or key not in wanted or begun[key] != wanted[key]:
             ours, theirs = (_short(each[key]) if key in each else "its default" for each in (wanted, begun))
-            raise RunError(
-                f"{place} holds a search with {key}={theirs}, not {ours}; choose another folder with hydra.run.dir=…"
-            )
-    return study
+            raise RunError(f"{place} holds a search with {key}={theirs}, not {ours}; choose another {other}")
 
 
-def _name(folder: Path) -> str:
-    """The name of the folder's study in a storage that it shares with others, chosen once and kept in the folder.
+def folder_name(folder: Path) -> str:
+    """The folder's name in a storage: of its study, or of its driver; chosen once and kept in the folder.
 
     Raises:
         RunError: the file that keeps it holds something else.

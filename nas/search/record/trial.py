@@ -3,7 +3,11 @@
 Each trial holds `candidate` (what is known before training), `rungs` (what each evaluation gave) or `error`, and
 `state` where Optuna's own says too little. A trial with an `error` that is not finished failed for a reason that may
 pass: it is evaluated again when the run is resumed. Of what it proposes, the sampler notes `drawn` and may note
-`expected_gain`. What was asked for with `enqueue_trial` has neither.
+`expected_gain`. What the search was given to begin with has neither. Where several processes work on a study, a trial
+holds its `driver`.
+
+A trial is written as one, its network with it, so that the order of trials says whose network it is: of several trials
+with one network the first has it, and the others are `yielded`, which no list of networks shows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +25,7 @@ from nas.proxies.base import Failed
 from nas.results.costs import TRIAL_COSTS
 from nas.results.trials import TrialRow
 
-State = Literal["running", "complete", "stopped", "failed", "rejected"]
+State = Literal["running", "complete", "stopped", "failed", "rejected", "yielded"]
 Drawn = Literal["random", "start", "model"]
 """How a proposal came about: uniformly; for networks spread over the cost before there is a model; or by one."""
 
@@ -77,6 +81,7 @@ class TrialRecord:
     error: str | None
     drawn: Drawn | None
     expected_gain: float | None
+    driver: str | None = None
 
     def values(self, problem: Problem) -> list[float]:
         """Its objective values by the last rung it finished, the accuracy being what it is ranked by."""
@@ -128,6 +133,7 @@ def read_trial(trial: Trial | FrozenTrial) -> TrialRecord:
         error=attributes.get("error"),
         drawn=attributes.get("drawn"),
         expected_gain=attributes.get("expected_gain"),
+        driver=attributes.get("driver"),
     )
 
 
@@ -150,8 +156,8 @@ def trials(study: Study) -> list[TrialRecord]:
 
 
 def records(study: Study) -> list[TrialRecord]:
-    """The trials whose network is known, by number."""
-    return [record for record in trials(study) if record.measures]
+    """The trials whose network is known and theirs, by number."""
+    return [record for record in trials(study) if record.measures and record.state != "yielded"]
 
 
 def record(study: Study, number: int) -> TrialRecord:
@@ -190,24 +196,17 @@ def fail(study: Study, trial: Trial, why: Failed) -> None:
 
 
 def ask(study: Study, space: Mapping[str, BaseDistribution]) -> Trial:
-    """A trial of what the study's sampler proposes.
+    """A trial of what the study's sampler proposes; as `Study.ask`, but none that waits in the queue.
 
     Raises:
         Exhausted: there is no network left to propose.
     """
-    trial = study.ask(dict(space))
+    study._thread_local.cached_all_trials = None
+    trial = Trial(study, study._storage.create_new_trial(study._study_id))
+    for name, distribution in space.items():
+        trial._suggest(name, distribution)
     _ = trial.relative_params  # asks the sampler, which drawing parameters does, but a space of one network has none
     return trial
-
-
-def draw(trial: Trial, space: Mapping[str, BaseDistribution]) -> None:
-    """Draw the parameters that a trial of an earlier process lacks, as that would have.
-
-    Raises:
-        Exhausted: there is no network left to propose.
-    """
-    for name, distribution in space.items():
-        trial._suggest(name, distribution)  # what `study.ask` calls
 
 
 def reopen(trial: Trial) -> None:
@@ -216,32 +215,27 @@ def reopen(trial: Trial) -> None:
         trial.set_user_attr("error", None)
 
 
-def close(study: Study) -> None:
-    """End the trial that was asked for when no network was left."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if not read_trial(trial).measures:
-            study.tell(trial.number, state=TrialState.FAIL)
-
-
-def is_exhausted(study: Study) -> bool:
-    """Whether a trial was closed since no network was left; none will be, as the space and the budget stay."""
-    return any(trial.state == "failed" and not trial.measures for trial in trials(study))
-
-
 def note_proposal(study: Study, trial: FrozenTrial, drawn: Drawn, expected_gain: float | None = None) -> None:
     """Note how a sampler came to what it proposes for `trial`, which it is being asked about."""
-    live = _live(study, trial)
-    live.set_user_attr("drawn", drawn)
+    noted = live(study, trial)
+    noted.set_user_attr("drawn", drawn)
     if expected_gain is not None:
-        live.set_user_attr("expected_gain", expected_gain)
+        noted.set_user_attr("expected_gain", expected_gain)
 
 
-def left_running(study: Study) -> list[Trial]:
-    """The trials that an earlier process was evaluating, or that failed there for a reason that may pass."""
-    return [_live(study, trial) for trial in study.get_trials(states=(TrialState.RUNNING,))]
+def left_running(study: Study, driver: str | None) -> list[Trial]:
+    """The trials that an earlier process of this driver was evaluating, or that failed there for a passing reason."""
+    left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return [live(study, trial) for trial in left if trial.user_attrs.get("driver") == driver]
 
 
-def _live(study: Study, trial: FrozenTrial) -> Trial:
+def running(study: Study) -> list[TrialRecord]:
+    """The trials that are being evaluated, by whomever."""
+    return [read_trial(trial) for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
+
+
+def live(study: Study, trial: FrozenTrial) -> Trial:
+    """A trial that can be written."""
     # Optuna offers no public way from a frozen trial, which samplers and resumed runs get, to one that can be written
     return Trial(study, trial._trial_id)
 

@@ -1,6 +1,7 @@
 """Samplers made fit for networks: without repeats, and repeatable after any crash."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from nas.errors import BudgetError
 from nas.problem import Problem
 from nas.search.parameters import decode, distributions, encode
 from nas.search.pareto.pool import Exhausted
+from nas.search.pareto.sampler import ParetoSampler
 from nas.search.record.trial import Drawn, TrialRecord, note_proposal, record, trials
 from nas.search.samplers.base import SamplerSettings
 
@@ -56,7 +58,7 @@ class DistinctSampler(BaseSampler):
         if fixed is not None and fixed.keys() >= self._distributions.keys():
             return {}
         others = [each for each in trials(study) if each.number != trial.number]
-        seen = {other.key for other in others if other.key is not None}
+        seen = _keys(study)
         for attempt in range(0 if _rejected_in_a_row(others) >= STUCK else 10):
             try:
                 params, drawn = self._draw(study, trial, attempt)
@@ -69,6 +71,24 @@ class DistinctSampler(BaseSampler):
         params = self._unseen(np.random.default_rng((self._seed, trial.number)), seen)
         note_proposal(study, trial, "random")
         return params
+
+    def sample_many(self, study: Study, trials: Sequence[FrozenTrial]) -> list[dict[str, Any]]:
+        """Parameters for at most as many trials, which are drafts, together; of a sampler that cannot, for the first.
+
+        Raises:
+            Exhausted: there is no network left, or none can be found.
+        """
+        base = self._base(trials[0], 0)
+        if isinstance(base, ParetoSampler):
+            try:
+                found = base.sample_many(study, trials, self._distributions)
+            except Exhausted:  # among its candidates; there may be others
+                found = []
+            seen = _keys(study)
+            fresh = takewhile(lambda params: decode(self._problem.space, params).key not in seen, found)
+            if many := list(fresh):
+                return many
+        return [self.sample_relative(study, trials[0], self._distributions)]
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -104,6 +124,11 @@ class DistinctSampler(BaseSampler):
         if not len(rows):
             raise Exhausted
         return encode(self._problem.space, rows[0])
+
+
+def _keys(study: Study) -> set[str]:
+    """The networks that a study has."""
+    return {trial.key for trial in trials(study) if trial.key is not None and trial.state != "yielded"}
 
 
 def _rejected_in_a_row(trials: list[TrialRecord]) -> int:

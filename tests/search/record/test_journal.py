@@ -1,15 +1,19 @@
 """The journal of a run folder: mended where a kill did it, refused by line where it is damaged otherwise."""
 
 import errno
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
 
 from nas.errors import RunError
+from nas.search.record import journal
 from nas.search.record.journal import LONGEST, open_journal
 from nas.search.record.study import open_study
 from nas.spaces.budget import Budget
@@ -91,12 +95,37 @@ def test_a_record_that_others_need_is_missing(number: int, lines: list[bytes], t
         open_journal(path)
 
 
-@pytest.mark.parametrize("key", [b'"param_name"', b'{"candidate"', b'{"rungs"'])
-def test_a_trial_of_which_a_part_is_missing(key: bytes, lines: list[bytes], tmp_path: Path) -> None:
-    last = max(number for number, line in enumerate(lines) if key in line)
+@pytest.mark.parametrize("part", ["params", "user_attrs", "rungs"])
+def test_a_trial_of_which_a_part_is_missing(part: str, lines: list[bytes], tmp_path: Path) -> None:
+    found = [json.loads(line) for line in lines]
+    if part == "rungs":
+        last = max(number for number, line in enumerate(found) if part in line.get("user_attr", {}))
+        del found[last]
+    else:
+        begun = [line for line in found if line["op_code"] == 4 and line["state"] == TrialState.RUNNING]
+        begun[-1][part].popitem() if part == "params" else begun[-1][part].pop("candidate")
     path = tmp_path / "study.journal"
-    path.write_bytes(b"".join(lines[:last] + lines[last + 1 :]))
+    path.write_text("".join(json.dumps(line) + "\n" for line in found))
     with pytest.raises(RunError, match="a line before it is missing"):
+        open_journal(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda line: line["distributions"].popitem(), "distributions: .* is missing"),
+        (lambda line: line["params"].update({next(iter(line["params"])): 99}), "99.* is outside the distribution"),
+        (lambda line: line["params"].update({next(iter(line["params"])): "x"}), "params"),
+        (lambda line: line.update(state=TrialState.COMPLETE, values=[0.5, 1.0]), "a line before it is missing"),
+        (lambda line: line["user_attrs"].update(state="lost"), "state: .*got 'lost'"),
+    ],
+)
+def test_a_trial_that_is_begun_wrongly(change: Any, message: str, lines: list[bytes], tmp_path: Path) -> None:
+    found = [json.loads(line) for line in lines]
+    change(next(line for line in found if line["op_code"] == 4))
+    path = tmp_path / "study.journal"
+    path.write_text("".join(json.dumps(line) + "\n" for line in found))
+    with pytest.raises(RunError, match=f"line 3 is damaged: .*{message}"):
         open_journal(path)
 
 
@@ -131,13 +160,12 @@ def test_a_full_disk_leaves_whole_lines(lines: list[bytes], tmp_path: Path, monk
     path = tmp_path / "study.journal"
     before = path.read_bytes()
 
-    def full(self: JournalFileBackend, logs: object) -> None:
-        with open(self._file_path, "ab") as file:
-            file.write(b'{"op_code":2,"wor')
+    def full(file: int) -> None:
+        os.truncate(file, os.fstat(file).st_size - 5)  # the rest found no room
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(JournalFileBackend, "append_logs", full)
+        patched.setattr(journal.os, "fsync", full)
         with pytest.raises(OSError, match="No space"):
             study.set_user_attr("x", {"y": 1})
     assert path.read_bytes() == before
