@@ -20,8 +20,9 @@ from nas.latency.features import (
     network_counts,
     network_features,
 )
+from nas.latency.intervals import margin
 from nas.latency.models.linear import LinearModel, fit
-from nas.latency.predictor import latency, margin, predictor
+from nas.latency.predictor import latency, predictor
 from nas.latency.profile import HardwareProfile, known_profiles, load_profile
 from nas.latency.validation import kendall, leave_one_out, spearman
 from nas.spaces.architecture import Architecture
