@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -13,14 +12,14 @@ import pytest
 import yaml
 
 import nas
+from benchmarks.unlike_networks import left_out
 from nas.errors import ProfileError
 from nas.latency.features import outside
 from nas.latency.models.known_devices import COLUMNS, expected_costs
 from nas.latency.models.linear import fit_linear, observed, twins
 from nas.latency.predictor import predictor
-from nas.latency.profile import HardwareProfile, known_labels, known_profiles, load_profile
+from nas.latency.profile import known_labels, known_profiles, load_profile
 from nas.latency.shelf import on_shelf, shelf, shelved
-from nas.latency.validation import predictable
 from nas.resources import data_dir
 from nas.spaces.architecture import Architecture
 from nas.spaces.load import load_space
@@ -126,31 +125,11 @@ def devices_of_the_specification() -> dict[str, Any]:
 # Where a profile runs out
 
 
-def without(profile: HardwareProfile, resolution: int) -> tuple[list[float], list[bool]]:
-    """The errors on networks of a resolution that was left out, and whether the intervals cover them."""
-    rest = tuple(row for row in profile.measurements if row.architecture.resolution != resolution)
-    forecast = predictor(replace(profile, measurements=rest))
-    errors, covered = [], []
-    for row in profile.measurements:
-        if row.architecture.resolution == resolution:
-            found = forecast(row.architecture)
-            errors.append(abs(found.ms / row.ms - 1))
-            covered.append(found.low <= row.ms <= found.high)
-    return errors, covered
-
-
 def test_resolutions_left_out_err_by_less_than_five_percent_and_are_covered() -> None:
-    errors, covered = list[float](), list[bool]()
-    for each in LITERATURE:
-        profile = load_profile(each.label)
-        if {128, 192, 224} <= {row.architecture.resolution for row in profile.measurements}:
-            for resolution in (128, 192, 224):
-                more = without(profile, resolution)
-                errors += more[0]
-                covered += more[1]
-    assert len(errors) > 300
-    assert np.mean(errors) < 0.05
-    assert 0.85 <= np.mean(covered) <= 0.95
+    found = [each for shelved in LITERATURE for each in left_out(load_profile(shelved.label), "a resolution")]
+    assert len(found) > 300
+    assert np.mean([each.error for each in found]) < 0.05
+    assert 0.85 <= np.mean([each.covered for each in found]) <= 0.95
 
 
 def test_few_of_the_default_space_lie_beyond_what_pixel4_and_others_measured() -> None:
@@ -197,14 +176,14 @@ def test_left_out_leverage_is_that_of_a_fit_without_the_network_and_its_twins(
     label: str, indices: tuple[int, ...]
 ) -> None:
     profile = load_profile(label)
-    _, left_out = fit_linear(profile)
+    _, found = fit_linear(profile)
     features, ms, _ = observed(profile)
     for index in indices:
-        rest = tuple(row for row, gone in zip(profile.measurements, left_out.together[index], strict=True) if not gone)
+        rest = tuple(row for row, gone in zip(profile.measurements, found.together[index], strict=True) if not gone)
         model, _ = fit_linear(replace(profile, measurements=rest))
         counts = [round(1e6 * value) for value in features[index][:-1]]
-        assert 1 + model.leverage(counts, ms[index]) == pytest.approx(1 + left_out.leverage[index], rel=0.3)
-        assert model.milliseconds(counts) == pytest.approx(left_out.ms[index])
+        assert 1 + model.leverage(counts, ms[index]) == pytest.approx(1 + found.leverage[index], rel=0.3)
+        assert model.milliseconds(counts) == pytest.approx(found.ms[index])
 
 
 def test_networks_that_cost_the_same_are_left_out_together() -> None:
@@ -216,29 +195,10 @@ def test_networks_that_cost_the_same_are_left_out_together() -> None:
     assert twins(np.array([[1.0, 2.0], [1.01, 2.0], [1.01, 2.0]])).sum() == 3  # who would be left to fit?
 
 
-FAMILIES = (
-    "mobilenet(b)?_w",
-    "fdmobilenet",
-    "mobilenetv2",
-    "proxyless",
-    "mobilenet_v1",
-    "mobilenet_v2",
-    "efficientnet",
-)
-
-
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_intervals_cover_nine_tenths_of_whole_families_left_out_on_the_shelf(precision: str) -> None:
-    covered = list[bool]()
-    for each in (each for each in LITERATURE if each.precision == precision):
-        profile = load_profile(each.label)
-        for family in FAMILIES:
-            rest = tuple(row for row in profile.measurements if not re.match(family, row.name))
-            if 6 <= len(rest) < len(profile.measurements):
-                without = replace(profile, measurements=rest)
-                gone = predictable(without, [row for row in profile.measurements if row not in rest])
-                found = [predictor(without)(row.architecture) for row in gone]
-                covered += [one.low <= row.ms <= one.high for one, row in zip(found, gone, strict=True)]
+    chosen = [each.label for each in LITERATURE if each.precision == precision]
+    covered = [each.covered for label in chosen for each in left_out(load_profile(label), "a family")]
     assert len(covered) > 800
     assert 0.87 <= np.mean(covered) <= 0.93
 
@@ -246,13 +206,27 @@ def test_intervals_cover_nine_tenths_of_whole_families_left_out_on_the_shelf(pre
 # The command and the page
 
 
-def test_the_table_names_every_device(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_the_table_names_every_device_in_one_piece(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
     assert call(monkeypatch, "devices") == 0
     shown = capsys.readouterr().out
     for name in known_profiles():
-        assert name in shown
+        assert f" {name} " in shown
     assert f"{len(known_profiles())} devices, {len(SHELF)} configurations." in shown
+
+
+def test_one_device_says_where_its_figures_come_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert call(monkeypatch, "devices", "hardware=raspberry_pi4") == 0
+    shown, profile = capsys.readouterr().out, load_profile("raspberry_pi4")
+    assert f"without one it is {profile.configuration}." in shown
+    for said in (profile.source, profile.license, *profile.notes):
+        assert said in shown
 
 
 def test_json_has_each_configuration(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
