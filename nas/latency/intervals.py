@@ -19,7 +19,7 @@ from nas.latency.profile import HardwareProfile
 CONFIDENCE = 0.9
 FAR: Mapping[str, float] = {"fp32": 0.03, "fp16": 0.03, "int8": 0.045}
 """By precision: what covers nine tenths when whole families of networks are left out, on all devices of the shelf."""
-FEW_SHOT_FAR = 0.07
+FEW_SHOT_FAR = 0.045
 """Of few-shot profiles: what covers nine tenths of a phone's networks that were not among the five or ten measured."""
 ANEW = 0.02
 """Relative standard deviation of a recorded network that is measured again an hour later (docs/latency.md)."""
