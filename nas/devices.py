@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from nas.commandline import Invocation, command
+from nas.latency.profile import load_profile
 from nas.latency.shelf import Shelved, on_shelf
 from nas.report.profiles.shelf import by_device, print_configurations, print_devices
 
@@ -29,7 +30,7 @@ def main(settings: DevicesSettings, _: Invocation) -> None:
     elif settings.hardware is None:
         print_devices(found)
     else:
-        print_configurations(found)
+        print_configurations(found, load_profile(settings.hardware))
 
 
 def to_json(found: Sequence[Shelved]) -> list[dict[str, Any]]:

@@ -108,7 +108,12 @@ def network_counts(arch: Architecture) -> list[int]:
 
 def network_features(arch: Architecture) -> NDArray[np.float64]:
     """FEATURES of a network, shape `(len(FEATURES),)`."""
-    return np.array([*(count / MILLION for count in network_counts(arch)), 1.0])
+    return np.array(_millions(arch))
+
+
+@lru_cache(maxsize=4096)
+def _millions(arch: Architecture) -> tuple[float, ...]:
+    return (*(count / MILLION for count in network_counts(arch)), 1.0)
 
 
 @dataclass(frozen=True, slots=True)

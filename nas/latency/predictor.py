@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nas.latency.features import Measured, measured, outside, require_measured
+from nas.latency.intervals import another_hour, far, half_width, margin, nearness
 from nas.latency.models.left_out import LeftOut
 from nas.latency.models.linear import fit_linear
 from nas.latency.models.roofline import fit_roofline
@@ -20,10 +20,7 @@ from nas.latency.profile import HardwareProfile
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer, layers
 
-CONFIDENCE = 0.9
 _SMALLEST, _LARGEST = 0.5, 2.0  # a network is in range from half the fastest measured to twice the slowest
-
-Array = NDArray[np.float64]
 
 
 class Model(Protocol):
@@ -41,8 +38,8 @@ class Model(Protocol):
         """Those of each layer of a network by its `counts`, and what is of no layer; together the milliseconds."""
         ...
 
-    def stretch(self, sums: Sequence[Any], ms: Any) -> Any:
-        """From the sums and their milliseconds: how much wider than amid the measured networks the interval is."""
+    def leverage(self, sums: Sequence[Any], ms: Any) -> Any:
+        """From the sums and their milliseconds: how little the measured networks say of this one, 0 amid them."""
         ...
 
 
@@ -65,13 +62,13 @@ class Latency:
 class LatencyPredictor:
     """Architecture -> Latency for one profile.
 
-    `margin`: half the width of the interval, relative to the prediction, where the model's `stretch` is 1; `left_out`:
+    `near`: half the width of the interval, relative to the prediction, where the model's `leverage` is 0; `left_out`:
     what a model says of each measured network that was fitted to the others.
     """
 
     profile: HardwareProfile
     model: Model
-    margin: float
+    near: float
     left_out: LeftOut
     ground: Measured
 
@@ -107,7 +104,7 @@ class LatencyPredictor:
 
     def interval(self, ms: Any, sums: Sequence[Any]) -> tuple[Any, Any]:
         """Both ends of the interval around the prediction `ms`, of the sums of the model's `counts`."""
-        width = self.margin * self.model.stretch(sums, ms)
+        width = half_width(self.near, self.model.leverage(sums, ms), far(self.profile))
         return ms * np.maximum(0.0, 1 - width), ms * (1 + width)
 
     def resembles(self, ms: Any) -> Any:
@@ -141,14 +138,5 @@ def predictor(profile: HardwareProfile) -> LatencyPredictor:
     ms = np.array([row.ms for row in profile.measurements])
     recorded = all(row.layers_ms for row in profile.measurements)
     model, left_out = fit_roofline(profile) if recorded else fit_linear(profile)
-    width = margin(np.abs(ms / left_out.ms - 1) / left_out.stretch)
-    return LatencyPredictor(profile, model, width, left_out, measured(profile))
-
-
-def margin(residuals: Array) -> float:
-    """Half-width that covers a further network with probability CONFIDENCE (split-conformal quantile).
-
-    The (n + 1) x 0.9-th smallest of the n left-out |measured / predicted - 1|, between two ranks by
-    interpolation, and never above the largest; Vovk et al. 2005, Lei et al. 2018, https://arxiv.org/abs/1604.04173.
-    """
-    return float(np.quantile(residuals, CONFIDENCE, method="weibull"))
+    near = margin(nearness(np.abs(ms / left_out.ms - 1), left_out.leverage, far(profile)))
+    return LatencyPredictor(profile, model, another_hour(near) if recorded else near, left_out, measured(profile))

@@ -14,6 +14,7 @@ whose role is `validate` are kept from every fit.
 """
 
 import os
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
@@ -262,7 +263,7 @@ def at_batch(hardware: str | Path, batch: int | None) -> str:
     )
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=256)  # more than the shelf has: a few-shot profile is tried with each
 def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> HardwareProfile:
     """The profile in `folder`; `stamp` only makes an edited folder a new cache entry."""
     file = folder / "profile.yaml"
@@ -306,6 +307,12 @@ def read_profile_yaml(file: Path) -> dict[str, Any]:
     Raises:
         ProfileError: it cannot be read, or a key is missing, unknown or wrong; the message names file and key.
     """
+    return deepcopy(_read_profile_yaml(file, file.stat().st_mtime_ns if file.is_file() else 0))
+
+
+@lru_cache(maxsize=64)
+def _read_profile_yaml(file: Path, _: int) -> dict[str, Any]:
+    """The same, once for each time that the file was written."""
     where = cut(str(file), 200)
     data = parse_yaml(read_text(file, ProfileError), where, ProfileError, texts=_TEXTS)
     checked(ProfileYaml, data, where, ProfileError)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from nas.errors import ProfileError
 from nas.latency.features import require_measured
+from nas.latency.intervals import far, half_width, margin, nearness
 from nas.latency.models.linear import fit, left_out
-from nas.latency.predictor import margin, predictor
+from nas.latency.predictor import predictor
 from nas.latency.profile import HardwareProfile, Measurement
 from nas.spaces.cost import cost
 
@@ -65,7 +66,7 @@ class Validation:
 
 
 def leave_one_out(profile: HardwareProfile) -> ErrorTable:
-    """Each network of the fit, predicted from the others; its interval comes from the others too."""
+    """Each network of the fit, predicted from the others, its twins not among them; so is its interval."""
     return validate_left_out(profile).table
 
 
@@ -74,9 +75,11 @@ def validate_left_out(profile: HardwareProfile) -> Validation:
     """`leave_one_out`, with the networks."""
     rows = profile.measurements
     ms, left_out = np.array([row.ms for row in rows]), predictor(profile).left_out
-    predicted, stretch = left_out.ms, left_out.stretch
+    predicted, leverage = left_out.ms, left_out.leverage
     residuals = np.abs(ms / predicted - 1)
-    widths = np.array([margin(np.delete(residuals / stretch, index)) for index in range(len(ms))]) * stretch
+    nears = nearness(residuals, leverage, far(profile))
+    others = np.array([margin(nears[~gone]) for gone in left_out.together])
+    widths = half_width(others, leverage, far(profile))
     compared = tuple(
         Comparison(row.name, row.ms, row.spread_ms, float(value), value * max(0.0, 1 - width), value * (1 + width))
         for row, value, width in zip(rows, predicted.tolist(), widths.tolist(), strict=True)

@@ -14,6 +14,8 @@ from hydra.core.global_hydra import GlobalHydra
 from nas.errors import ProfileError
 from nas.latency.features import network_counts
 from nas.latency.few_shot import FEWEST, few_shot, read_rows, write_few_shot
+from nas.latency.models import known_devices
+from nas.latency.models.linear import RIDGE, fit, known_coefficients, observed
 from nas.latency.predictor import latency, predictor
 from nas.latency.profile import HardwareProfile, Measurement, known_labels, known_profiles, load_profile
 from nas.latency.validation import leave_one_out, spearman
@@ -118,6 +120,28 @@ def test_the_profile_says_that_it_is_few_shot_and_its_error() -> None:
         f"{errors.mape_percent:.1f} % in the mean, {errors.max_percent:.1f} % at most."
     ]
     assert "like" not in PIXEL4.provenance()
+
+
+@pytest.mark.parametrize(("label", "like"), [("pixel4:3med_int8", "raspberry_pi4:4t_int8"), ("pixel4", "jetson_orin")])
+def test_five_networks_never_make_a_cost_out_of_nothing(label: str, like: str) -> None:
+    """A feature that costs nothing on any known device is left out, whatever the five networks are."""
+    known = load_profile(label)
+    for seed in range(12):
+        order = np.random.default_rng(seed).permutation(len(known.measurements))[:5]
+        profile = few_shot("phone", [known.measurements[index] for index in order], like)
+        for row in known.measurements:
+            assert latency(row.architecture, profile).ms < 2 * row.ms
+
+
+def test_a_few_shot_profile_borrows_nothing_from_its_own_device() -> None:
+    """Nor does the profile it is like, which else would have borrowed from the shelf's figures of that very device."""
+    rows = load_profile("galaxy_s10").measurements[:10]
+    own = few_shot("phone", rows, "pixel4", about={"device": "Samsung Galaxy S10"})
+    assert predictor(own).model != predictor(few_shot("phone", rows, "pixel4")).model
+    costs = known_devices.expected_costs("fp32", "Google Pixel 4", "Samsung Galaxy S10")
+    alike = fit(*observed(PIXEL4), costs, RIDGE)
+    found = known_coefficients(PIXEL4, "Samsung Galaxy S10")
+    assert found == pytest.approx(alike)
 
 
 def test_layers_that_the_known_profile_measured_are_in_range() -> None:

@@ -20,8 +20,9 @@ from nas.latency.features import (
     network_counts,
     network_features,
 )
+from nas.latency.intervals import margin
 from nas.latency.models.linear import LinearModel, fit
-from nas.latency.predictor import latency, margin, predictor
+from nas.latency.predictor import latency, predictor
 from nas.latency.profile import HardwareProfile, known_profiles, load_profile
 from nas.latency.validation import kendall, leave_one_out, spearman
 from nas.spaces.architecture import Architecture
@@ -167,14 +168,14 @@ def test_raspberry_pi4_equals_the_source_and_predicts_what_it_left_out(configura
 # The fit and its error
 
 
-# Mean and largest left-out error in percent, a little above what was reached.
+# Mean and largest left-out error in percent, twins left out together, a little above what was reached.
 BOUNDS = {
-    "1large_fp32": (1.5, 9.5),
+    "1large_fp32": (1.7, 9.5),
     "1large_int8": (2.3, 6.6),
     "1med_fp32": (1.1, 3.5),
     "1med_int8": (2.3, 6.6),
-    "3med_fp32": (2.2, 9.7),
-    "3med_int8": (3.5, 10.0),
+    "3med_fp32": (2.3, 9.7),
+    "3med_int8": (4.5, 11.5),
 }
 
 
@@ -185,8 +186,8 @@ def test_left_out_error(configuration: str) -> None:
     assert table.n == 18
     assert table.mape_percent < mape
     assert table.max_percent < largest
-    assert table.spearman > 0.985
-    assert table.kendall > 0.93
+    assert table.spearman > 0.975
+    assert table.kendall > 0.92
     assert table.coverage_percent >= 80
     assert table.macs_mape_percent > 4 * table.mape_percent
     assert table.params_mape_percent > table.macs_mape_percent

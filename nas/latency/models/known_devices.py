@@ -21,13 +21,13 @@ SHARED = 0.1  # of the mean over devices that is added to each, so that none has
 Array = NDArray[np.float64]
 
 
-def expected_costs(precision: str, without: str = "") -> Array:
+def expected_costs(precision: str, *without: str) -> Array:
     """Costs of FEATURES by device, shape (devices + 1, len(FEATURES)): the last row is EXPECTED_MS.
 
-    One device is left out by what profile.yaml calls it. A precision that no device was measured with has fp32's.
+    Devices are left out by what profile.yaml calls them. A precision that no device was measured with has fp32's.
     """
     general, known = np.array(EXPECTED_MS[precision]), known_costs()
-    rows = [costs for device, costs in known.get(precision, known["fp32"]) if device != without]
+    rows = [costs for device, costs in known.get(precision, known["fp32"]) if device not in without]
     found = np.array(rows) * (general > 0)
     return np.vstack([found + SHARED * found.mean(axis=0), scaled(general)])
 

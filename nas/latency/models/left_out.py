@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeftOut:
-    """Of each measured network, shape (n,): milliseconds by a model fitted to all others, and its `stretch` there."""
+    """Of each measured network, shape (n,): milliseconds by a model fitted to others, and its leverage there.
+
+    `together`: shape (n, n), which networks are left out with each: itself, and those that cost the same.
+    """
 
     ms: NDArray[np.float64]
-    stretch: NDArray[np.float64]
+    leverage: NDArray[np.float64]
+    together: NDArray[np.bool_]

@@ -14,6 +14,9 @@ non-negative least squares (Lawson and Hanson 1974), deterministically and in mi
 
 How little the measured networks say of another is its *leverage*, x'(X'X + ridge)^-1 x with x in shares of its own
 milliseconds: near 0 amid many like it, above 1 where it consists of what they hardly contain.
+
+Some networks differ by nothing that takes time, as MobileNet v1 with and without batch norm after its depthwise
+convolutions: twins. They are left out together: a fit that holds one is drawn towards its noise, away from the other's.
 """
 
 import math
@@ -36,6 +39,8 @@ from nas.spaces.layers import Layer
 RIDGE = 0.06  # chosen once over 154 configurations, leaving out networks, widths and resolutions (docs/latency.md)
 FEW_SHOT_RIDGE = 1.0  # chosen once over draws of five and ten networks of 22 of the same (docs/latency.md)
 NOISE = 0.01  # relative error the model has of itself; a row whose spread is as large counts half
+TWIN = 0.02  # relative difference of each feature up to which two networks are twins
+_FEWEST = 3  # others that a fit without a network is made of, or its twins stay
 LEAST_SHARE = 0.1  # of what is expected of a feature, where the measured networks have hardly any of it
 
 Array = NDArray[np.float64]
@@ -69,17 +74,17 @@ class LinearModel:
         pairs = (zip(coefficients, count, strict=True) for count in counts)
         return [sum(each * (n / MILLION) for each, n in layer) for layer in pairs], constant
 
-    def stretch(self, sums: Sequence[Any], ms: Any) -> Any:
-        """How many times as uncertain as amid the measured: the root of 1 + leverage, as `milliseconds` of its sums."""
+    def leverage(self, sums: Sequence[Any], ms: Any) -> Any:
+        """How little the measured networks say of one, from the sums and its milliseconds."""
         shares = [*(count / MILLION / ms for count in sums), 1 / ms]
-        total: Any = 1.0
+        total: Any = 0.0
         for row in self.unlike:
             part: Any = 0.0
             for factor, share in zip(row, shares, strict=False):
                 if factor:
                     part = part + factor * share
             total = total + part * part
-        return np.sqrt(total)
+        return total
 
 
 def fit_linear(profile: HardwareProfile) -> tuple[LinearModel, LeftOut]:
@@ -91,14 +96,23 @@ def fit_linear(profile: HardwareProfile) -> tuple[LinearModel, LeftOut]:
     features, ms, weights = observed(profile)
     expected, ridge = _expected(profile), FEW_SHOT_RIDGE if profile.like else RIDGE
     unlike = _unlike(features, ms, weights, expected, ridge)
-    leverage = weights**2 * np.sum((features / ms[:, None] @ unlike.T) ** 2, axis=1)  # of a row among all
-    without = leverage / np.maximum(1 - leverage, 0.01) / weights**2  # and without it (Sherman and Morrison 1950)
     model = LinearModel(
         tuple(fit(features, ms, weights, expected, ridge).tolist()),
         tuple(tuple(row[: index + 1]) for index, row in enumerate(unlike.tolist())),
     )
-    alone = [left_out(features, ms, weights, expected, ridge, index) for index in range(len(ms))]
-    return model, LeftOut(np.array(alone), np.sqrt(1 + without))
+    together = twins(features)
+    alone = [left_out(features, ms, weights, expected, ridge, *each) for each in enumerate(together)]
+    leverage = _leverage_without(features / ms[:, None] @ unlike.T, weights, together)
+    return model, LeftOut(np.array(alone), leverage, together)
+
+
+def twins(features: Array) -> NDArray[np.bool_]:
+    """Which networks are left out with each, shape (n, n): those whose features are its own, TWIN apart at most."""
+    apart = np.abs(features[:, None] - features) > TWIN * np.maximum(features[:, None], features)
+    together = ~apart.any(axis=2)
+    crowded = len(features) - together.sum(axis=1) < _FEWEST
+    together[crowded] = np.eye(len(features), dtype=bool)[crowded]
+    return np.asarray(together)
 
 
 def fit(features: Array, ms: Array, weights: Array, expected: Array | None = None, ridge: float = RIDGE) -> Array:
@@ -110,21 +124,33 @@ def fit(features: Array, ms: Array, weights: Array, expected: Array | None = Non
     share, strength = features / ms[:, None], math.sqrt(ridge * len(ms) / 18)
     if expected is None:
         expected, strength = np.zeros((0, share.shape[1])), 0.0
+        used = np.ones(share.shape[1], dtype=bool)
         scale = np.maximum(share.max(axis=0), 1e-12)
     else:
         expected = np.atleast_2d(expected)
-        share = share * (expected.max(axis=0) > 0)
+        used = expected.max(axis=0) > 0
+        share, expected = share[:, used], expected[:, used]
         expected = np.where(share.max(axis=0) > 0, expected, np.median(expected, axis=0))  # nothing tells whose it is
         scale = _scale(share, expected)
     rows = np.column_stack([share / scale * weights[:, None], np.zeros((len(ms), len(expected)))])
     pull = strength * np.column_stack([np.eye(len(scale)), -(scale * expected).T])
     solution = nonnegative(np.vstack([rows, pull]), np.append(weights, np.zeros(len(pull))))
-    return np.asarray(solution[: len(scale)] / scale, dtype=np.float64)
+    coefficients = np.zeros(len(used))
+    coefficients[used] = solution[: len(scale)] / scale
+    return coefficients
 
 
-def left_out(features: Array, ms: Array, weights: Array, expected: Array | None, ridge: float, index: int) -> float:
-    """The prediction for row `index` from all other rows."""
-    keep = np.arange(len(ms)) != index
+def left_out(
+    features: Array,
+    ms: Array,
+    weights: Array,
+    expected: Array | None,
+    ridge: float,
+    index: int,
+    gone: NDArray[np.bool_] | None = None,
+) -> float:
+    """The prediction for row `index` from all rows but those `gone`; without them, from all other rows."""
+    keep = np.arange(len(ms)) != index if gone is None else ~gone
     return float(features[index] @ fit(features[keep], ms[keep], weights[keep], expected, ridge))
 
 
@@ -153,18 +179,30 @@ def _unlike(features: Array, ms: Array, weights: Array, expected: Array, ridge: 
     return np.asarray(np.linalg.inv(root) / scale * used)
 
 
+def _leverage_without(places: Array, weights: Array, together: NDArray[np.bool_]) -> Array:
+    """The leverage of each row with respect to the rows not left out with it (Woodbury 1950)."""
+    among = (places * weights[:, None]) @ (places * weights[:, None]).T
+    found = []
+    for index, gone in enumerate(together):
+        block = among[np.ix_(gone, gone)]
+        place = int(gone[:index].sum())
+        found.append(np.linalg.solve(np.eye(len(block)) - block, block[:, place])[place])
+    return np.array(found) / weights**2
+
+
 def _expected(profile: HardwareProfile) -> Array:
     """The known devices' costs but this one's; of a few-shot profile those it is like, their mean, and EXPECTED_MS."""
-    known = expected_costs(profile.precision, without=profile.device)
+    known = expected_costs(profile.precision, profile.device)
     if not profile.like:
         return known
     alike = load_profile(profile.like)
     if alike.like:
         raise ProfileError(f"{profile.label} is like {alike.label}, itself few-shot: like {alike.like}")
-    return np.vstack([scaled(_coefficients(alike)) + SHARED * known[-1], known.mean(axis=0), known[-1]])
+    like = scaled(known_coefficients(alike, profile.device))
+    return np.vstack([like + SHARED * known[-1], known.mean(axis=0), known[-1]])
 
 
 @lru_cache(maxsize=256)
-def _coefficients(profile: HardwareProfile) -> Array:
-    """Of the model of a profile that is no few-shot one."""
-    return fit(*observed(profile), _expected(profile), RIDGE)
+def known_coefficients(profile: HardwareProfile, without: str) -> Array:
+    """Of the model of a profile that is no few-shot one, by which it borrows nothing from the device `without`."""
+    return fit(*observed(profile), expected_costs(profile.precision, profile.device, without), RIDGE)

@@ -161,9 +161,9 @@ class RooflineModel:
         farther = float(np.interp(_octave(working_set), _OCTAVES, self.knots))
         return [ps * PS + weights * farther for ps, weights, _ in counts], 0.0
 
-    def stretch(self, sums: Sequence[Any], ms: Any) -> float:
-        """1: among hundreds of networks every other is as uncertain."""
-        return 1.0
+    def leverage(self, sums: Sequence[Any], ms: Any) -> float:
+        """0: among hundreds of networks every other is as uncertain."""
+        return 0.0
 
     def kind_of(self, layer: Layer) -> Kind:
         """The kind of `layer`, or the most alike of those measured."""
@@ -194,7 +194,7 @@ def fit_roofline(profile: HardwareProfile) -> tuple[RooflineModel, LeftOut]:
     solution, leverage = _ridge(scaled, (1 - base / ms) / noise, len(_OCTAVES) + 1)
     residuals = noise * (scaled @ solution) + base / ms - 1
     alone = ms * (1 + residuals / (1 - leverage))
-    return _corrected(first, solution * prior), LeftOut(alone, np.ones(len(ms)))
+    return _corrected(first, solution * prior), LeftOut(alone, np.zeros(len(ms)), np.eye(len(ms), dtype=bool))
 
 
 def _ridge(rows: Array, target: Array, last: int) -> tuple[Array, Array]:

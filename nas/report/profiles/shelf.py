@@ -4,40 +4,43 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from nas.latency.profile import HardwareProfile
 from nas.latency.shelf import Shelved
+from nas.reading.plain import one_line
 
-_HINT = "leave-one-out: each network predicted from the others; hardware=NAME shows the configurations of one"
+_HINT = (
+    "Error: mean, each network predicted from the others. MobileNetV2: 1.0 at 224 pixels.\n"
+    "hardware=NAME shows the configurations of one device, and where its figures come from."
+)
 
 
 def print_devices(found: Sequence[Shelved]) -> None:
-    """A row for each device."""
+    """A row for each device: its name as `hardware=` takes it on a line of its own, what it is below."""
     table = Table()
-    for heading in ("name", "device", "runtime"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("config.", "networks", "leave-one-out", "MobileNetV2 ms", "objectives"):
+    table.add_column("device", overflow="fold", min_width=max(len(each.name) for each in found))
+    for heading in ("config.", "networks", "error", "MobileNetV2", "objectives"):
         table.add_column(heading, justify="right", overflow="fold")
     groups = by_device(found)
     for rows in groups:
+        runtimes = ", ".join(dict.fromkeys(row.runtime for row in rows))
+        about = f"\n{rows[0].device}; {rows[0].soc}; {runtimes}"
         table.add_row(
-            *(rows[0].name, f"{rows[0].device}; {rows[0].soc}", ", ".join(dict.fromkeys(row.runtime for row in rows))),
-            *(
-                str(len(rows)),
-                span([row.networks for row in rows], "d"),
-                f"{span([r.mape_percent for r in rows], '.1f')} %",
-            ),
-            *(
-                span([row.yardstick_ms for row in rows], ".3g"),
-                objectives(rows),
-            ),
+            Text.assemble((rows[0].name, "bold"), about),
+            str(len(rows)),
+            span([row.networks for row in rows], "d"),
+            f"{span([row.mape_percent for row in rows], '.1f')} %",
+            f"{span([row.yardstick_ms for row in rows], '.3g')} ms",
+            objectives(rows).replace(" ", "\n"),
         )
     console = Console()
     console.print(table)
     console.print(f"{len(groups)} devices, {len(found)} configurations. {_HINT}", highlight=False, soft_wrap=True)
 
 
-def print_configurations(found: Sequence[Shelved]) -> None:
-    """A row for each configuration of a device."""
+def print_configurations(found: Sequence[Shelved], profile: HardwareProfile) -> None:
+    """A row for each configuration of a device, and what `profile`, one of them, says of where figures come from."""
     console, table = Console(), Table()
     for heading in ("configuration", "cores", "runtime"):
         table.add_column(heading, overflow="fold")
@@ -51,6 +54,10 @@ def print_configurations(found: Sequence[Shelved]) -> None:
         )
     console.print(f"{found[0].name}: {found[0].device}; {found[0].soc}", highlight=False, soft_wrap=True)
     console.print(table)
+    said = [f"A configuration goes after a colon; without one it is {profile.configuration}."] if len(found) > 1 else []
+    said += [f"Source: {profile.source}", f"Licence: {profile.license}", *(f"- {note}" for note in profile.notes)]
+    for line in said:
+        console.print(one_line(line), highlight=False, markup=False, soft_wrap=True)
 
 
 def objectives(rows: Sequence[Shelved]) -> str:
