@@ -1,6 +1,8 @@
 """The examples of a search, run as they stand, small: the script in this process, the notebook in a kernel."""
 
+import json
 import os
+import re
 import runpy
 from pathlib import Path
 
@@ -46,4 +48,7 @@ def test_the_notebook_shows_the_outputs_of_a_run_without_paths_of_a_machine() ->
     nbformat.validate(notebook)
     assert all(cell.outputs for cell in notebook.cells if cell.source in ("run", "member", "axes = run.front.plot()"))
     text = NOTEBOOK.read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    (printed,) = [block for block in re.findall(r"```text\n(.*?)```", page, re.DOTALL) if "ConfigError" not in block]
+    assert all(json.dumps(line, ensure_ascii=False)[1:-1] in text for line in printed.splitlines())
     assert not [place for place in ("/tmp/", "/home/", "/root/", "/work/", "/usr/") if place in text]
