@@ -1,5 +1,10 @@
-"""What `--help` prints, made from the declarations."""
+"""What `--help` prints, made from the declarations.
 
+The example of a setting is what stands after "such as" in its text; else, of values to choose from, one that is not the
+default; else the default, a whole number doubled.
+"""
+
+import re
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,8 +13,7 @@ from typing import Any
 import yaml
 
 from nas.commandline.declarations import Section, Sections, Setting
-from nas.commandline.examples import example
-from nas.commandline.kinds import in_words, typed
+from nas.commandline.kinds import Kind, in_words, typed, values_of
 from nas.commandline.settings import MUST
 from nas.errors import ConfigError
 from nas.latency.profile import known_profiles
@@ -19,6 +23,7 @@ from nas.resources import data_dir
 from nas.spaces.load import known_spaces
 
 _WIDTHS = (60, 100)
+_SUCH_AS = re.compile(r"\bsuch as `?(\[[^\]]*\]|[^\s`]*[^\s`,;.:)])")
 
 _FLAGS = """\
 Any of them: -m runs every combination of comma-separated values, --help PART shows a part of this (--help confirm),
@@ -98,3 +103,21 @@ def _wrapped(text: str, indent: str) -> list[str]:
     least, most = _WIDTHS
     width = min(max(shutil.get_terminal_size().columns, least), most)
     return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def example(setting: Setting) -> str:
+    """A value as it is typed after `key=`."""
+    found = _SUCH_AS.search(setting.text)
+    if found:
+        return found[1].replace(" ", "")
+    others = [value for value in values_of(setting.kind) if value not in ("null", typed(setting.default))]
+    if others:
+        return others[0]
+    return typed(_number(setting.kind, setting.default))
+
+
+def _number(kind: Kind, default: Any) -> Any:
+    """Twice a whole number, where that is allowed."""
+    if type(default) is int and default > 0 and kind.get("most", 2 * default) >= 2 * default and kind["is"] == "int":
+        return 2 * default
+    return default

@@ -8,8 +8,7 @@ from nas.commandline import declarations
 from nas.commandline.checking import check_words
 from nas.commandline.composing import read_overrides, with_quotes
 from nas.commandline.declarations import Sections, Setting, declared, read
-from nas.commandline.examples import example
-from nas.commandline.help import help_text, introduction
+from nas.commandline.help import example, help_text, introduction
 from nas.commandline.kinds import as_type, in_words, kind_of
 from nas.commandline.settings import MUST
 from nas.commandline.table import COMMANDS

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,7 +52,7 @@ def measure(settings: SearchSettings, checked: Checked) -> Estimate:
         trainings, preparations, shared_s = _prepared(settings, images, problem, folder, arch)
         wanted = reaching(settings.trials, settings.keep, len(trainings.ladder.rungs))
         evaluations = [
-            Step(rung.name, _tried(lambda rung=rung: rung.evaluator(arch)), networks)
+            Step(rung.name, _timed(partial(rung.evaluator, arch))[1], networks)
             for rung, networks in zip(trainings.ladder.rungs, wanted, strict=True)
         ]
         training_s = _training(trainings, arch, len(images.large.images.train))
@@ -114,10 +115,6 @@ def _training(trainings: Trainings, arch: Architecture, images: int) -> float:
     short = replace(long, pictures=replace(long.pictures, limit=few), recipe=replace(long.recipe, epochs=1))
     trained, seconds = _timed(lambda: short(arch, trainings.first_seed))
     return seconds - trained.seconds + trained.seconds * long.recipe.epochs * images / few
-
-
-def _tried(function: Callable[[], object]) -> float:
-    return _timed(function)[1]
 
 
 def _timed(function: Callable[[], T]) -> tuple[T, float]:
