@@ -35,7 +35,7 @@ def initial(arch: Architecture, pretrained: Pretrained, space: SearchSpace | Non
         SpaceError: the network is not in the space.
     """
     source = ordered(pretrained)
-    require_alike(arch.in_channels, len(space.stages) if space else _stages(arch), source)
+    require_cut(arch, source, space)
     state = build(arch, source.conventions).state_dict()
     at = {place: number for number, place in enumerate(places(source.arch))}
     mine_at = places_in(space, arch) if space else places(arch)
@@ -49,6 +49,15 @@ def initial(arch: Architecture, pretrained: Pretrained, space: SearchSpace | Non
         for role in ("weight", "bias"):
             _paste(state[f"{len(arch.blocks) + 2}.{role}"], source.state[f"{len(source.arch.blocks) + 2}.{role}"])
     return state
+
+
+def require_cut(arch: Architecture, pretrained: Pretrained, space: SearchSpace | None = None) -> None:
+    """Refuse what `initial` cannot cut out of the weights; a `space` must have `arch`.
+
+    Raises:
+        ConfigError: see above.
+    """
+    require_alike(arch.in_channels, len(space.stages) if space else _stages(arch), pretrained)
 
 
 def require_alike(in_channels: int, stages: int, pretrained: Pretrained) -> None:

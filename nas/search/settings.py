@@ -90,7 +90,8 @@ class BaselineSettings:
     for none."""
     networks: tuple[str, ...] = ()
     """More networks, over the budget or not: names such as fbnet_c or mobilenet_v2_w0.75, JSON files, notations; names
-    without _s and _r take the space's total stride and resolution. `baselines=[fbnet_c,my.json]` is short for it."""
+    without _s and _r take the space's total stride and resolution; with init, such as can be cut out of the same
+    weights. `baselines=[fbnet_c,my.json]` is short for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from nas.errors import ArchitectureError, ConfigError, ProfileError
 from nas.nets.pretrained import NONE, family, load
+from nas.nets.slices import require_cut
 from nas.problem import Problem
 from nas.proxies.base import Failed
-from nas.reading.words import cut, short
+from nas.reading.words import short
 from nas.search.confirm.candidates import train_longer
 from nas.search.confirm.network import Confirmed
 from nas.search.context import Run
@@ -26,24 +27,24 @@ FAMILIES = ("mobilenet_v1", "mobilenet_v2")
 def networks_to_compare(
     problem: Problem, settings: BaselineSettings, init: str, pixels: int
 ) -> dict[str, Architecture]:
-    """The networks that a search is compared with, by name: with pretrained weights those that these are of.
+    """The networks that a search is compared with, by name: those asked for, and of pretrained weights their own.
 
     `pixels` are those of the images.
 
     Raises:
-        ConfigError: the weights of one of them are not there.
+        ConfigError: the weights of one are not there, or it cannot be cut out of those that the front starts from.
     """
+    named = named_networks(problem, settings.networks, pixels)
     if init == NONE:
-        return {
-            **baseline_networks(problem, settings.widths, pixels),
-            **named_networks(problem, settings.networks, pixels),
-        }
-    if settings.networks:
-        raise ConfigError(
-            f"baselines.networks cannot start from the weights of init={cut(init, 100)}, as the front does; leave out "
-            "one of the two"
-        )
-    return pretrained_networks(problem, init, settings.resolutions)
+        return {**baseline_networks(problem, settings.widths, pixels), **named}
+    for name, arch in named.items():
+        try:
+            require_cut(arch, load(init))
+        except ConfigError as error:
+            raise ConfigError(
+                f"baselines.networks: {short(name)} cannot start from the weights that the front starts from: {error}"
+            ) from None
+    return {**pretrained_networks(problem, init, settings.resolutions), **named}
 
 
 def named_networks(problem: Problem, names: Sequence[str], pixels: int) -> dict[str, Architecture]:

@@ -14,7 +14,7 @@ from nas.exports import BY_DEFAULT, default_formats
 from nas.identity import digest
 from nas.nets.device import device_of
 from nas.nets.pretrained import NONE, load
-from nas.nets.slices import require_alike
+from nas.nets.slices import require_cut
 from nas.nets.start import FromWeights
 from nas.nets.teacher import FileTeacher, open_teacher
 from nas.reading.plain import readable
@@ -29,7 +29,6 @@ from nas.search.finish.settings import TrainSettings
 from nas.search.finish.subject import Subject
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
-from nas.spaces.layers import places
 from nas.training.full import Epoch, FullTraining, FullyTrained, is_first_process
 from nas.training.long import LongTraining
 from nas.training.recipe import Distillation
@@ -94,8 +93,7 @@ def _asked(settings: TrainSettings, subject: Subject, name: str, arch: Architect
     full = FullTraining(long, settings.devices, settings.strategy)
     full.check(view.device.type)
     if subject.init != NONE:
-        stages = len(subject.space.stages) if subject.space else 1 + max(places(arch))[0]
-        require_alike(arch.in_channels, stages, load(subject.init))
+        require_cut(arch, load(subject.init), subject.space)
     view, start = _images(settings, subject, name, arch, say), None
     if subject.init != NONE:
         view = replace(view, statistics=load(subject.init).statistics(view.images.channels))

@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from nas.commandline.composing import written_out
 from nas.errors import ConfigError
+from nas.nets.start import FromWeights
 from nas.search.confirm.baselines import named_networks, networks_to_compare
 from nas.search.settings import BaselineSettings
 from nas.spaces.architecture import Architecture
@@ -15,6 +17,7 @@ from nas.spaces.baselines import baseline, by_content
 from nas.spaces.budget import Budget
 from tests.helpers.refusal import refusal
 from tests.helpers.search import problem
+from tests.helpers.weights import trained
 
 SETTINGS = BaselineSettings((0.25,), 1)
 MINE = "64x3 conv3/2-16 mb3e3-16 fc7"
@@ -59,10 +62,19 @@ def test_what_cannot_be_compared(names: list[str], message: str) -> None:
     assert refusal(ConfigError, named_networks, problem(), names, 32).startswith(message)
 
 
-def test_with_pretrained_weights_there_are_none() -> None:
-    asked = replace(SETTINGS, networks=("fbnet_c",))
-    message = refusal(ConfigError, networks_to_compare, problem(), asked, "mine.pth", 32)
-    assert message.startswith("baselines.networks cannot start from the weights of init=mine.pth")
+def test_with_pretrained_weights_they_are_cut_out_of_them(tmp_path: Path) -> None:
+    init, mine = tmp_path / "mine.pth", Architecture.from_notation(MINE)
+    torch.save({"state_dict": trained(mine).state_dict(), "notation": mine.notation}, init)
+    smaller = "64x3 conv3/2-8 mb3e2-8 fc7"
+    asked = replace(SETTINGS, networks=(smaller,), resolutions=())
+    (found,) = networks_to_compare(problem(), asked, str(init), 32).values()
+    assert found == replace(Architecture.from_notation(smaller), in_channels=1, classes=10)
+    start = FromWeights.of((str(init),)).fitted(found, torch.zeros(2, 1, 64, 64))
+    assert start["0.0.weight"].shape == (8, 1, 3, 3)
+    assert start["0.0.weight"].abs().sum() > 0
+    message = refusal(ConfigError, networks_to_compare, problem(), replace(asked, networks=("fbnet_c",)), str(init), 32)
+    assert message.startswith("baselines.networks: 'fbnet_c_s8")
+    assert "cannot start from the weights that the front starts from: init=mine" in message
 
 
 def test_a_list_is_short_for_the_networks() -> None:
