@@ -15,11 +15,10 @@ from nas.proxies.base import MOST_TRIES, Failed
 from nas.search.context import AGAIN, Run
 from nas.search.executors.pending import Pending
 from nas.search.front import hypervolume, nondominated
-from nas.search.inside import is_inside
 from nas.search.parameters import decode, distributions
 from nas.search.pareto.pool import Exhausted
 from nas.search.patience import Patience
-from nas.search.proposals import Proposals
+from nas.search.proposals import Proposals, is_inside
 from nas.search.record.claims import give_up, has_ended
 from nas.search.record.trial import (
     accuracies,

@@ -12,11 +12,10 @@ from dataclasses import replace
 from optuna.trial import FrozenTrial, Trial
 
 from nas.search.context import Run
-from nas.search.inside import is_inside
-from nas.search.parameters import distributions, encode
+from nas.search.parameters import decode, distributions, encode
 from nas.search.record.claims import begin, draft
 from nas.search.record.draft import drafting
-from nas.search.record.trial import ask, live, read_trial, trials
+from nas.search.record.trial import ask, live, read_trial, reject, trials, write_candidate
 from nas.search.samplers.distinct import DistinctSampler
 from nas.spaces.architecture import Architecture
 
@@ -108,3 +107,19 @@ class Proposals:
                 trial.set_user_attr("driver", self._run.driver.name)
             is_inside(self._run, live(self._run.study, trial))
         return self._drafts.written()
+
+
+def is_inside(run: Run, trial: Trial) -> bool:
+    """Whether the network of `trial` is inside the budget; if not, the trial ends as rejected."""
+    measures = read_trial(trial).measures
+    if not measures:  # a resumed trial has them already
+        candidate = run.problem.candidate(decode(run.problem.space, trial.params))
+        measures = candidate.measures()
+        if not trial.constraints:  # Optuna warns of a second time
+            trial.set_constraint("budget", run.problem.budget.excess(measures) - 1)
+        write_candidate(trial, measures)
+    violation = run.problem.budget.violation(measures)
+    if violation is None:
+        return True
+    reject(run.study, trial, violation)
+    return False

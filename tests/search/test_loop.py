@@ -15,9 +15,9 @@ from nas.proxies.base import Evaluation
 from nas.results.trials import TrialRow
 from nas.search import loop
 from nas.search.front import hypervolume, nondominated
-from nas.search.inside import is_inside
 from nas.search.loop import ALL_FAILED
 from nas.search.parameters import decode, distributions
+from nas.search.proposals import is_inside
 from nas.search.record.study import open_study
 from nas.search.record.trial import rows
 from nas.search.samplers import SAMPLERS

@@ -118,7 +118,11 @@ def open_proxy(host: str, port: int) -> Proxy:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         proxy = Proxy(host=host, port=port)
-    proxy.wait_server_ready(CONNECT_S)
+    try:
+        proxy.wait_server_ready(CONNECT_S)
+    except ConnectionError:
+        proxy.close()
+        raise ConnectionError(f"no proxy answers at {host}:{port}") from None
     return proxy
 
 

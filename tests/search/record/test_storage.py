@@ -48,7 +48,7 @@ def test_a_driver_that_is_missing_is_named_with_its_extra(monkeypatch: pytest.Mo
     [
         (f"postgresql://me:{SECRET}@127.0.0.1:1/db", "[Cc]onnection refused"),
         (f"postgresql://me:{SECRET}@127.0.0.1:x/db", "cannot open storage=postgresql://"),
-        ("grpc://127.0.0.1:1", "GRPC connection timeout"),
+        ("grpc://127.0.0.1:1", "no proxy answers at 127.0.0.1:1;"),
         ("grpc://127.0.0.1", "it must be grpc://host:port"),
         ("grpc://127.0.0.1:x", "cannot open storage=grpc://"),
         ("redis://host/0", "[Cc]an't load plugin|redis"),
