@@ -52,7 +52,7 @@ KINDS: Mapping[str, Callable[[Measurement], str | None]] = {
 def left_out(profile: HardwareProfile, kind: str) -> Iterator[Unlike]:
     """Each network of a kind, predicted from all of other kinds."""
     of = KINDS[kind]
-    for each in sorted({of(row) for row in profile.measurements} - {None}):
+    for each in sorted({name for row in profile.measurements if (name := of(row)) is not None}):
         rest = tuple(row for row in profile.measurements if of(row) != each)
         if FEWEST <= len(rest) < len(profile.measurements):
             without = replace(profile, measurements=rest)

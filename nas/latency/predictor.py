@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nas.latency.features import Measured, measured, outside, require_measured
-from nas.latency.intervals import another_hour, far, half_width, margin, nearness
+from nas.latency.models.intervals import another_hour, far, half_width, margin, nearness
 from nas.latency.models.left_out import LeftOut
 from nas.latency.models.linear import fit_linear
 from nas.latency.models.roofline import fit_roofline

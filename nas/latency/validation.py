@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nas.errors import ProfileError
 from nas.latency.features import require_measured
-from nas.latency.intervals import far, half_width, margin, nearness
+from nas.latency.models.intervals import far, half_width, margin, nearness
 from nas.latency.models.linear import fit, left_out
 from nas.latency.predictor import predictor
 from nas.latency.profile import HardwareProfile, Measurement

@@ -48,7 +48,9 @@ def test_draws_that_are_there_are_not_made_again(
         return {**DRAW, "target": chosen.label, "networks": networks, "draw": number, "kept_back": 8}
 
     monkeypatch.setattr(few_networks, "drawn", draw)
-    monkeypatch.setattr(few_networks, "targets", lambda data: [target("pixel4"), target("iphone7")])
+    monkeypatch.setattr(
+        few_networks, "targets", lambda data: [target("pixel4:1large_fp32"), target("iphone7:1large_fp32")]
+    )
     (tmp_path / "draws.jsonl").write_text('{"target": "pixel4:1large_fp32", "netw')  # cut short by a kill
     arguments = ["few_networks", "data", "--networks", "10", "--results", str(tmp_path), "--draws"]
     for draws, new in (("1", 2), ("1", 0), ("2", 2)):
@@ -68,6 +70,6 @@ def test_the_table_takes_the_mean_over_configurations_and_names_the_worst(tmp_pa
     table = report(read_results(tmp_path / "draws.jsonl"), ["a:1"]).splitlines()[2:]
     assert table == [
         "| 10 | all | 2 | 2 | 6.0 | 9.0 (b:2) | 75 |",
-        "| 10 | the shelf's | 1 | 2 | 3.0 | 4.0 (a:1) | 88 |",
+        "| 10 | the shelf's | 1 | 2 | 3.0 | 3.0 (a:1) | 88 |",
     ]
     assert json.loads((tmp_path / "draws.jsonl").read_text().splitlines()[0])["target"] == "a:1"

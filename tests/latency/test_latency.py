@@ -20,7 +20,7 @@ from nas.latency.features import (
     network_counts,
     network_features,
 )
-from nas.latency.intervals import margin
+from nas.latency.models.intervals import margin
 from nas.latency.models.linear import LinearModel, fit
 from nas.latency.predictor import latency, predictor
 from nas.latency.profile import HardwareProfile, known_profiles, load_profile

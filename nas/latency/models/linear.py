@@ -109,10 +109,10 @@ def fit_linear(profile: HardwareProfile) -> tuple[LinearModel, LeftOut]:
 def twins(features: Array) -> NDArray[np.bool_]:
     """Which networks are left out with each, shape (n, n): those whose features are its own, TWIN apart at most."""
     apart = np.abs(features[:, None] - features) > TWIN * np.maximum(features[:, None], features)
-    together = ~apart.any(axis=2)
+    together = np.array(~apart.any(axis=2), dtype=np.bool_)
     crowded = len(features) - together.sum(axis=1) < _FEWEST
     together[crowded] = np.eye(len(features), dtype=bool)[crowded]
-    return np.asarray(together)
+    return together
 
 
 def fit(features: Array, ms: Array, weights: Array, expected: Array | None = None, ridge: float = RIDGE) -> Array:

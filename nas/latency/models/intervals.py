@@ -2,7 +2,7 @@
 
     half-width = sqrt(near^2 + leverage max(near, FAR)^2), relative to the prediction
 
-`leverage` is how little the measured networks say of this one (models/linear.py): 1 + leverage is how many times the
+`leverage` is how little the measured networks say of this one (linear.py): 1 + leverage is how many times the
 variance is that of a network amid them. `near` belongs to the device: the split-conformal quantile of what `near` would
 have had to be for each network left out. Networks that resemble each other tell less than they seem to of those that do
 not, so leverage counts with FAR at the least, which is no figure of the device but of the shelf.
