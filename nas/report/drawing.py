@@ -3,18 +3,25 @@
 Colours are Okabe and Ito's, which colour-blind readers can tell apart; shapes repeat what colours say.
 """
 
+import hashlib
 import io
+import re
 import warnings
+from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerErrorbar
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from nas.measures import Interval
 from nas.reading.plain import one_line
 
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, YELLOW, BLACK = (
@@ -27,7 +34,7 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, YELLOW, BLACK = (
     "#F0E442",
     "#000000",
 )
-GREY = "#8c8c8c"
+GREY, GRID, SOFT = "#8c8c8c", "#e4e4e4", "#555555"
 DPI = 150
 _LINES, _LETTERS = 3, 76  # of a text: as much as a title has room for
 
@@ -40,7 +47,7 @@ def new_figure(size: tuple[float, float], columns: int = 1) -> tuple[Figure, Axe
     figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     for axes in figure.subplots(1, columns, sharey=True, squeeze=False).flat:
-        axes.grid(color="#e4e4e4", linewidth=0.8)
+        axes.grid(color=GRID, linewidth=0.8)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(GREY)
@@ -58,7 +65,7 @@ def draw_title(axes: Axes, text: str, subtitle: str) -> None:
         xycoords="axes fraction",
         textcoords="offset points",
         fontsize=10,
-        color="#555555",
+        color=SOFT,
     )
 
 
@@ -75,6 +82,40 @@ def svg(figure: Figure) -> bytes:
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": "sepconv-nas"}):
         _draw(figure, buffer, format="svg", metadata={"Date": None, "Creator": "sepconv-nas"})
     return buffer.getvalue()
+
+
+THEMED = {
+    BLUE: "blue",
+    ORANGE: "orange",
+    GREEN: "green",
+    VERMILLION: "vermillion",
+    PURPLE: "purple",
+    SKY: "sky",
+    BLACK: "ink",
+    GREY: "grey",
+    GRID: "grid",
+    SOFT: "soft",
+    "#ffffff": "paper",
+}
+"""What style.css.j2 calls each colour, which is another one on dark pages."""
+
+
+def themed_svg(figure: Figure, alt: str) -> str:
+    """`figure` as SVG to stand in a page, whose colours and letters it takes over; its names are its own."""
+    buffer = io.BytesIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "sepconv-nas"}):
+        _draw(figure, buffer, format="svg", metadata={"Date": None, "Creator": None, "Type": None, "Format": None})
+    text = buffer.getvalue().decode()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    for colour, name in THEMED.items():
+        text = re.sub(f"(fill|stroke): {colour}\\b", rf"\1: var(--{name})", text, flags=re.IGNORECASE)
+    own = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+    text = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>f{own}-", text)
+    text = re.sub(r" font-family: [^;\"]*;?|<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"\s*\n\s*", " ", text)
+    width = float(figure.get_figwidth()) * 72
+    head = f'<svg role="img" aria-label="{escape(alt)}" style="max-width: {1.25 * width:.0f}px"'
+    return re.sub(r'^<svg ([^>]*?)width="[^"]*" height="[^"]*"', lambda found: head + " " + found[1], text, count=1)
 
 
 def _draw(figure: Figure, buffer: io.BytesIO, **options: Any) -> None:
@@ -103,3 +144,15 @@ def draw_legend(figure: Figure, axes: Axes, *, upside_down: bool = False) -> Non
             fontsize=9.5,
             frameon=False,
         )
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Of a logarithmic axis: 1, 2, 5, 10, …, as they are."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def bars(found: Sequence[Interval]) -> tuple[list[float], list[float]]:
+    """How far the intervals reach below and above their values."""
+    return [max(0.0, each.value - each.low) for each in found], [max(0.0, each.high - each.value) for each in found]

@@ -11,9 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 from matplotlib.patheffects import AbstractPathEffect, withStroke
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from nas.measures import MEASURES, Interval, Measure, find_objective
+from nas.measures import MEASURES, Interval, Measure
 from nas.report.devices import device_names, trials_on, views
 from nas.report.drawing import (
     BLACK,
@@ -24,17 +23,19 @@ from nas.report.drawing import (
     PURPLE,
     SKY,
     VERMILLION,
+    bars,
     draw_legend,
     draw_title,
     new_figure,
+    plain_ticks,
     png,
 )
 from nas.report.networks import bounds, cost_measure, dominated
 from nas.report.text import budget_text, budget_words, configuration_text, how_text
+from nas.results.choice import is_wide
 from nas.results.front import Front
 from nas.results.member import Baseline, Member
 from nas.results.ordering import cost_of, ordered
-from nas.results.quality import WithoutModel
 from nas.results.run_folder import write_bytes
 from nas.results.trials import TrialRow
 
@@ -46,7 +47,6 @@ _NAMES = {
     **{f"efficientnet_lite{size}": f"EfficientNet-Lite{size}" for size in range(3)},
 }
 _SIZE = (8.6, 5.8)
-_BAND = "90 % of such searches"
 MOST_SHAPES = 2000
 """More networks of a kind are drawn as pixels in the SVG too: as shapes, 20,000 would make a page of 4 MB."""
 
@@ -72,6 +72,7 @@ def draw_front(axes: Axes, front: Front, trials: Sequence[TrialRow]) -> None:
     _number(axes, members, measure)
     _draw_budget(axes, front, measure)
     _label(axes, measure)
+    _scale(axes, measure, [front], trials)
 
 
 def devices_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
@@ -90,6 +91,7 @@ def devices_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
         _number(axes, members, measure)
         _draw_budget(axes, view, measure, label=None)
         _label(axes, measure)
+        _scale(axes, measure, [view], trials_on(trials, name))
         axes.set_ylabel("accuracy (%)" if axes is first else "")
         draw_title(axes, name, f"{view.hardware.device}, {budget_words(view)}")
         for member, (cost, accuracy) in zip(members, _points(members, measure), strict=True):
@@ -113,55 +115,6 @@ def save_front_png(front: Front, trials: Sequence[TrialRow], path: str | Path) -
     write_bytes(Path(path), png(figure))
 
 
-def hypervolume_figure(front: Front) -> Figure:
-    """Hypervolume of what had been evaluated so far, as a share of the reference box."""
-    history = front.hypervolume.history
-    figure, axes = new_figure((8.6, 3.8))
-    if front.hypervolume.random:
-        _draw_random_search(axes, front.hypervolume.random)
-    if history:
-        last = len(history)
-        every = last <= MOST_SHAPES
-        rises = [n for n in range(1, last + 1) if every or n in (1, last) or history[n - 1] != history[n - 2]]
-        risen = [history[n - 1] for n in rises]
-        axes.step(rises, risen, where="post", color=BLUE, linewidth=2, label="this search")
-        axes.plot(last, history[-1], "o", color=BLUE, markersize=5)
-    axes.set_xlabel("networks evaluated to the end")
-    axes.set_ylabel("hypervolume")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylim(bottom=0)
-    reference = ", ".join(_corner(name, value) for name, value in front.hypervolume.reference.items())
-    draw_title(axes, "Hypervolume", f"share of the box between ({reference}) and the ideal" if reference else "")
-    draw_legend(figure, axes)
-    return figure
-
-
-def measured_figure(front: Front) -> Figure:
-    """Predicted milliseconds, with their interval, against those measured on the device."""
-    figure, axes = new_figure((8.6, 4.6))
-    latencies = [member.latency_ms for member in front.confirmed]
-    known = [(bounds(latency), latency.predicted) for latency in latencies if latency.predicted]
-    ends = [value for pair in known for each in pair for value in (each.low, each.high)]
-    if known:
-        reach = (0.93 * min(ends), 1.07 * max(ends))
-        axes.plot(reach, reach, color=GREY, linewidth=1, label="equal")
-        measured, predicted = zip(*known, strict=True)
-        bars = _bars(predicted)
-        x, y = [each.value for each in measured], [each.value for each in predicted]
-        axes.errorbar(x, y, yerr=bars, fmt="o", color=BLUE, markersize=5, linewidth=1.2, label="network, 90 % interval")
-        for scale in (axes.set_xscale, axes.set_yscale):
-            scale("log")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axis.set_minor_locator(NullLocator())
-    axes.set_xlabel("measured (ms)", fontsize=11)
-    axes.set_ylabel("predicted (ms)", fontsize=11)
-    draw_title(axes, "Predicted and measured", f"{front.hardware.device}, {configuration_text(front)}")
-    draw_legend(figure, axes)
-    return figure
-
-
 def comparison_figure(fronts: Sequence[Front]) -> Figure:
     """The confirmed fronts of several runs over one another, on the first run's cost."""
     measure = cost_measure(fronts[0])
@@ -172,6 +125,7 @@ def comparison_figure(fronts: Sequence[Front]) -> Figure:
         _draw_confirmed(axes, members, measure, label, color, marker, step=True)
         _draw_budget(axes, front, measure, color=color, label=None)
     _label(axes, measure)
+    _scale(axes, measure, fronts)
     any_budget = any(front.budget.limits.get(measure.field) for front in fronts)
     devices = sorted({front.hardware.device for front in fronts})
     draw_title(axes, f"{len(fronts)} fronts compared", " · ".join(devices) + "; dotted lines are budgets" * any_budget)
@@ -212,6 +166,23 @@ def _facts(front: Front) -> dict[str, str]:
     }
 
 
+def family_name(family: str) -> str:
+    """A family of published networks as it is written: `MobileNetV2`."""
+    return _NAMES.get(family, family)
+
+
+def _scale(axes: Axes, measure: Measure, fronts: Sequence[Front], trials: Sequence[TrialRow] = ()) -> None:
+    """A logarithmic axis of the cost where what is drawn asks for one."""
+    networks = list[Member | Baseline]()
+    for front in fronts:
+        networks += [*front.confirmed, *front.baselines]
+    costs = [cost_of(each, measure).value for each in networks]
+    drawn = (row.figures.get(measure.field) for row in trials if row.state in ("complete", "stopped"))
+    if is_wide([*costs, *(cost for cost in drawn if cost is not None)]):
+        axes.set_xscale("log")
+        plain_ticks(axes.xaxis)
+
+
 def _points(networks: Iterable[Member | Baseline], measure: Measure) -> list[tuple[Interval, Interval]]:
     """(cost, accuracy) of each, as they are drawn."""
     percent = MEASURES["accuracy"].scale
@@ -241,7 +212,7 @@ def _draw_baselines(axes: Axes, baselines: Sequence[Baseline], measure: Measure)
         how = ", ".join(sorted({how_text(each.accuracy.how) for each in networks}))
         x, y = [cost.value for cost, _ in points], [accuracy.value for _, accuracy in points]
         color, marker = ((BLACK, "s"), (GREEN, "^"), (PURPLE, "D"))[index % 3]
-        label = f"{_NAMES.get(family, family)}, {how}"
+        label = f"{family_name(family)}, {how}"
         axes.plot(x, y, "--", color=color, marker=marker, markersize=4, linewidth=1.1, label=label, zorder=3)
 
 
@@ -260,7 +231,7 @@ def _draw_confirmed(
     if not points:
         return
     x, y = [cost.value for cost, _ in points], [accuracy.value for _, accuracy in points]
-    x_error, y_error = _bars([cost for cost, _ in points]), _bars([accuracy for _, accuracy in points])
+    x_error, y_error = bars([cost for cost, _ in points]), bars([accuracy for _, accuracy in points])
     axes.errorbar(
         x,
         y,
@@ -281,23 +252,6 @@ def _draw_confirmed(
         axes.step(*zip(*stair, strict=True), where="post", color=color, linewidth=1.8, alpha=0.8, zorder=4)
 
 
-def _bars(found: Sequence[Interval]) -> tuple[list[float], list[float]]:
-    """How far the intervals reach below and above their values."""
-    return [max(0.0, each.value - each.low) for each in found], [max(0.0, each.high - each.value) for each in found]
-
-
-def _draw_random_search(axes: Axes, found: WithoutModel) -> None:
-    """Its band and mean; dashed where it is extrapolated beyond the networks drawn."""
-    draws, mean = found.draws, found.mean
-    networks = range(1, len(mean) + 1)
-    axes.fill_between(networks, found.low, found.high, color=GREY, alpha=0.22, linewidth=0, label=_BAND)
-    how = "spread over the cost, no model" if found.drawn == "start" else "random search"
-    axes.plot(networks[:draws], mean[:draws], color=GREY, linewidth=1.6, label=f"{how}, from {draws} draws")
-    if len(mean) > draws:
-        beyond = slice(draws - 1, None)
-        axes.plot(networks[beyond], mean[beyond], "--", color=GREY, linewidth=1.6, label="extrapolated")
-
-
 def _number(axes: Axes, members: Sequence[Member], measure: Measure) -> None:
     halo: list[AbstractPathEffect] = [withStroke(linewidth=2.5, foreground="white")]
     for index, (cost, accuracy) in enumerate(_points(members, measure), start=1):
@@ -311,11 +265,6 @@ def _draw_budget(axes: Axes, front: Front, measure: Measure, color: str = BLACK,
     if limit:
         text = f"{label}, {limit * measure.scale:g} {measure.unit}" if label else None
         axes.axvline(limit * measure.scale, color=color, linestyle=":", linewidth=1.6, label=text, zorder=1)
-
-
-def _corner(name: str, value: float) -> str:
-    measure = find_objective(name) or MEASURES["latency"]
-    return f"{measure.label} {value * measure.scale:.3g} {measure.unit}"
 
 
 def _label(axes: Axes, measure: Measure) -> None:

@@ -7,7 +7,7 @@ from nas.measures import PREDICTED, Interval, on_device
 from nas.report.networks import bounds, host_timing
 from nas.report.text import address, bytes_text, count_text, how_text, percent, plural
 from nas.results.costs import DeviceFigure, on_devices
-from nas.results.member import HostTiming, Member, ModelFile
+from nas.results.member import Accuracy, HostTiming, Member, ModelFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class NetworkRow:
     """A value with its interval, or how it was got, beside it; blank or a dash where it is unknown."""
 
     key: str
+    label: str
     notation: str
     accuracy: str
     accuracy_range: str
@@ -64,36 +65,44 @@ class NetworkRow:
     files: tuple[FileLink, ...]
 
 
-def network_row(member: Member) -> NetworkRow:
-    """The texts of a network."""
+def short_how(accuracy: Accuracy) -> str:
+    """How an accuracy was got: `confirmed training, 2 seeds`."""
+    return f"{how_text(accuracy.how)}, {plural(accuracy.seeds, 'seed')}"
+
+
+def network_row(member: Member, label: str = "") -> NetworkRow:
+    """The texts of a network, which the run calls `label`."""
     accuracy, latency = member.accuracy, member.latency_ms
     file = member.file("int8")
     int8 = file.accuracy if file else None
     host, host_int8 = host_timing(member), host_timing(member, "int8")
     return NetworkRow(
         key=member.key,
+        label=label,
         notation=member.notation,
         accuracy=percent(accuracy.value),
         accuracy_range=_percents(bounds(accuracy)),
-        how=f"{how_text(accuracy.how)}, {plural(accuracy.seeds, 'seed')}",
+        how=short_how(accuracy),
         probability=_probability(member.probability),
         int8=percent(int8.value) if int8 else "-",
         int8_range=_percents(bounds(int8)) if int8 else "",
         int8_fp32=f"fp32 file: {percent(int8.fp32)}" if int8 else "",
         device=next(iter(on_devices(member.costs)), "the device"),
-        latency=f"{latency.value:.2f}",
+        latency=_digits(latency.value),
         latency_range=_ms(latency),
         latency_how=latency.how,
-        predicted=f"predicted {latency.predicted.value:.2f} ({_ms(latency.predicted)})" if latency.predicted else "",
+        predicted=f"predicted {_digits(latency.predicted.value)} ({_ms(latency.predicted)})"
+        if latency.predicted
+        else "",
         extrapolated=latency.extrapolates,
         further=tuple(_further(member)),
         macs=count_text(member.macs),
         params=count_text(member.params),
         weights=bytes_text(member.weight_bytes),
         activations=bytes_text(member.peak_activation_bytes),
-        host=f"{host.median:.2f}" if host else "-",
+        host=_digits(host.median) if host else "-",
         host_range=_ms(host) if host else "",
-        host_int8=f"int8: {host_int8.median:.2f}" if host_int8 else "",
+        host_int8=f"int8: {_digits(host_int8.median)}" if host_int8 else "",
         host_how=host.runtime if host else "",
         files=tuple(_link(file, file.path) for file in member.files if file.path),
     )
@@ -108,7 +117,7 @@ def _further(member: Member) -> Iterator[FurtherCell]:
         if isinstance(figure, DeviceFigure):
             shown = bounds(figure).scaled(measure.scale)
             how = figure.how + ", extrapolated" * figure.extrapolates
-            yield FurtherCell(f"{measure.label}, {measure.unit}", f"{shown.value:.2f}", _ms(shown), how)
+            yield FurtherCell(f"{measure.label}, {measure.unit}", _digits(shown.value), _ms(shown), how)
 
 
 def _link(file: ModelFile, path: str) -> FileLink:
@@ -128,4 +137,9 @@ def _percents(found: Interval) -> str:
 
 
 def _ms(found: Interval | DeviceFigure | HostTiming) -> str:
-    return f"{found.low:.2f} to {found.high:.2f}"
+    return f"{_digits(found.low)} to {_digits(found.high)}"
+
+
+def _digits(value: float) -> str:
+    """A cost in three figures: two decimals from 1 on, `0.0134` below."""
+    return f"{value:.2f}" if value >= 1 else f"{value:.3g}"

@@ -15,7 +15,7 @@ from nas.results.costs import NETWORK_COSTS
 from nas.results.gain import Gain
 from nas.results.hardware import Hardware
 from nas.results.member import Baseline, Member
-from nas.results.quality import Hypervolume, PredictionErrors, ProxyFidelity
+from nas.results.quality import Hypervolume, Importance, PredictionErrors, ProxyFidelity
 from nas.results.several import Several
 
 SCHEMA = 1
@@ -181,6 +181,8 @@ class Front:
     """what the search warned of, as it was said in the terminal"""
     init: Init | None = None
     """what trainings started from; null: from random weights"""
+    importances: tuple[Importance, ...] = ()
+    """which choices matter, for each objective; none where too few networks were evaluated"""
     several: Several | None = None
     """what each of several devices sees; only there of a search on several"""
 

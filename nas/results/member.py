@@ -85,6 +85,32 @@ class Confused:
 
 
 @dataclass(frozen=True, slots=True)
+class Mistake:
+    """A test image that got another class than its own."""
+
+    image: Count
+    """its place in the test split, from 0"""
+    true: Count
+    """the class that it is of, by its place in `data.classes`"""
+    found: Count
+    """the class that it got"""
+    sure: Share
+    """the probability that this class was given"""
+
+
+@dataclass(frozen=True, slots=True)
+class ByClass:
+    """What the network makes of the test images, class by class."""
+
+    right: tuple[Count, ...]
+    """images of each class that got it, in the order of `data.classes`"""
+    mistakes: tuple[Mistake, ...]
+    """the images that it gets wrong most surely, the surest first"""
+    picture: InFolder | None
+    """a JPEG of these, in a row of squares; null without any"""
+
+
+@dataclass(frozen=True, slots=True)
 class KeptFloat:
     """A layer of an int8 file that is in fp32."""
 
@@ -154,6 +180,8 @@ class ModelFile:
     """how it agrees with the network in torch, where it was run"""
     confused: tuple[Confused, ...] = ()
     """which test images it took for another class: the most frequent first, of many the first 400"""
+    by_class: ByClass | None = None
+    """of the ONNX file in fp32, what the network that it holds makes of each class"""
     slower: str | None = None
     """of an int8 file, where it is slower than fp32: on the machine that searched, or on the device by its profile"""
     not_run: str | None = None

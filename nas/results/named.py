@@ -2,8 +2,9 @@
 
     RUN#2  RUN#6899ae1e98a7c700  RUN/front.json#2  or RUN with member=2
 
-RUN is the folder of a finished search. A member is a number in the order of the front, or the key of any confirmed
-network; of the key its beginning will do. Further forms of one network belong into `load_architecture`.
+RUN is the folder of a finished search. A member is a number in the order of the front, `m2` as the report calls it, or
+the key of any confirmed network; of the key its beginning will do. Further forms of one network belong into
+`load_architecture`.
 """
 
 import os
@@ -53,7 +54,7 @@ def run_of(text: str) -> Path | None:
 
 
 def find_member(front: Front, member: int | str | None, where: str) -> Member:
-    """The member of the run `where`, by its number from 1 or its key.
+    """The member of the run `where`, by its number from 1, as `2` or `m2`, or its key.
 
     Raises:
         ArchitectureError: there is none such, or several.
@@ -61,7 +62,7 @@ def find_member(front: Front, member: int | str | None, where: str) -> Member:
     offered = f"{where} has {_numbers(front.front)}, and keys such as {listed(m.key for m in front.confirmed[:1])}"
     if member is None:
         raise ArchitectureError(f"{offered}; say which, as {where}#1 or member=1")
-    text = str(member)
+    text = str(member).removeprefix("m")
     if text.isascii() and text.isdigit() and len(text) < _LEAST:
         if not 1 <= int(text) <= len(front.front):
             raise ArchitectureError(f"there is no member {text}: {offered}")

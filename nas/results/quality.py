@@ -98,3 +98,16 @@ class PredictionErrors:
     """the largest error in percent"""
     inside_interval: Count
     """networks measured inside the 90 % interval of their prediction"""
+
+
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """Which choices of the search space matter for one objective, over the networks evaluated to the end."""
+
+    objective: MeasureName
+    """the objective"""
+    n: Count
+    """networks"""
+    shares: Mapping[str, Share]
+    """the share of the objective's variance that each choice alone explains, the largest first; what chance explains is
+    taken off, and choices of which nothing is left are not listed"""

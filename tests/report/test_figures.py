@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from matplotlib.text import Text
 
+from nas.report.curves import hypervolume_figure, measured_figure
 from nas.report.drawing import png, svg
 from nas.report.figures import (
     comparison_figure,
     front_figure,
     front_labels,
-    hypervolume_figure,
-    measured_figure,
     save_front_png,
     staircase,
 )

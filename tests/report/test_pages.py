@@ -1,12 +1,14 @@
 """nas.report.html: the pages of a made-up run hold everything and load nothing."""
 
 import base64
+import hashlib
 import io
 import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -37,7 +39,7 @@ def run_folder(tmp_path: Path) -> Path:
 
 
 class Page(HTMLParser):
-    """Collects text, resource addresses, links and tags; text of a style element is apart."""
+    """Collects text, resource addresses, links and tags; texts of scripts and of the style element are apart."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -45,21 +47,27 @@ class Page(HTMLParser):
         self.resources: list[str] = []
         self.links: list[str] = []
         self.words: list[str] = []
-        self.style = ""
+        self.scripts: list[str] = []
+        self.style = self.policy = ""
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        self.scripts += [""] if tag == "script" else []
         for name, value in attrs:
             if name == "href" and tag == "a":
                 self.links.append(value or "")
-            elif name in ("src", "href", "srcset", "data", "action", "background"):
+            elif name in ("src", "href", "xlink:href", "srcset", "data", "action", "background"):
                 self.resources.append(value or "")
+        if ("http-equiv", "Content-Security-Policy") in attrs:
+            self.policy = str(dict(attrs)["content"])
 
     def handle_data(self, data: str) -> None:
-        if self.tags and self.tags[-1] == "style" and not self.style:
-            self.style = data
+        if self.cdata_elem == "script":
+            self.scripts[-1] += data
+        elif self.cdata_elem == "style":
+            self.style += data
         else:
             self.words.append(data)
 
@@ -67,17 +75,25 @@ class Page(HTMLParser):
     def text(self) -> str:
         return " ".join(" ".join(self.words).split())
 
+    @property
+    def charts(self) -> list[dict[str, Any]]:
+        """The data of its charts."""
+        return [json.loads(text) for text in self.scripts[:-1]]
+
 
 def assert_self_contained(page: Page) -> None:
     assert page.resources
-    assert all(address.startswith("data:image/svg+xml;base64,") for address in page.resources)
-    assert not {"script", "link", "iframe", "object", "base"} & set(page.tags)
-    assert "url(" not in page.style
+    assert all(re.match(r"#|data:(,|image/(jpeg|png);base64,)", address) for address in page.resources)
+    assert not {"iframe", "object", "base", "img", "form"} & set(page.tags)
+    assert page.tags.count("link") == 1  # the icon, of no bytes
+    assert len(page.scripts) == 1 + len(page.charts)
+    digest = base64.b64encode(hashlib.sha256(page.scripts[-1].encode()).digest()).decode()
+    assert page.policy == (
+        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+    )
+    assert not re.search(r"url\((?!#)", page.style)
     assert "@import" not in page.style
     assert not any(re.match(r"[a-z]+:|//", link) for link in page.links)
-    for address in page.resources:
-        image = base64.b64decode(address.partition(",")[2]).decode()
-        assert not re.search(r"""(href|src)=["'](?!#)""", image)
 
 
 def test_report_holds_everything_and_loads_nothing(run_folder: Path) -> None:
@@ -85,7 +101,7 @@ def test_report_holds_everything_and_loads_nothing(run_folder: Path) -> None:
     assert path == run_folder / "report.html"
     page, front = Page(path.read_text(encoding="utf-8")), sample_front()
     assert_self_contained(page)
-    assert len(page.resources) == 2
+    assert page.tags.count("figure") == 2
     for member in front.confirmed:
         assert member.key in page.text
         assert member.notation in page.text
@@ -168,7 +184,7 @@ def test_report_shows_what_was_predicted_of_networks_that_were_measured() -> Non
     assert row.predicted == "predicted 5.20 (4.84 to 5.56)"
     page = Page(report_html(front, sample_trials()))
     assert_self_contained(page)
-    assert len(page.resources) == 3
+    assert page.tags.count("figure") == 3
     assert row.predicted in page.text
     assert "8 confirmed networks measured on the device" in page.text
     assert network_row(sample_front().front[0]).predicted == ""
@@ -229,7 +245,7 @@ def test_report_escapes_what_others_wrote() -> None:
     trials[-1] = replace(trials[-1], error=evil)
     text = report_html(front, trials)
     assert_self_contained(Page(text))
-    assert "<script" not in text
+    assert text.count("<script") == 2
     assert "<img src=x" not in text
     assert Page(text).text.count("<script>alert('x')</script>") >= 9
     assert_self_contained(Page(comparison_html([front, front], ["a/report.html", "b/report.html"])))
@@ -241,9 +257,11 @@ def test_comparison_links_to_each_report(tmp_path: Path) -> None:
     ]
     page = Page(write_comparison(runs, tmp_path / "multi" / "comparison.html").read_text(encoding="utf-8"))
     assert_self_contained(page)
-    assert page.links == ["0%20a/report.html", "1/report.html"]
-    assert "98.0 % at 22.2 ms" in page.text
-    assert page.text.count("f000000000000000:") == 2
+    assert [link for link in page.links if "#" not in link] == ["0%20a/report.html", "1/report.html"]
+    assert "98.0 % · 22.2 ms" in page.text
+    first, second = page.charts[0]["series"]
+    assert first["points"][0]["href"] == "0%20a/report.html#f000000000000000"
+    assert [len(each["points"]) for each in (first, second)] == [6, 3]
 
 
 def test_unreadable_run_folders(tmp_path: Path, run_folder: Path) -> None:

@@ -64,7 +64,7 @@ def _parts_table(found: Anatomy, rows: str) -> Table:
         last = parts[-1].layer
         table.add_row(
             label,
-            shown(last) if rows == "layers" else _words(parts),
+            shown(last) if rows == "layers" else words(parts),
             f"{last.out_channels}x{last.out_size}x{last.out_size}",
             count_text(sum(each.layer.macs for each in parts)),
             count_text(sum(each.layer.params for each in parts)),
@@ -110,7 +110,7 @@ def shown(layer: Layer) -> str:
     return f"{layer.op}{kernel}{stride}" + ("" if layer.activation == "none" else f" {layer.activation}")
 
 
-def _words(parts: Sequence[Part]) -> str:
+def words(parts: Sequence[Part]) -> str:
     """How many blocks, of which layers."""
     blocks = [list(inside) for _, inside in groupby(parts, lambda part: part.block)]
     longest = max(blocks, key=len)

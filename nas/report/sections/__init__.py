@@ -4,13 +4,16 @@ from collections.abc import Callable, Sequence
 
 from nas.report.blocks import Section
 from nas.report.sections import (
+    baselines,
     data,
     devices,
     failures,
     finished,
     front,
     hardware,
+    importance,
     latency,
+    networks,
     progress,
     proposals,
     reproduce,
@@ -20,12 +23,15 @@ from nas.results.front import Front
 from nas.results.trials import TrialRow
 
 SECTIONS: tuple[tuple[Callable[[Front, Sequence[TrialRow]], Section], ...], ...] = (
-    (devices.make,),
     (front.make,),
+    (devices.make,),
+    (networks.make,),
+    (baselines.make,),
     (finished.make,),
-    (proposals.make, trust.make),
     (progress.make,),
-    (hardware.make, latency.make),
+    (trust.make, latency.make),
+    (importance.make,),
+    (proposals.make, hardware.make),
     (data.make,),
     (failures.make,),
     (reproduce.make,),

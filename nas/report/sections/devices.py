@@ -9,6 +9,7 @@ from nas.report.networks import cost_measure
 from nas.report.text import budget_words, configuration_text, count_text, percent
 from nas.results.costs import on_devices
 from nas.results.front import Front
+from nas.results.naming import member_labels
 from nas.results.ordering import ordered
 from nas.results.several import Several
 from nas.results.trials import TrialRow
@@ -29,7 +30,7 @@ def make(front: Front, trials: Sequence[TrialRow]) -> Section:
     return section(
         "Each device",
         Picture(devices_figure(front, trials), alt),
-        Text("A network has the same number on every device, and a line joins its places.", "soft"),
+        Text("A network has the same number on every device, m1 the number 1, and a line joins its places.", "soft"),
         Table(_columns(found), best(front)),
         Text(
             "A network is best for a device if no other of the front is both more accurate and faster there. Small "
@@ -47,16 +48,17 @@ def make(front: Front, trials: Sequence[TrialRow]) -> Section:
 
 
 def best(front: Front) -> tuple[tuple[str, ...], ...]:
-    """A row for each member: its number, accuracy, the milliseconds of each device, and for which it is best."""
+    """A row for each member: its name, accuracy, the milliseconds of each device, and for which it is best."""
     devices = front.several.devices if front.several else ()
     rows = []
-    for number, member in enumerate(ordered(front.front, cost_measure(front)), start=1):
+    labels = member_labels(front)
+    for member in ordered(front.front, cost_measure(front)):
         found = on_devices(member.costs)
         times = [found[each.name]["latency_ms"] for each in devices]
         chosen = [each.name for each in devices if member.key in each.front]
         marked = [f"{each.value:.2f}{'*' * each.extrapolates}" for each in times]
         for_whom = "all" if len(chosen) == len(devices) else ", ".join(chosen) or "none"
-        rows.append((str(number), percent(member.accuracy.value), *marked, for_whom, member.key))
+        rows.append((labels[member.key], percent(member.accuracy.value), *marked, for_whom, member.key))
     return tuple(rows)
 
 
@@ -85,4 +87,4 @@ def saved(found: Several) -> tuple[tuple[str, ...], ...]:
 
 def _columns(found: Several) -> tuple[Column, ...]:
     times = (Column(f"{each.name}, ms", "number") for each in found.devices)
-    return (Column("#", "number"), Column("accuracy, %", "number"), *times, Column("best for"), Column("key", "code"))
+    return (Column("network"), Column("accuracy, %", "number"), *times, Column("best for"), Column("key", "code"))

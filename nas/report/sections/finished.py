@@ -6,16 +6,17 @@ from nas.report.blocks import Column, Section, Table, Text, section
 from nas.report.text import bytes_text, percent, plural
 from nas.results.front import Front
 from nas.results.member import Finished, Member
+from nas.results.naming import member_labels
 from nas.results.trials import TrialRow
 
 _COLUMNS = (
-    Column("#", "number"),
+    Column("network"),
     Column("accuracy, %", "number"),
     Column("95 % interval"),
     Column("when confirmed, %", "number"),
     Column("training"),
     Column("files"),
-    Column("network", "code"),
+    Column("key", "code"),
 )
 _SAID = (
     "On the test images, the mean of the seeds; each file holds the training that was best on the validation images, "
@@ -25,16 +26,14 @@ _SAID = (
 
 def make(front: Front, trials: Sequence[TrialRow]) -> Section:
     """The section; where nothing was finished it has no blocks, and is left out."""
-    numbers = {member.key: str(number) for number, member in enumerate(front.front, start=1)}
-    rows = [
-        _row(numbers.get(each.key, "-"), each, each.finished) for each in front.confirmed if each.finished is not None
-    ]
+    labels = member_labels(front)
+    rows = [_row(labels[each.key], each, each.finished) for each in front.confirmed if each.finished is not None]
     if not rows:
         return section("Full trainings")
     return section("Full trainings", Table(_COLUMNS, tuple(rows)), Text(_SAID, "soft"))
 
 
-def _row(number: str, member: Member, found: Finished) -> tuple[str, ...]:
+def _row(label: str, member: Member, found: Finished) -> tuple[str, ...]:
     mean = found.accuracy
     training = f"{plural(found.epochs, 'epoch')} (best: {found.best_epoch}), {plural(mean.seeds, 'seed')}"
     if found.teacher:
@@ -42,6 +41,6 @@ def _row(number: str, member: Member, found: Finished) -> tuple[str, ...]:
     files = [f"{file.path} ({bytes_text(file.bytes)})" for file in found.files if file.path]
     interval = f"{percent(mean.low)} to {percent(mean.high)}"
     return (
-        *(number, percent(mean.value), interval, percent(member.accuracy.value)),
+        *(label, percent(mean.value), interval, percent(member.accuracy.value)),
         *(training, ", ".join(files), member.key),
     )

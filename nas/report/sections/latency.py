@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from nas.report.blocks import Block, Facts, Heading, Picture, Section, Text, section
+from nas.report.curves import measured_figure
 from nas.report.devices import views
-from nas.report.figures import measured_figure
 from nas.report.text import plural
 from nas.results.front import Front
 from nas.results.trials import TrialRow

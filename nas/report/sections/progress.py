@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from nas.report.blocks import Picture, Section, Text, section
-from nas.report.figures import hypervolume_figure
+from nas.report.curves import hypervolume_figure
 from nas.results.front import Front
 from nas.results.trials import TrialRow
 

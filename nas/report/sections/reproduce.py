@@ -11,7 +11,7 @@ def make(front: Front, trials: Sequence[TrialRow]) -> Section:
     """The section."""
     versions = ", ".join(f"{name} {version}" for name, version in front.versions.items())
     return section(
-        "How to reproduce",
+        "How it was made",
         Code(front.command) if front.command else None,
         Facts(settings(front)),
         Text(versions, "soft") if versions else None,

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from nas.report.blocks import Section, Text, section
+from nas.report.blocks import Picture, Section, Text, section
+from nas.report.curves import fidelity_figure
 from nas.report.text import how_text, plural, whole
 from nas.results.front import Front
 from nas.results.quality import RankFidelity
 from nas.results.trials import TrialRow
 
 _OF_THE_BETTER = "Those that went on are the better ones, which differ less: over all networks tau is likely higher."
+_ALT = "Accuracy by the cheap evaluation against the confirmed accuracy of each confirmed network"
 
 
 def make(front: Front, trials: Sequence[TrialRow]) -> Section:
@@ -16,11 +18,18 @@ def make(front: Front, trials: Sequence[TrialRow]) -> Section:
     sentences = rungs(front)
     return section(
         "How far to trust the cheap accuracies",
+        Picture(fidelity_figure(front, trials), _ALT) if _is_drawn(front, trials) else None,
         cheap_accuracies(front),
         Text(fewer_pixels(front)) if fewer_pixels(front) else None,
         *(Text(sentence) for sentence in sentences),
         Text(_OF_THE_BETTER, "soft") if sentences else None,
     )
+
+
+def _is_drawn(front: Front, trials: Sequence[TrialRow]) -> bool:
+    """Whether there are networks of which both accuracies are known."""
+    known = {row.key for row in trials if row.state == "complete" and row.accuracy is not None and not row.ranked_only}
+    return any(member.key in known for member in front.confirmed)
 
 
 def cheap_accuracies(front: Front) -> Text:

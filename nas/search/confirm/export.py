@@ -22,6 +22,7 @@ from nas.nets.conventions import Conventions
 from nas.nets.safetensors_file import write_safetensors
 from nas.proxies.base import Failed
 from nas.results.member import FileAccuracy, ModelFile
+from nas.search.confirm.mistakes import by_class
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.training.long import LongTraining
@@ -84,7 +85,9 @@ class Export:
         )
         found = write_files(trained, self.formats, self.folder, data, seed)
         place = f"{self.folder.name}/{weights.name}"
-        digests = {path: _digest(self._place(path)) for path in (place, *(each.path for each in found.files)) if path}
+        pictures = (each.by_class.picture for each in found.files if each.by_class)
+        paths = (place, *(each.path for each in found.files), *pictures)
+        digests = {path: _digest(self._place(path)) for path in paths if path}
         return Exported(seed, found.files, digests, found.again, place)
 
     def is_whole(self, exported: Exported) -> bool:
@@ -153,6 +156,8 @@ def write_files(trained: TrainedNetwork, formats: Sequence[str], folder: Path, d
             try:
                 write_file(exporter, trained, path, written)
                 file = _judged(exporter, path, trained, data, reference, fp32, seed)
+                if name == "onnx" and name in formats:
+                    file = replace(file, by_class=by_class(path, reference, data.images))
             except Exception as error:  # the tools of a format may fail in any way, and the others are good without it
                 path.unlink(missing_ok=True)
                 if exporter.required:

@@ -20,6 +20,7 @@ from nas.search.record.trial import TrialRecord, records
 from nas.search.result.about import About
 from nas.search.result.fidelity import proxy_fidelity
 from nas.search.result.hardware import hardware
+from nas.search.result.importance import importances
 from nas.search.result.learning import learned
 from nas.search.result.members import accuracies, baseline, member, network_costs
 from nas.search.result.random_search import drawn_without_model, random_search
@@ -73,6 +74,7 @@ def compose(
         learned=learned([each.val_accuracy.value for each in members], about.data),
         warnings=(),
         init=about.init,
+        importances=importances(problem, trials),
         several=several(problem, chosen, compared, spent, about.data.test),
     )
 

@@ -128,7 +128,10 @@ def test_a_confirmed_network_is_files_that_explain_themselves(training: LongTrai
     fp32, int8 = found.files
     assert (fp32.path, int8.path) == (f"models/{SMALL.key}.onnx", f"models/{SMALL.key}.int8.onnx")
     assert found.weights == f"models/{SMALL.key}.safetensors"
-    assert {f"models/{path.name}" for path in models.iterdir()} == {fp32.path, int8.path, found.weights}
+    assert fp32.by_class
+    picture = f"models/{SMALL.key}.mistakes.jpg"
+    assert fp32.by_class.picture == picture
+    assert {f"models/{path.name}" for path in models.iterdir()} == {fp32.path, int8.path, found.weights, picture}
     state, beside = read_safetensors(tmp_path / found.weights)
     net = build(SMALL)
     net.load_state_dict(state)
@@ -172,7 +175,17 @@ def test_a_confirmed_network_is_files_that_explain_themselves(training: LongTrai
         assert file.bytes == path.stat().st_size
         assert (file.accuracy.low, file.accuracy.high) == wilson(share, 140)
 
+    assert int8.by_class is None
+    assert sum(fp32.by_class.right) == pytest.approx(140 * fp32.accuracy.value, abs=1.01)
+    wrong = [(each.image, each.true, each.found) for each in fp32.by_class.mistakes]
+    logits = run(tmp_path / fp32.path, ((np.asarray(test.pixels) / np.float32(255) - mean) / std).astype(np.float32))
+    assert wrong
+    for image, true, taken in wrong:
+        assert (test.labels[image], logits[image].argmax()) == (true, taken)
+
     assert export.is_whole(found)
+    (tmp_path / picture).unlink()
+    assert not export.is_whole(found)
     (tmp_path / int8.path).write_bytes(b"another")
     assert not export.is_whole(found)
     assert trained.val > 0.6
@@ -190,7 +203,8 @@ def test_a_network_that_cannot_be_quantised_keeps_its_fp32_file(
     fp32, int8 = found.files
     assert int8 == ModelFile("onnx", "int8", None, None, error="ValueError: no ranges at all")
     assert (tmp_path.parent / str(fp32.path)).is_file()
-    assert list(found.digests) == [found.weights, fp32.path]
+    assert fp32.by_class
+    assert list(found.digests) == [found.weights, fp32.path, fp32.by_class.picture]
 
 
 def test_a_file_that_found_no_room_is_written_by_the_next_run(

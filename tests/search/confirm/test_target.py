@@ -19,8 +19,8 @@ from nas.recording.devices.base import Reach
 from nas.recording.devices.target import Target
 from nas.recording.profile_writer import SOURCE, device_words
 from nas.recording.runner.machine import environment
+from nas.report.curves import measured_figure
 from nas.report.drawing import svg
-from nas.report.figures import measured_figure
 from nas.report.network_row import network_row
 from nas.report.sections.latency import measured
 from nas.results.front import Front
