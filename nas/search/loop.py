@@ -84,12 +84,14 @@ def search(
             elif is_exhausted(study):
                 ended = f"no network of {space.name} inside the budget is left to evaluate"
             elif not (ended := _enough(run, stopping)):
+                run.display.now(*_under_way(ladder, pending.keys), "choosing the next network")
                 try:
                     trial = ask(study, distributions(space))
                 except Exhausted:
                     close(study)
                 else:
                     waiting += [trial] if _is_inside(run, trial) else []
+        run.display.now(*_under_way(ladder, pending.keys))
         if not pending:
             return ended
         for trial, future in pending.finished():
@@ -97,6 +99,11 @@ def search(
                 waiting.append(trial)
             else:
                 _show(run, trial.number)
+
+
+def _under_way(ladder: Ladder, trials: Sequence[Trial]) -> list[str]:
+    """What is being done with the networks of `trials`, such as `trial 7: short`."""
+    return [f"trial {trial.number}: {ladder.rungs[len(read_trial(trial).rungs)].name}" for trial in trials]
 
 
 def _enough(run: Run, stopping: Stopping) -> str:

@@ -126,7 +126,7 @@ class Sequel:
         for key in _NEEDED[found.op_code]:
             if key not in line or (line[key] is None and key not in _MAY_BE_NULL):
                 raise RunError(f"{key} is missing in an operation {found.op_code}")
-        if notes := found.user_attr or found.user_attrs:
+        if notes := found.system_attr or found.system_attrs:
             checked(_Notes, notes, "a note", RunError)
         if found.directions is not None:
             self._objectives.append(len(found.directions))
@@ -141,7 +141,7 @@ class Sequel:
             self._change(self._trials[found.trial_id], found)
 
     def _change(self, trial: _Trial, found: Operation) -> None:
-        trial.notes |= (found.user_attr or {}).keys()
+        trial.notes |= (found.system_attr or {}).keys()
         if found.param_name is not None and found.distribution is not None:
             if not distribution(found.distribution)._contains(found.param_value_internal):
                 raise RunError(f"param_value_internal: {short(found.param_value_internal)} is outside the distribution")

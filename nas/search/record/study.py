@@ -7,14 +7,16 @@ import json
 import os
 import re
 import secrets
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
-from optuna.study import Study
+from optuna.study import Study, get_all_study_names
 
 from nas.errors import RunError
 from nas.measures import Direction
@@ -23,9 +25,10 @@ from nas.reading.files import read_text
 from nas.reading.words import cut
 from nas.resources import replace_file
 from nas.search.record.journal import open_journal
+from nas.search.record.notes import note_study, study_notes
 from nas.search.record.storage import open_storage
 
-STUDY_NAME, JOURNAL, NAME = "search", "study.journal", "study.name"
+JOURNAL, NAME = "study.journal", "study.name"
 
 
 def lock(folder: Path) -> FileLock:
@@ -73,16 +76,16 @@ def open_study(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = open_storage(url) if url is not None else journal or open_journal(folder / JOURNAL)
-    name = STUDY_NAME if url is None else _name(folder)
+    name = _name(folder) if url is not None else next(iter(get_all_study_names(storage)), _readable(folder))
     place = str(folder) if url is None else f"{folder} (study {name} of storage={hide(url)})"
     study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
     if url is not None:
         _own(study, folder, place)
-    begun = study.user_attrs.get("settings")
+    begun = study_notes(study).get("settings")
     if not isinstance(begun, Mapping):
         if study.get_trials(deepcopy=False):
             raise RunError(f"{place} holds a search without its settings; choose another folder with hydra.run.dir=…")
-        study.set_user_attr("settings", dict(identity))
+        note_study(study, "settings", dict(identity))
         return study
     wanted = json.loads(json.dumps(dict(identity)))
     for key in {**wanted, **begun}:
@@ -94,6 +97,17 @@ def open_study(
     return study
 
 
+def describe(study: Study, objectives: Sequence[str], facts: Mapping[str, str]) -> None:
+    """Tell Optuna's own tools what the values are called, and what is searched: user attributes, for people alone."""
+    if study.metric_names != list(objectives):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names(list(objectives))
+    for name, text in facts.items():
+        if study.user_attrs.get(name) != text:
+            study.set_user_attr(name, text)
+
+
 def _name(folder: Path) -> str:
     """The name of the folder's study in a storage that it shares with others, chosen once and kept in the folder.
 
@@ -102,12 +116,16 @@ def _name(folder: Path) -> str:
     """
     path = folder / NAME
     if not path.exists():
-        readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name)[:60]
-        replace_file(path, f"{readable}-{secrets.token_hex(8)}\n".encode())
+        replace_file(path, f"{_readable(folder)}-{secrets.token_hex(8)}\n".encode())
     name = read_text(path, RunError, at_most=200).strip()
     if not re.fullmatch(r"[A-Za-z0-9_.-]*-[0-9a-f]{16}", name):
         raise RunError(f"{path} holds no name of a study; restore it, or delete it to begin another study")
     return name
+
+
+def _readable(folder: Path) -> str:
+    """The folder's name in plain letters."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name)[:60]
 
 
 def _own(study: Study, folder: Path, place: str) -> None:
@@ -116,7 +134,7 @@ def _own(study: Study, folder: Path, place: str) -> None:
     Raises:
         RunError: another folder on this machine is.
     """
-    here, there = folder.resolve(), study.user_attrs.get("folder")
+    here, there = folder.resolve(), study_notes(study).get("folder")
     if isinstance(there, str) and there != str(here):
         other = Path(there) / NAME
         if other.is_file() and read_text(other, RunError).strip() == study.study_name:
@@ -124,7 +142,7 @@ def _own(study: Study, folder: Path, place: str) -> None:
                 f"{place} is the study of {cut(there, 160)}; delete {NAME} in the former to begin another one"
             )
     if there != str(here):
-        study.set_user_attr("folder", str(here))
+        note_study(study, "folder", str(here))
 
 
 def _short(value: Any) -> str:
