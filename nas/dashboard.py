@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from annotated_types import Ge, Le
 
@@ -19,31 +19,34 @@ class DashboardSettings:
 
     run: str | None
     """The folder of a search, running or finished; also as the first word, without run=."""
-    tracker: Literal["optuna", "wandb"]
-    """optuna: serves optuna-dashboard; wandb: builds a workspace and a report of Weights & Biases."""
     host: str
     """Where optuna-dashboard listens; 127.0.0.1: for this machine alone, 0.0.0.0: for whoever reaches it."""
     port: Annotated[int, Ge(0), Le(65535)]
     """Its port; 0: any that is free."""
     storage: str | None
     """The Optuna storage of the search where it has one, or env:NAME."""
-    project: str
-    """The project in W&B."""
-    entity: str | None
-    """The team or user there; null: the account's own."""
+    tracker: dict[str, str | int | float | None] | None = None
+    """wandb: builds a workspace and a report of Weights & Biases, in tracker.project of tracker.entity; null: serves
+    optuna-dashboard."""
 
 
 def main(settings: DashboardSettings, _: Invocation) -> None:
     """Serve until Ctrl-C, or build and end."""
     if settings.run is None:
         raise ConfigError("which run? python -m nas.dashboard RUN, the folder of a search")
-    if settings.tracker == "wandb":
-        from nas.report.dashboards.wandb import build
-
-        for line in build(Path(settings.run), settings.project, settings.entity):
-            print(one_line(line))
-    else:
+    if settings.tracker is None:
         _serve(settings, Path(settings.run))
+        return
+    from nas.report.dashboards.wandb import build
+    from nas.report.trackers import WandbSettings, tracker_settings
+
+    tracker = tracker_settings(settings.tracker)
+    if not isinstance(tracker, WandbSettings):
+        raise ConfigError(
+            f"tracker={settings.tracker['name']} has no dashboard here; give tracker=wandb, or none of it"
+        )
+    for line in build(Path(settings.run), tracker.project, tracker.entity):
+        print(one_line(line))
 
 
 def _serve(settings: DashboardSettings, folder: Path) -> None:

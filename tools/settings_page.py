@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import yaml
 
 from nas.bench import BenchSettings
+from nas.dashboard import DashboardSettings
 from nas.describe import DescribeSettings
 from nas.devices import DevicesSettings
 from nas.export import ExportSettings
@@ -41,6 +42,7 @@ COMMANDS: Mapping[str, Any] = {
     "validate": ValidateSettings,
     "record": RecordSettings,
     "export": ExportSettings,
+    "dashboard": DashboardSettings,
 }
 WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", types.NoneType: "null"}
 BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}

@@ -14,6 +14,7 @@ import yaml
 import nas
 from nas.commandline import parse
 from nas.commandline.composing import compose, read_arguments
+from nas.dashboard import named
 from nas.errors import SpaceError
 from nas.spaces.cost import cost
 from nas.spaces.load import known_spaces, load_space
@@ -48,6 +49,7 @@ def test_commands_in_the_docs_exist_and_take_their_settings(page: str, line: str
     if name == "report":
         assert len(arguments) == 1
         return
+    arguments = named(arguments) if name == "dashboard" else arguments
     settings = settings_page.COMMANDS[name]
     for config in compose(name, settings, read_arguments(arguments)):
         assert isinstance(parse(config, settings), settings)

@@ -56,7 +56,8 @@ def open_journal(folder: Path) -> BaseStorage:
     path = folder / "study.journal"
     if not path.is_file():
         raise RunError(
-            f"{cut(str(folder), 200)} holds no study.journal; give the folder of a search, and its storage=… if it has one"
+            f"{cut(str(folder), 200)} holds no study.journal; "
+            "give the folder of a search, and its storage= if it has one"
         )
     try:
         storage = JournalStorage(ReadJournal(path))

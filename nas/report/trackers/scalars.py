@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nas.report.figures import save_front_png
-from nas.report.networks import cost_measure
+from nas.report.networks import bounds, cost_measure
 from nas.results.front import Front
 from nas.results.ordering import cost_of, ordered
 from nas.results.trials import TrialRow
@@ -41,10 +41,12 @@ def front_scalars(front: Front) -> dict[str, float]:
 def front_table(front: Front) -> str:
     """The members of the front in Markdown, from cheap to expensive."""
     measure = cost_measure(front)
-    lines = [f"| | accuracy % | {measure.label} {measure.unit} | network |", "|---|---|---|---|"]
+    lines = [f"| | accuracy % | {measure.label} ({measure.unit}) | network |", "|---|---|---|---|"]
     for number, member in enumerate(ordered(front.front, measure), start=1):
-        cost = cost_of(member, measure).value * measure.scale
-        lines.append(f"| m{number} | {100 * member.accuracy.value:.1f} | {cost:.3g} | `{member.notation}` |")
+        cost, found = cost_of(member, measure).scaled(measure.scale), bounds(member.accuracy).scaled(100)
+        accuracy = f"{found.value:.1f} ({found.low:.1f} to {found.high:.1f})"
+        costs = f"{cost.value:.3g} ({cost.low:.3g} to {cost.high:.3g})"
+        lines.append(f"| m{number} | {accuracy} | {costs} | `{member.notation}` |")
     return "\n".join(lines)
 
 

@@ -235,9 +235,12 @@ def _wandb() -> Any:
 
 
 def run_id(folder: Path) -> str:
-    """The folder's own W&B run id, made at its first search."""
-    path = folder / "wandb" / "run-id"
-    if not path.exists():
+    """The folder's own W&B run id, made at its first search; an agent of a sweep chooses it."""
+    path, given = folder / "wandb" / "run-id", os.environ.get("WANDB_RUN_ID")
+    if given:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, given.encode())
+    elif not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, secrets.token_hex(4).encode())
     return path.read_text().strip()
