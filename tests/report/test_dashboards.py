@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
+from wsgiref.simple_server import WSGIServer, make_server
 
 import pytest
 
@@ -44,11 +45,13 @@ def run(tmp_path: Path) -> Path:
 def address(run: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Where the dashboard of `run` answers."""
     ready, told = threading.Event(), list[str]()
-    servers: list[Any] = []
-    from nas.report.dashboards import optuna
+    servers: list[WSGIServer] = []
 
-    made = optuna.make_server
-    monkeypatch.setattr(optuna, "make_server", lambda *a, **k: servers.append(made(*a, **k)) or servers[-1])
+    def make(*given: Any, **more: Any) -> WSGIServer:
+        servers.append(make_server(*given, **more))
+        return servers[-1]
+
+    monkeypatch.setattr("nas.report.dashboards.optuna.make_server", make)
 
     def say(at: str) -> None:
         told.append(at)

@@ -10,7 +10,7 @@ from nas.results.trials import TrialRow
 
 PLAIN, FRONT = "·", "●"
 """A network, and one that none beats so far."""
-_ASCII = {"·": ".", "●": "o", "│": "|", "└": "+", "─": "-"}
+_ASCII = str.maketrans({"·": ".", "●": "o", "│": "|", "└": "+", "─": "-"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def draw(networks: Sequence[Point], measure: Measure, columns: int, lines: int) 
 
 def as_ascii(text: str) -> str:
     """The same for terminals whose encoding lacks the marks."""
-    return text.translate(str.maketrans(_ASCII))
+    return text.translate(_ASCII)
 
 
 def _marks(networks: Sequence[Point]) -> list[str]:

@@ -180,5 +180,5 @@ def _rank(row: TrialRow) -> float:
 
 def _places(values: list[Choice]) -> dict[Choice, float]:
     numbers = all(isinstance(value, int | float) for value in values)
-    order = sorted(values) if numbers else sorted(values, key=str)  # type: ignore[type-var]
+    order = sorted(values, key=None if numbers else str)
     return {value: index / max(len(order) - 1, 1) for index, value in enumerate(order)}

@@ -161,7 +161,9 @@ class Grid:
 
     @cached_property
     def _ordered(self) -> Mask:
-        return self._numeric | np.array([name in self.ordered for name in self.space], dtype=bool)
+        given = np.array([name in self.ordered for name in self.space], dtype=bool)
+        either: Mask = self._numeric | given
+        return either
 
     @cached_property
     def _numeric(self) -> Mask:
