@@ -38,7 +38,8 @@ def main(settings: DashboardSettings, _: Invocation) -> None:
         _serve(settings, Path(settings.run))
         return
     from nas.report.dashboards.wandb import build
-    from nas.report.trackers import WandbSettings, tracker_settings
+    from nas.report.trackers import tracker_settings
+    from nas.report.trackers.wandb import WandbSettings
 
     tracker = tracker_settings(settings.tracker)
     if not isinstance(tracker, WandbSettings):

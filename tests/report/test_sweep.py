@@ -12,8 +12,8 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 
 from nas.commandline import parse
 from nas.commandline.composing import compose, read_arguments
-from nas.report.trackers import WandbSettings, tracker_settings
-from nas.report.trackers.wandb import METRICS, run_id
+from nas.report.trackers import tracker_settings
+from nas.report.trackers.wandb import METRICS, WandbSettings, run_id
 from nas.search.settings import SearchSettings
 from tests.helpers.paths import ROOT
 

@@ -60,12 +60,11 @@ class MlflowTracker:
         from pytorch_lightning.loggers import MLFlowLogger
 
         kept = folder / "run-id"
-        here = None if settings.uri else folder
         self._logger = MLFlowLogger(
             experiment_name=settings.experiment,
             run_name=settings.run_name or tracked.folder.name,
             tracking_uri=settings.uri or f"sqlite:///{folder / 'mlflow.db'}",
-            artifact_location=here and (folder / "artifacts").as_uri(),
+            artifact_location=None if settings.uri else (folder / "artifacts").as_uri(),
             tags={**{f"tag{n}": tag for n, tag in enumerate(tracked.tags)}, "mlflow.note.content": tracked.notes},
             run_id=kept.read_text().strip() if kept.exists() else None,
         )

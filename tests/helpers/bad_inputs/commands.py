@@ -308,7 +308,7 @@ OTHERS = [
     *(BadInput("dashboard", words, says=says) for words, says in [
         ((), r"which run\? python -m nas\.dashboard RUN"),
         (("run=nowhere",), r"nowhere holds no study\.journal"),
-        ((f"run={LONG}",), r"xxx.*holds no study\.journal"),
+        ((f"run={LONG}",), r"xxx.*(holds no study\.journal|give another path)"),
         (("run=nowhere", "port=70000"), r"port: .*65535"),
         (("run=nowhere", "tracker=mlflow"), r"tracker=mlflow has no dashboard here"),
         (("run=nowhere", "tracker=wandb"), r"nowhere.*front\.json"),
