@@ -20,6 +20,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIIISampler, NSGAIISample
 
 from benchmarks.tables import Array, Problem
 from nas.errors import DataError
+from nas.search.pareto.pool import Grid
 from nas.spaces.graph_counts import graph_features
 from nas.spaces.space import Genotypes, SearchSpace
 
@@ -83,9 +84,10 @@ def ask_and_tell(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
     known: dict[str, tuple[float, float]] = {}
+    grid = Grid(choices)
     while True:
         trial = study.ask(dict(choices))
-        row = [trial.params[variable.name] for variable in problem.space.variables]
+        row = grid.row(trial.params) or []
         key = problem.space.architecture(row).key if cached else ""
         values = known.get(key) or evaluate(row)
         if cached:
@@ -97,7 +99,7 @@ def pareto_sampler(scores: Path | None = None) -> Loop:
     """Ours: costs are known, accuracy is modelled on choices, costs, and the training-free scores if given."""
 
     def loop(problem: Problem, evaluate: Evaluate, seed: int) -> None:
-        from nas.search.parameters import distributions
+        from nas.search.parameters import distributions, in_order
         from nas.search.pareto.pool import Rows
         from nas.search.pareto.sampler import ParetoSampler
 
@@ -117,6 +119,7 @@ def pareto_sampler(scores: Path | None = None) -> Loop:
             features=features,
             key=lambda params: [space.architecture(row) for row in params.indices],
             space=distributions(space),
+            ordered=in_order(space),
             reference=problem.reference,
         )
         ask_and_tell(problem, evaluate, sampler, distributions(space))

@@ -45,6 +45,7 @@ from optuna.storages.journal import JournalFileBackend
 from nas import load_architecture
 from nas.exports.onnx_fp32 import export_onnx
 from nas.nets.build import build
+from nas.search.record.notes import study_notes
 
 SEARCH = [
     *("search_space=tiny", "budget=[3M,1.1ms]", "workers=1", "trials=8", "data.limit=400", "warm_start=false"),
@@ -174,9 +175,9 @@ def recorded(run: Path) -> dict[str, Any]:
     study = optuna.load_study(study_name=None, storage=JournalStorage(JournalFileBackend(str(run / "study.journal"))))
     found: dict[str, Any] = {}
     for trial in study.get_trials(deepcopy=False):
-        notes = {name: value for name, value in trial.user_attrs.items() if value is not None}
-        found[f"trial {trial.number}"] = [trial.state.name, trial.params, trial.values, trial.system_attrs, notes]
-    for name, value in study.user_attrs.items():
+        notes = {name: value for name, value in trial.system_attrs.items() if value is not None}
+        found[f"trial {trial.number}"] = [trial.state.name, trial.params, trial.values, trial.user_attrs, notes]
+    for name, value in study_notes(study).items():
         found[_without_attempt(name)] = None if name.startswith("timed:") else value
     for file in ("front.json", "trials.csv"):
         text = (run / file).read_text()
@@ -209,7 +210,7 @@ def stage(run: Path) -> str:
     if (run / "front.json").exists():
         return "report"
     done = operations(run)
-    names = [next(iter(each["user_attr"])) for each in done if each["op_code"] == 2]
+    names = [next(iter(each["system_attr"])) for each in done if each["op_code"] == 3]
     kinds = {"scored": "population", "trained": "confirm", "tested": "test", "exported": "export", "timed": "timing"}
     if done and names and names[-1].split(":")[0] in kinds and (names[-1][:6] != "scored" or done[-1]["op_code"] == 2):
         return kinds[names[-1].split(":")[0]]
@@ -219,9 +220,11 @@ def stage(run: Path) -> str:
 def repeated(run: Path) -> int:
     """How many finished evaluations were done again."""
     done = operations(run)
-    rungs = Counter(each["trial_id"] for each in done if each["op_code"] == 8 and "rungs" in each["user_attr"])
-    jobs = Counter(next(iter(each["user_attr"])) for each in done if each["op_code"] == 2)
-    keys = Counter(each["user_attr"]["candidate"]["key"] for each in done if "candidate" in each.get("user_attr", {}))
+    rungs = Counter(each["trial_id"] for each in done if each["op_code"] == 9 and "rungs" in each["system_attr"])
+    jobs = Counter(next(iter(each["system_attr"])) for each in done if each["op_code"] == 3)
+    keys = Counter(
+        each["system_attr"]["candidate"]["key"] for each in done if "candidate" in each.get("system_attr", {})
+    )
     return sum(sum(count.values()) - len(count) for count in (rungs, jobs, keys))
 
 

@@ -40,6 +40,7 @@ from nas.search.evaluations import decode_images, make_trainings
 from nas.search.executors.inline import InlineExecutor
 from nas.search.front import nondominated
 from nas.search.loop import Stopping, search
+from nas.search.parameters import genotype
 from nas.search.record.trial import records
 from nas.search.samplers.distinct import make_sampler
 from nas.search.settings import SearchSettings
@@ -98,7 +99,6 @@ def run(name: str, seed: int, minutes: float, cache: Path) -> list[tuple[float, 
         stopping = Stopping(settings.trials, time_limit=max(left, 1.0))
         search(this, trainings.ladder, make_sampler(sought, settings.sampler, seed), stopping)
     table = problem("macro")  # opened here, for the first time
-    names = [variable.name for variable in sought.space.variables]
     handed = []
     for number, seconds in sorted(clock.ended.items(), key=lambda each: each[1]):
         done = [t for t in records(study) if t.state == "complete" and clock.ended[t.number] <= clock.ended[number]]
@@ -106,7 +106,7 @@ def run(name: str, seed: int, minutes: float, cache: Path) -> list[tuple[float, 
         candidates = [trial for trial in done if trial.number in values]
         points = [values[trial.number] for trial in candidates]
         front = [candidates[i] for i in nondominated(points, sought.directions)]
-        rows = np.array([[trial.params[each] for each in names] for trial in front], dtype=np.int64)
+        rows = np.array([genotype(sought.space, trial.params) for trial in front], dtype=np.int64)
         share = hypervolume(table.true(rows), table.reference) / table.best if len(rows) else 0.0
         handed.append((round(seconds, 2), round(share, 5), len(rows)))
     return handed

@@ -43,7 +43,8 @@ from nas.search.executors.inline import InlineExecutor
 from nas.search.front import choose_to_confirm
 from nas.search.loop import Stopping, search
 from nas.search.parameters import decode, distributions, encode
-from nas.search.record.study import STUDY_NAME, open_study
+from nas.search.record.notes import note_study
+from nas.search.record.study import open_study
 from nas.search.record.trial import RungRecord, fail, note_proposal, records, rows, write_candidate, write_rungs
 from nas.search.result.about import About
 from nas.search.result.compose import compose
@@ -120,6 +121,9 @@ class Quiet:
 
     def stage(self, name: str, total: int, done: int = 0) -> None: ...
     def advance(self) -> None: ...
+    def earlier(self, rows: Sequence[TrialRow]) -> None: ...
+    def now(self, *doing: str) -> None: ...
+    def limit(self, seconds: float) -> None: ...
     def message(self, text: str) -> None: ...
     def warning(self, text: str) -> None: ...
     def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None: ...
@@ -145,9 +149,9 @@ def write_study(wanted: Problem, trials: int, folder: Path) -> None:
     lines, space = Lines(), wanted.space
     given = Given(distributions(space), (encode(space, row) for row in drawn))
     study = create_study(
-        storage=JournalStorage(lines), study_name=STUDY_NAME, directions=list(wanted.directions), sampler=given
+        storage=JournalStorage(lines), study_name=folder.name, directions=list(wanted.directions), sampler=given
     )
-    study.set_user_attr("settings", {})
+    note_study(study, "settings", {})
     for number, row in enumerate(drawn):
         arch = space.architecture(row)
         trial = Trial(study, study._storage.create_new_trial(study._study_id))

@@ -26,6 +26,7 @@ from nas.results.trials import TrialRow
 from nas.search.context import Run
 from nas.search.executors.inline import InlineExecutor
 from nas.search.loop import Stopping, search
+from nas.search.parameters import genotype
 from nas.search.record.trial import records
 from nas.search.rungs import Ladder, Rung
 from nas.search.samplers.distinct import DistinctSampler
@@ -53,6 +54,15 @@ class Quiet:
         """Nothing."""
 
     def advance(self) -> None:
+        """Nothing."""
+
+    def earlier(self, rows: Sequence[TrialRow]) -> None:
+        """Nothing."""
+
+    def now(self, *doing: str) -> None:
+        """Nothing."""
+
+    def limit(self, seconds: float) -> None:
         """Nothing."""
 
     def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:
@@ -105,7 +115,7 @@ def run(case: Table, noise: float, cheap: float, seed: int, rungs: bool, stopped
     trials = records(study)
     spent = np.cumsum([sum(cheap if rung.how == "short" else 1 for rung in trial.rungs) for trial in trials])
     whole = [trial for trial in trials if trial.state == "complete"]
-    found = shares(case, np.array([[trial.params[v.name] for v in space.variables] for trial in whole]))
+    found = shares(case, np.array([genotype(space, trial.params) for trial in whole]))
     done = np.searchsorted(spent[[trial.number for trial in whole]], AT, side="right")
     return [float(found[n - 1]) if n else 0.0 for n in done]
 

@@ -64,6 +64,7 @@ _SILENT = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime from 1.29 on reads it when imported
     "WANDB_ERROR_REPORTING": "false",  # it looks up its host even offline
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 """What keeps dependencies from reporting to their makers, unless the environment says otherwise."""
 

@@ -9,8 +9,8 @@ from nas.api.options import SearchOptions, words_of
 from nas.api.run import Run, open_run
 from nas.commandline.from_python import called_with, word
 from nas.errors import ConfigError, RunError
+from nas.report.live.display import TerminalDisplay
 from nas.report.notebook.display import NotebookDisplay, in_notebook
-from nas.report.terminal import TerminalDisplay
 from nas.results.ordering import cost_measure
 from nas.search.__main__ import searched
 from nas.search.record.drivers import Elsewhere
@@ -50,4 +50,5 @@ def run_search(
 def _display(settings: SearchSettings, progress: bool) -> TerminalDisplay | NotebookDisplay:
     if progress and in_notebook():
         return NotebookDisplay(cost_measure(settings.objectives))
-    return TerminalDisplay(None if progress else Console(quiet=True, force_terminal=False))
+    console = None if progress else Console(quiet=True, force_terminal=False)
+    return TerminalDisplay(console, cost_measure(settings.objectives))

@@ -24,5 +24,6 @@ COMMANDS: Mapping[str, Listed] = {
     "devices": Listed("list the devices that are known", "nas.devices:DevicesSettings"),
     "validate": Listed("show how well a device is predicted", "nas.validate:ValidateSettings"),
     "record": Listed("measure a device", "nas.record:RecordSettings"),
+    "dashboard": Listed("open a run in optuna-dashboard, or in Weights & Biases", "nas.dashboard:DashboardSettings"),
 }
 """By name, in the order in which they are listed."""

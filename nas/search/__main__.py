@@ -9,9 +9,8 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import optuna
 from rich.console import Console
@@ -24,13 +23,16 @@ from nas.reading.plain import one_line
 from nas.report.card import write_cards
 from nas.report.figures import save_front_png
 from nas.report.html import write_comparison, write_report
+from nas.report.live.display import TerminalDisplay
 from nas.report.opening import opening_lines
 from nas.report.outlook import outlook_lines
-from nas.report.terminal import TerminalDisplay, print_front
+from nas.report.terminal import print_front
 from nas.report.trackers import tracker_settings
 from nas.report.trackers.base import TrackerSettings
 from nas.report.trackers.guard import Guarded
+from nas.report.trackers.tracked import tracked_search
 from nas.results.front import Front
+from nas.results.ordering import cost_measure
 from nas.results.run_folder import write_front
 from nas.results.trials import TrialRow, read_trials
 from nas.search.checks import Checked, check_settings
@@ -46,7 +48,7 @@ from nas.search.plan import Plan, run
 from nas.search.record.drivers import Elsewhere, driving
 from nas.search.record.folder import taken
 from nas.search.record.storage import check_storage, close, working
-from nas.search.record.study import earlier_journal, open_study
+from nas.search.record.study import describe, earlier_journal, open_study
 from nas.search.result.about import About, about_settings, data_facts
 from nas.search.samplers.distinct import make_sampler
 from nas.search.settings import SearchSettings
@@ -77,7 +79,7 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
     if settings.dry_run:
         dry_run(settings, invocation)
         return
-    with TerminalDisplay() as display:
+    with TerminalDisplay(cost=cost_measure(settings.objectives)) as display:
         try:
             front = searched(settings, invocation, display)
         except Elsewhere as elsewhere:
@@ -111,6 +113,7 @@ def searched(settings: SearchSettings, invocation: Invocation, display: Display)
                 display.message,
             )
             stack.callback(close, study._storage)
+            describe(study, *_names_and_facts(checked.problem, settings))
             executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
             stack.callback(executor.close)
         if settings.search_space == AUTO:
@@ -125,8 +128,8 @@ def searched(settings: SearchSettings, invocation: Invocation, display: Display)
         if not executor.shared_files:
             display.message(f"workers must reach {folder.resolve()} under that path")
         about = about_settings(settings, checked.problem, data, invocation.line)
-        asked = _config(settings, about, checked.problem)
-        tracker = Guarded(lambda: shown.start(folder, asked), display.warning)
+        tracked = tracked_search(settings, about, checked.problem, folder)
+        tracker = Guarded(lambda: shown.start(tracked), display.warning)
         origin = reference_point(checked.problem, chance=1 / checked.problem.space.classes)
         this = Run(
             checked.problem, study, executor, folder, _Tracked(display, tracker), origin, settings.trial_time_limit
@@ -177,6 +180,7 @@ class _Tracked:
 
     def __init__(self, display: Display, tracker: Guarded) -> None:
         self.stage, self.advance, self.message = display.stage, display.advance, display.message
+        self.earlier, self.now, self.limit = display.earlier, display.now, display.limit
         self.warning, self.warnings = display.warning, display.warnings
         self._display, self._tracker = display, tracker
 
@@ -185,15 +189,12 @@ class _Tracked:
         self._tracker.trial(row, hypervolume, front_size)
 
 
-def _config(settings: SearchSettings, about: About, problem: Problem) -> dict[str, Any]:
-    """What trackers show of what the search was asked for."""
+def _names_and_facts(problem: Problem, settings: SearchSettings) -> tuple[list[str], dict[str, str]]:
+    """What Optuna's own tools call the values of a trial (`worth` is what it is ranked by), and what is searched."""
+    names = ["worth" if measure.name == "accuracy" else measure.field for measure in problem.measures]
     hardware = ", ".join(profile.label for profile in problem.profiles)
-    config = {**asdict(about), "hardware": hardware, "budget": str(problem.budget)}
-    return config | {
-        "search_space": problem.space.name,
-        "objectives": list(problem.objectives),
-        "trials": settings.trials,
-    }
+    facts = {"hardware": hardware, "budget": str(problem.budget), "space": problem.space.name}
+    return names, facts | {"data": settings.data.source, "proxy": settings.proxy.name}
 
 
 def compare(folders: list[Path]) -> None:

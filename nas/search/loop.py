@@ -88,12 +88,14 @@ def _search(run: Run, ladder: Ladder, proposals: Proposals, stopping: Stopping) 
             elif time.monotonic() >= stop_at:
                 ended = f"the time limit of {stopping.time_limit:g} s is over"
             elif not (ended := _enough(run, stopping)):
+                run.display.now(*_under_way(ladder, pending.keys), "choosing the next network")
                 try:
                     begun = proposals.begin()
                 except Exhausted:
                     ended = f"no network of {space.name} inside the budget is left to evaluate"
                 else:
                     waiting += [begun] if begun else []
+        run.display.now(*_under_way(ladder, pending.keys))
         if not pending and not (driver and driver.others_run()):
             return ended
         if not ended:
@@ -105,6 +107,11 @@ def _search(run: Run, ladder: Ladder, proposals: Proposals, stopping: Stopping) 
                 waiting.append(trial)
             else:
                 _show(run, trial.number, points)
+
+
+def _under_way(ladder: Ladder, trials: Sequence[Trial]) -> list[str]:
+    """What is being done with the networks of `trials`, such as `trial 7: short`."""
+    return [f"trial {trial.number}: {ladder.rungs[len(read_trial(trial).rungs)].name}" for trial in trials]
 
 
 def _enough(run: Run, stopping: Stopping) -> str:

@@ -103,8 +103,11 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
 def _search(
     context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stopping, start: list[Architecture]
 ) -> None:
-    done = sum(trial.state in ("complete", "stopped", "failed") for trial in records(context.study))
-    context.display.stage("search", stopping.trials, min(done, stopping.trials))
+    done = [trial.row() for trial in records(context.study) if trial.state in ("complete", "stopped", "failed")]
+    context.display.earlier(done)
+    context.display.stage("search", stopping.trials, min(len(done), stopping.trials))
+    if stopping.time_limit:
+        context.display.limit(stopping.time_limit)
     inside = [arch for arch in start if context.problem.space.contains(arch)]
     ended = search(context, trainings.ladder, sampler, stopping, inside)
     context.display.message(f"search: {ended}")

@@ -104,7 +104,7 @@ class Proposals:
         """The drafts with all that is known of their networks; those over the budget are to end as rejected."""
         for trial in self._drafts.drafts:
             if self._run.driver:
-                trial.set_user_attr("driver", self._run.driver.name)
+                trial.system_attrs["driver"] = self._run.driver.name
             is_inside(self._run, live(self._run.study, trial))
         return self._drafts.written()
 

@@ -15,6 +15,8 @@ import pytest
 from nas.bench import BenchSettings
 from nas.bench import main as bench
 from nas.commandline import command
+from nas.dashboard import DashboardSettings
+from nas.dashboard import main as dashboard
 from nas.describe import DescribeSettings
 from nas.describe import main as describe
 from nas.devices import DevicesSettings
@@ -39,6 +41,7 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "networks": (NetworksSettings, networks),
     "export": (ExportSettings, export),
     "bench": (BenchSettings, bench),
+    "dashboard": (DashboardSettings, dashboard),
     "describe": (DescribeSettings, describe),
     "devices": (DevicesSettings, devices),
     "predict": (PredictSettings, predict),

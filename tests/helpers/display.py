@@ -1,12 +1,13 @@
 """A display of a search that shows nothing."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from nas.results.trials import TrialRow
 
 
 class Silent:
-    """It has every method of `nas.report.terminal.TerminalDisplay`."""
+    """It has every method of `nas.report.live.display.TerminalDisplay`."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
@@ -18,6 +19,15 @@ class Silent:
         pass
 
     def stage(self, name: str, total: int, done: int = 0) -> None:
+        """Nothing."""
+
+    def earlier(self, rows: Sequence[TrialRow]) -> None:
+        """Nothing."""
+
+    def now(self, *doing: str) -> None:
+        """Nothing."""
+
+    def limit(self, seconds: float) -> None:
         """Nothing."""
 
     def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:

@@ -24,6 +24,7 @@ from nas.proxies.scores.population import ScorePopulation
 from nas.proxies.short import Prior, ShortTraining, correct_accuracy
 from nas.proxies.supernet import SHARED, RankedByBoth
 from nas.search.__main__ import main
+from nas.search.record.notes import study_notes
 from nas.search.rungs import check_rungs, rank_values, rung_record
 from nas.search.settings import SearchSettings
 from nas.spaces.architecture import Architecture
@@ -170,10 +171,10 @@ def test_a_search_by_scores_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert {entry["accuracy"]["how"] for entry in front["confirmed"]} == {"confirmed"}
     assert front["proxy"]["how"] == "score"
     before = load_journal(tmp_path / "run")
-    assert sum(name.startswith("scored:") for name in before.user_attrs) == 8
+    assert sum(name.startswith("scored:") for name in study_notes(before)) == 8
     assert search(monkeypatch, tmp_path, "proxy=score") == 0  # once more: nothing is scored or trained again
     after = load_journal(tmp_path / "run")
-    assert (after.trials, after.user_attrs) == (before.trials, before.user_attrs)
+    assert (after.trials, study_notes(after)) == (before.trials, study_notes(before))
 
 
 def test_a_search_by_a_probe_of_pretrained_features(
@@ -220,7 +221,7 @@ def test_the_supernets_largest_network_may_teach_the_long_trainings(
     arguments = ("proxy=supernet", "proxy.epochs=1", "proxy.joined=false", "trials=3")
 
     def trained() -> dict[str, dict[str, Any]]:
-        attributes = load_journal(tmp_path / "run").user_attrs
+        attributes = study_notes(load_journal(tmp_path / "run"))
         return {name: record for name, record in attributes.items() if name.startswith("trained:")}
 
     assert search(monkeypatch, tmp_path, *arguments, teacher) == 0

@@ -9,6 +9,7 @@ import pytest
 
 from nas.errors import ConfigError
 from nas.report.trackers import TRACKERS, tracker_settings
+from nas.report.trackers.base import Tracked, flat
 from nas.report.trackers.guard import Guarded
 from tests.helpers.run_sample import sample_front, sample_trials, write_run
 
@@ -38,7 +39,7 @@ class TestEveryTracker:
     def test_follows_a_search_to_its_end_and_writes_in_its_folder_alone(self, name: str, tmp_path: Path) -> None:
         folder = write_run(tmp_path / "run", sample_front(), sample_trials())
         before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        tracker = tracker_settings({"name": name}).start(folder, {"seed": 0, "budget": ["300M"]})
+        tracker = tracker_settings({"name": name}).start(Tracked(folder, {"seed": 0, "budget": ["300M"]}))
         for row in sample_trials(complete=2, stopped=2):
             tracker.trial(row, hypervolume=0.5, front_size=1)
         tracker.finish(sample_front(), sample_trials(), folder)
@@ -50,7 +51,7 @@ class TestEveryTracker:
         assert results == before, "a tracker changes no result"
 
     def test_closes_a_search_that_was_interrupted(self, name: str, tmp_path: Path) -> None:
-        tracker = tracker_settings({"name": name}).start(tmp_path / "run", {})
+        tracker = tracker_settings({"name": name}).start(Tracked(tmp_path / "run", {}))
         tracker.trial(sample_trials(1)[0], hypervolume=0.5, front_size=1)
         tracker.close()
 
@@ -58,7 +59,7 @@ class TestEveryTracker:
         (tmp_path / "run").write_text("a file where the run folder should be")
         warnings: list[str] = []
         settings = tracker_settings({"name": name})
-        tracker = Guarded(lambda: settings.start(tmp_path / "run", {}), warnings.append)
+        tracker = Guarded(lambda: settings.start(Tracked(tmp_path / "run", {})), warnings.append)
         tracker.trial(sample_trials(1)[0], 0.5, 1)
         tracker.finish(sample_front(), [], tmp_path / "run")
         tracker.close()
@@ -94,7 +95,7 @@ def test_a_tracker_that_cannot_be_built_warns_once(tmp_path: Path, monkeypatch: 
     warnings: list[str] = []
     monkeypatch.setitem(sys.modules, "wandb", None)  # as if it were not installed
     settings = tracker_settings({"name": "wandb"})
-    tracker = Guarded(lambda: settings.start(tmp_path, {}), warnings.append)
+    tracker = Guarded(lambda: settings.start(Tracked(tmp_path, {})), warnings.append)
     tracker.trial(sample_trials(1)[0], 0.5, 1)
     tracker.close()
     assert len(warnings) == 1
@@ -110,9 +111,15 @@ def test_an_interrupt_is_not_a_failure_of_the_tracker() -> None:
 
 
 def test_trackers_by_name() -> None:
-    with pytest.raises(ConfigError, match="unknown tracker 'mlflow'; known: none, wandb"):
-        tracker_settings({"name": "mlflow"})
+    with pytest.raises(ConfigError, match="unknown tracker 'neptune'; known: mlflow, none, tensorboard, wandb"):
+        tracker_settings({"name": "neptune"})
     with pytest.raises(ConfigError, match=r"unknown tracker.mode 'onlin'; known: offline, online"):
         tracker_settings({"name": "wandb", "mode": "onlin"})
     with pytest.raises(ConfigError, match=r"option tracker.run of .*; known: entity, mode, project, run_name"):
         tracker_settings({"name": "wandb", "run": "x"})
+
+
+def test_a_nested_mapping_is_made_flat() -> None:
+    nested = {"proxy": {"name": "short", "epochs": 3, "none": {}}, "seed": 0, "widths": (0.25, 1)}
+    expected = {"proxy.name": "short", "proxy.epochs": 3, "proxy.none": {}, "seed": 0, "widths": (0.25, 1)}
+    assert dict(flat(nested)) == expected

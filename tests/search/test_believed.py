@@ -8,6 +8,7 @@ import pytest
 
 from nas.problem import Problem
 from nas.search.believed import FEWEST, believed
+from nas.search.parameters import encode
 from nas.search.pareto.history import MOST
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
@@ -23,12 +24,10 @@ def judged(n: int, noise: float, seed: int) -> tuple[list[Any], np.ndarray[Any, 
     rows = SPACE.sample(rng, n)
     true = 0.5 + 0.2 * np.log1p(rows.sum(axis=1)) / np.log(17) + 0.02 * (rows[:, 0] - rows[:, -1])
     macs = PROBLEM.cost_arrays(rows)["macs"]
-    names = [variable.name for variable in SPACE.variables]
 
     def trial(number: int) -> Any:
         values = [float(true[number] + noise * rng.standard_normal()), float(macs[number])]
-        params = dict(zip(names, rows[number].tolist(), strict=True))
-        return SimpleNamespace(number=number, params=params, values=lambda problem: values)
+        return SimpleNamespace(number=number, params=encode(SPACE, rows[number]), values=lambda problem: values)
 
     return [trial(number) for number in range(n)], true
 

@@ -10,8 +10,9 @@ from tests.helpers.paths import ROOT
 
 SEARCH = sorted((ROOT / "nas" / "search").rglob("*.py"))
 RECORD = ROOT / "nas" / "search" / "record"
-KEYS = {"candidate", "rungs", "state", "error", "key", "drawn", "expected_gain", "settings"}
+KEYS = {"candidate", "rungs", "state", "error", "key", "drawn", "expected_gain", "settings", "network", "why"}
 ATTRIBUTES = {"user_attrs", "set_user_attr", "set_trial_user_attr", "set_study_user_attr"}
+ATTRIBUTES |= {"set_trial_system_attr", "set_study_system_attr", "get_study_system_attrs"}
 JOBS = ("trained:", "tested:", "exported:", "timed:", "scored:", "shared:", "prepared:")
 OF_OPTUNA = {"study", "trial", "frozen", "other", "each", "_study", "_trial"}
 

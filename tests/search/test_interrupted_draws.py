@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.study import Study
+from optuna.study import Study, load_study
 from optuna.trial import FrozenTrial
 
 from nas.search.record.study import open_study
@@ -43,8 +43,8 @@ def told(study: Study) -> list[tuple[Any, ...]]:
 
 
 def _told(trial: FrozenTrial) -> tuple[Any, ...]:
-    attributes = {name: value for name, value in trial.user_attrs.items() if value is not None}
-    return trial.number, trial.state, trial.values, trial.params, attributes, trial.system_attrs
+    notes = {name: value for name, value in trial.system_attrs.items() if value is not None}
+    return trial.number, trial.state, trial.values, trial.params, trial.user_attrs, notes
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -67,7 +67,7 @@ def test_a_search_killed_at_any_write_goes_on_as_an_unbroken_one(name: str, tmp_
         (folder / "study.journal").write_bytes(journal)
         backend = Mortal(str(folder / "study.journal"))
         backend.left = writes
-        study = Study("search", JournalStorage(backend))
+        study = load_study(study_name=None, storage=JournalStorage(backend))
         try:
             run(study)
         except Killed:

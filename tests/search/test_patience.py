@@ -87,7 +87,7 @@ def test_patience_with_a_model_ends_by_what_it_expects(tmp_path: Path) -> None:
     assert len(on_disk(tmp_path).trials) == count
     go_smooth(on_disk(tmp_path / "cut"), None, trials=count - 2)
     assert go_smooth(on_disk(tmp_path / "cut"), patience) == ended
-    assert [t.user_attrs for t in on_disk(tmp_path / "cut").trials] == [t.user_attrs for t in trials]
+    assert [t.system_attrs for t in on_disk(tmp_path / "cut").trials] == [t.system_attrs for t in trials]
 
 
 def test_the_gain_expected_of_a_proposal_is_what_it_would_add() -> None:

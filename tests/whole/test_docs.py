@@ -15,6 +15,7 @@ import nas
 from nas.commandline import declarations, parse
 from nas.commandline.composing import compose, read_arguments
 from nas.commandline.declarations import settings_of as settings_of_command
+from nas.dashboard import named
 from nas.errors import SpaceError
 from nas.spaces.cost import cost
 from nas.spaces.load import known_spaces, load_space
@@ -51,6 +52,7 @@ def test_commands_in_the_docs_exist_and_take_their_settings(page: str, line: str
         assert len(arguments) == 1
         return
     settings = settings_of_command(name)
+    arguments = named(arguments) if name == "dashboard" else arguments
     for config in compose(name, settings, read_arguments(arguments)):
         assert isinstance(parse(config, settings), settings)
 

@@ -44,12 +44,14 @@ HOMES = {
         "nas/proxies/",
         "nas/api/",
     ),
-    "pytorch_lightning": ("nas/training/",),
+    "pytorch_lightning": ("nas/training/", "nas/report/trackers/tensorboard.py", "nas/report/trackers/mlflow.py"),
     "onnxruntime": ("nas/recording/", "nas/nets/teacher.py", "nas/exports/"),
     "onnx": ("nas/recording/graph.py", "nas/exports/", "nas/nets/teacher.py"),
-    "optuna": ("nas/search/",),
+    "optuna": ("nas/search/", "nas/report/dashboards/optuna.py"),
+    "optuna_dashboard": ("nas/report/dashboards/optuna.py",),
     "moocore": ("nas/search/",),
-    "wandb": ("nas/report/trackers/wandb.py",),
+    "wandb": ("nas/report/trackers/wandb.py", "nas/report/trackers/wandb_files.py", "nas/report/dashboards/wandb.py"),
+    "wandb_workspaces": ("nas/report/dashboards/wandb.py",),
     "matplotlib": ("nas/report/", "nas/api/front.py"),
     "jinja2": ("nas/report/",),
     "hydra": ("nas/commandline/",),
@@ -78,7 +80,7 @@ HOMES = {
     "safetensors": ("nas/nets/pretrained/reading.py",),
     "huggingface_hub": ("nas/nets/pretrained/hub.py",),
 }
-EXTRAS = ("pandas", "hf", "augment", "pretrained", "tflite", "openvino", "coreml", "executorch", "ncnn")
+EXTRAS = ("pandas", "hf", "augment", "pretrained", "tflite", "openvino", "coreml", "executorch", "ncnn", "dashboard")
 PEERS = ("nas/proxies/scores", "nas/data/sources")
 """Folders whose modules are all of one interface, which may be many."""
 DISTRIBUTIONS = {"pil": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}

@@ -117,7 +117,10 @@ def test_a_runner_imports_onnx_runtime_in_one_place() -> None:
 
 def test_importing_nas_silences_packages_unless_the_environment_says_otherwise(tmp_path: Path) -> None:
     code = "import nas.errors, os; print([os.environ[name] for name in nas._SILENT])"
-    for given, expected in (({}, list(nas._SILENT.values())), ({"HF_HUB_DISABLE_TELEMETRY": "0"}, ["1", "false", "0"])):
+    for given, expected in (
+        ({}, list(nas._SILENT.values())),
+        ({"HF_HUB_DISABLE_TELEMETRY": "0"}, ["1", "false", "0", "true"]),
+    ):
         kept = {name: value for name, value in os.environ.items() if name not in nas._SILENT}
         done = subprocess.run([sys.executable, "-c", code], env={**kept, **given}, capture_output=True, text=True)
         assert done.stdout.strip() == str(expected)

@@ -20,6 +20,7 @@ from nas.results.run_folder import read_front
 from nas.results.schema import SCHEMA_FILE
 from nas.results.trials import COLUMNS, TrialRow
 from nas.search.front import nondominated
+from nas.search.record.notes import study_notes
 from nas.search.record.trial import rows
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
@@ -205,7 +206,7 @@ def _is_quick_to_repeat(running: Command, folder: Path) -> None:
     assert running.wait() == 0, running.output
     after = load_journal(folder)
     assert after.trials == before.trials
-    assert after.user_attrs == before.user_attrs
+    assert study_notes(after) == study_notes(before)
     assert not after.get_trials(states=(TrialState.RUNNING,))
     assert json.loads((folder / "front.json").read_text()) == front
     assert f"report: {folder.name}/report.html" in running.output or f"report: {folder}/report.html" in running.output

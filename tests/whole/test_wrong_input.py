@@ -96,7 +96,11 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
     "keep": ("search", ["keep=1.5"], r"keep: .*less than 1, got 1\.5"),
     "patience": ("search", ["patience=0"], r"patience.*: .*greater than or equal to 1, got 0"),
     "group option": ("search", ["sampler=magic"], r"unknown sampler 'magic'; known: nsga2, pareto, random, tpe"),
-    "tracker option": ("search", ["tracker=mlflow"], r"unknown tracker 'mlflow'; known: none, wandb"),
+    "tracker option": (
+        "search",
+        ["tracker=neptune"],
+        r"unknown tracker 'neptune'; known: mlflow, none, tensorboard, wandb",
+    ),
     "data option": (
         "search",
         ["data=mnist"],

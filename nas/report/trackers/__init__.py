@@ -6,11 +6,18 @@ from inspect import signature
 from nas.errors import ConfigError
 from nas.reading.words import cut, short
 from nas.report.trackers.base import TrackerSettings
+from nas.report.trackers.mlflow import MlflowSettings
 from nas.report.trackers.none import NothingSettings
+from nas.report.trackers.tensorboard import TensorboardSettings
 from nas.report.trackers.wandb import WandbSettings
 from nas.resources import names
 
-TRACKERS: dict[str, Callable[..., TrackerSettings]] = {"none": NothingSettings, "wandb": WandbSettings}
+TRACKERS: dict[str, Callable[..., TrackerSettings]] = {
+    "none": NothingSettings,
+    "wandb": WandbSettings,
+    "tensorboard": TensorboardSettings,
+    "mlflow": MlflowSettings,
+}
 """The settings of each kind, by its name."""
 
 

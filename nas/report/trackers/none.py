@@ -1,9 +1,10 @@
 """The tracker that does nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nas.report.trackers.base import Tracked
 from nas.results.front import Front
 from nas.results.trials import TrialRow
 
@@ -25,6 +26,6 @@ class Nothing:
 class NothingSettings:
     """Nobody is told."""
 
-    def start(self, run_folder: Path, config: Mapping[str, object]) -> Nothing:
+    def start(self, tracked: Tracked) -> Nothing:
         """The tracker."""
         return Nothing()

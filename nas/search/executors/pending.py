@@ -21,6 +21,11 @@ class Pending(Generic[K]):
         return bool(self._running)
 
     @property
+    def keys(self) -> list[K]:
+        """Whose evaluations are under way, in the order they were begun."""
+        return list(self._running.values())
+
+    @property
     def has_room(self) -> bool:
         """Whether another one may be started."""
         return len(self._running) < self._executor.slots

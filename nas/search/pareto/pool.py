@@ -1,6 +1,6 @@
 """Choices as whole numbers: an Optuna search space as a grid, and candidates drawn, mutated and crossed on it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -30,9 +30,13 @@ LEVELS = 1024
 
 @dataclass(frozen=True)
 class Grid:
-    """The levels of each parameter of a search space, in its order; a point is a row of level indices."""
+    """The levels of each parameter of a search space, in its order; a point is a row of level indices.
+
+    Categories among `ordered` count as numbers, of which each is the place among its choices.
+    """
 
     space: Mapping[str, BaseDistribution]
+    ordered: Collection[str] = ()
 
     @cached_property
     def levels(self) -> tuple[tuple[Any, ...], ...]:
@@ -157,6 +161,12 @@ class Grid:
 
     @cached_property
     def _ordered(self) -> Mask:
+        given = np.array([name in self.ordered for name in self.space], dtype=bool)
+        either: Mask = self._numeric | given
+        return either
+
+    @cached_property
+    def _numeric(self) -> Mask:
         return np.array([not isinstance(d, CategoricalDistribution) for d in self.space.values()], dtype=bool)
 
     def _index(self, j: int, value: Any) -> int:
@@ -168,7 +178,7 @@ class Grid:
             return -1
         if not distribution._contains(internal):
             return -1
-        return int(np.abs(self._numbers[j] - internal).argmin()) if self._ordered[j] else int(internal)
+        return int(np.abs(self._numbers[j] - internal).argmin()) if self._numeric[j] else int(internal)
 
     @cached_property
     def _exact(self) -> tuple[dict[Any, int], ...]:
@@ -180,8 +190,8 @@ class Grid:
 
     @cached_property
     def _numbers(self) -> tuple[Array, ...]:
-        pairs = zip(self.levels, self._ordered, strict=True)
-        return tuple(np.array(v if ordered else range(len(v)), dtype=np.float64) for v, ordered in pairs)
+        pairs = zip(self.levels, self._numeric, strict=True)
+        return tuple(np.array(v if numeric else range(len(v)), dtype=np.float64) for v, numeric in pairs)
 
 
 class Rows(Sequence[dict[str, Any]]):

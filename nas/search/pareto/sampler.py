@@ -9,7 +9,7 @@ observations the best are lucky ones (Letham et al. 2019, https://arxiv.org/abs/
 """
 
 import zlib
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -56,6 +56,7 @@ class ParetoSampler(BaseSampler):
         draw: Random feasible candidates, for a `feasible` that few points meet.
         space: The parameters, where they are known beforehand (they are for `study.ask(space)`); without
             it, those that all finished trials share, and the first trial is uniformly random.
+        ordered: Names of categories whose choices are in order, such as widths: they count as numbers.
         partial: Of a study, estimates with standard errors for trials that were stopped or run, by number.
         reference: Where hypervolume counts from, one value or None per objective. By default, for a known
             objective the worst of the candidates, for others as far on the other side of the median of the
@@ -80,6 +81,7 @@ class ParetoSampler(BaseSampler):
         key: Keys | None = None,
         draw: Draw | None = None,
         space: Mapping[str, BaseDistribution] | None = None,
+        ordered: Collection[str] = (),
         partial: Partial | None = None,
         reference: Sequence[float | None] | None = None,
         start: int = 8,
@@ -97,7 +99,7 @@ class ParetoSampler(BaseSampler):
         self._random_share, self._repeat, self._proposed = random_share, repeat, proposed
         self._known = dict(known_objectives or {})
         self._features, self._feasible, self._key, self._draw = features, feasible, key, draw
-        self._space = None if space is None else dict(space)
+        self._space, self._ordered = None if space is None else dict(space), frozenset(ordered)
         self._partial, self._reference = partial, reference
         self._whole: dict[str, Indices] = {}
 
@@ -110,7 +112,7 @@ class ParetoSampler(BaseSampler):
     ) -> Any:
         """A uniform draw, for a parameter that not all finished trials have."""
         rng = np.random.default_rng((self._seed, trial.number, zlib.crc32(param_name.encode())))
-        grid = Grid({param_name: param_distribution})
+        grid = Grid({param_name: param_distribution}, self._ordered)
         return grid.params(grid.sample(rng, 1)[0])[param_name]
 
     def sample_relative(
@@ -136,14 +138,14 @@ class ParetoSampler(BaseSampler):
         if not search_space:
             return [{}]
         with threadpool_limits(limits=1, user_api="blas"):  # for small matrices waiting threads cost 50 times as much
-            return self._proposals(study, trials, Grid(search_space))
+            return self._proposals(study, trials, Grid(search_space, self._ordered))
 
     def smoothed(self, params: Sequence[Mapping[str, Any]], losses: Array) -> Array:
         """What the model makes of the `losses`, shape (n,), of one objective at `params`: its means there.
 
         Among noisy observations the best are lucky ones; what others like them say takes that back.
         """
-        grid = Grid(self._space or {})
+        grid = Grid(self._space or {}, self._ordered)
         points = np.tile(grid.rows(params), (2, 1))  # observed, and to be predicted
         inputs = self._inputs(grid, points, self._costs(grid, points), len(losses))[slice(len(losses))]
         with threadpool_limits(limits=1, user_api="blas"):

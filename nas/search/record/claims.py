@@ -14,6 +14,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from nas.search.record.draft import DraftStorage
+from nas.search.record.notes import trial_notes
 from nas.search.record.trial import live, read_trial, trials
 
 
@@ -37,7 +38,7 @@ def begin(study: Study, drafted: FrozenTrial) -> Trial | None:
     if first.number == trial.number:
         return trial
     give_up(study, trial._trial_id)
-    if first.state == "running" and first.driver == drafted.user_attrs.get("driver"):
+    if first.state == "running" and first.driver == trial_notes(drafted).get("driver"):
         return live(study, study.get_trials(deepcopy=False)[first.number])  # a first answer got lost on its way here
     return None
 
@@ -48,7 +49,7 @@ def give_up(study: Study, trial_id: int) -> None:
     Raises:
         UpdateFinishedTrialError: another driver has ended the trial.
     """
-    study._storage.set_trial_user_attr(trial_id, "state", "yielded")
+    study._storage.set_trial_system_attr(trial_id, "state", "yielded")
     study._storage.set_trial_state_values(trial_id, TrialState.PRUNED)
 
 
@@ -59,13 +60,13 @@ def take_over(study: Study, number: int, driver: str) -> Trial | None:
         give_up(study, left._trial_id)
     except UpdateFinishedTrialError:
         return None
-    attributes = {key: value for key, value in left.user_attrs.items() if key not in ("state", "error")}
+    notes = {key: value for key, value in trial_notes(left).items() if key not in ("state", "error")}
     again = create_trial(
         state=TrialState.RUNNING,
         params=left.params,
         distributions=left.distributions,
-        user_attrs={**attributes, "driver": driver},
-        system_attrs=left.system_attrs,
+        user_attrs=left.user_attrs,
+        system_attrs={**notes, "driver": driver},
     )
     return begin(study, again)
 
@@ -78,10 +79,10 @@ def has_ended(study: Study, trial: Trial) -> bool:
 def claim_finish(study: Study, driver: str) -> None:
     """Write that this driver would do what follows the search; the first that lives does it, see `finishers`."""
     notes = {"state": "yielded", "finisher": driver}
-    study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs=notes))
+    study.add_trial(create_trial(state=TrialState.PRUNED, system_attrs=notes))
 
 
 def finishers(study: Study) -> list[str]:
     """Who would do what follows the search, in the order in which they said so."""
-    every = (trial.user_attrs.get("finisher") for trial in study.get_trials(deepcopy=False))
+    every = (trial_notes(trial).get("finisher") for trial in study.get_trials(deepcopy=False))
     return [driver for driver in every if driver is not None]

@@ -17,6 +17,7 @@ from optuna.study import Study
 from optuna.trial import Trial
 
 from nas.search.record.claims import claim_finish, finishers, take_over
+from nas.search.record.notes import note_study, study_notes
 from nas.search.record.study import folder_name
 from nas.search.record.trial import running, trials
 
@@ -101,10 +102,10 @@ class Driver:
 
     def _write(self, **changes: Any) -> None:
         note = {**self._notes().get(self.name, {}), "place": self._place, **changes}
-        self._study.set_user_attr(_PREFIX + self.name, note)
+        note_study(self._study, _PREFIX + self.name, note)
 
     def _notes(self) -> dict[str, Any]:
-        kept = self._study.user_attrs.items()
+        kept = study_notes(self._study).items()
         return {key.removeprefix(_PREFIX): note for key, note in kept if key.startswith(_PREFIX)}
 
     def _go_on(self) -> None:

@@ -13,7 +13,7 @@ from nas.reading.words import cut
 from nas.resources import refuse_links
 from nas.search.record.study import lock
 
-_OF_OTHERS = ("wandb",)
+_OF_OTHERS = ("wandb", "mlflow", "tensorboard")
 """Sub-folders that a library writes, with links of its own."""
 _WRITTEN = ("images", "weights", "models")
 """Sub-folders of files and folders that are written under a name with a dot before, and take their place when whole."""

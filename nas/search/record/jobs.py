@@ -1,5 +1,6 @@
 """Evaluations that are no trials: each is done once for a study, however often a run is resumed."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from nas.results.codec import from_json, to_json
 from nas.search.display import Display
 from nas.search.executors.base import Executor
 from nas.search.executors.pending import Pending
+from nas.search.record.notes import note_study, study_notes
 from nas.spaces.architecture import Architecture
 
 T = TypeVar("T")
@@ -36,10 +38,10 @@ def evaluate_once(
 ) -> dict[str, T | Failed]:
     """Results of `jobs` by name, in their order; those left to do are a `stage` of the display.
 
-    Each result, a lasting failure too, is kept in the study's user attributes under its name, so that a resumed run
-    does not repeat it. What fails for a reason that may pass is tried `MOST_TRIES` times, and again by a resumed run.
+    Each result, a lasting failure too, is a note of the study under its name, so that a resumed run does not repeat it.
+    What fails for a reason that may pass is tried `MOST_TRIES` times, and again by a resumed run.
     """
-    kept = study.user_attrs
+    kept = study_notes(study)
     results = {name: _read(kept[name], job.gives, name) for name, job in jobs.items() if name in kept}
     waiting = [name for name in jobs if name not in results]
     failed = Counter[str]()
@@ -51,13 +53,14 @@ def evaluate_once(
             name = waiting.pop(0)
             job = jobs[name]
             pending.start(name, job.function, *job.arguments, limit=job.limit)
+        display.now(*map(in_words, pending.keys))
         for name, future in pending.finished():
             error = future.exception()
             result = future.result() if error is None else Failed.of(error)
             if not isinstance(result, Failed):
-                study.set_user_attr(name, to_json(result))
+                note_study(study, name, to_json(result))
             elif not result.may_pass:
-                study.set_user_attr(name, {"error": result.error})
+                note_study(study, name, {"error": result.error})
             else:
                 failed[name] += 1
                 if failed[name] < MOST_TRIES:
@@ -65,12 +68,13 @@ def evaluate_once(
                     continue
             results[name] = result
             display.advance()
+    display.now()
     return {name: results[name] for name in jobs}
 
 
 def earlier_result(study: Study, name: str, gives: type[T]) -> T | Failed | None:
     """What the job of that name gave, None where it is still to be done."""
-    kept = study.user_attrs.get(name)
+    kept = study_notes(study).get(name)
     return None if kept is None else _read(kept, gives, name)
 
 
@@ -79,6 +83,21 @@ def _read(kept: Mapping[str, Any], gives: type[T], name: str) -> T | Failed:
 
 
 # The names of jobs, a function a kind; digests are of what makes results comparable.
+
+_WORDS = {
+    "trained": "training",
+    "tested": "judging",
+    "exported": "writing files of",
+    "timed": "timing a file",
+    "scored": "scoring",
+}
+
+
+def in_words(name: str) -> str:
+    """What the job of that name does, for whoever waits for it."""
+    kind, found = name.partition(":")[0], re.search(r":([0-9a-f]{8})[0-9a-f]{8}:(\d+)", name)
+    words = _WORDS.get(kind, kind.replace("_", " "))
+    return f"{words} {found[1]}, seed {found[2]}" if found else words
 
 
 def trained(training: str, arch: Architecture, seed: int) -> str:

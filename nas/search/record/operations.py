@@ -129,7 +129,7 @@ class Sequel:
         for key in _NEEDED[found.op_code]:
             if key not in line or (line[key] is None and key not in _MAY_BE_NULL):
                 raise RunError(f"{key} is missing in an operation {found.op_code}")
-        if notes := found.user_attr or found.user_attrs:
+        if notes := found.system_attr or found.system_attrs:
             checked(_Notes, notes, "a note", RunError)
         if found.directions is not None:
             self._objectives.append(len(found.directions))
@@ -145,7 +145,7 @@ class Sequel:
             self._change(self._trials[found.trial_id], found)
 
     def _change(self, trial: _Trial, found: Operation) -> None:
-        trial.notes |= (found.user_attr or found.user_attrs).keys()
+        trial.notes |= (found.system_attr or found.system_attrs).keys()
         values, distributions = dict(found.params), dict(found.distributions)
         if found.param_name is not None and found.distribution is not None and found.param_value_internal is not None:
             values[found.param_name], distributions[found.param_name] = found.param_value_internal, found.distribution

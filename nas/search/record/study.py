@@ -7,14 +7,16 @@ import json
 import os
 import re
 import secrets
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.study import Study
+from optuna.study import Study, get_all_study_names
 
 from nas.errors import RunError
 from nas.measures import Direction
@@ -23,9 +25,10 @@ from nas.reading.files import read_text
 from nas.reading.words import cut
 from nas.resources import replace_file
 from nas.search.record.journal import open_journal
+from nas.search.record.notes import note_study, study_notes
 from nas.search.record.storage import close, open_storage
 
-STUDY_NAME, JOURNAL, NAME = "search", "study.journal", "study.name"
+JOURNAL, NAME = "study.journal", "study.name"
 
 
 def lock(folder: Path) -> FileLock:
@@ -80,7 +83,10 @@ def open_study(
     else:
         storage = open_storage(url, shared is not None, tell)
     try:
-        name = STUDY_NAME if url is None else shared or folder_name(folder)
+        if url is None:
+            name = next(iter(get_all_study_names(storage)), _readable(folder))
+        else:
+            name = shared or folder_name(folder)
         place = str(folder) if url is None else f"{folder} (study {name} of storage={hide(url)})"
         study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
         if url is not None and shared is None:
@@ -98,17 +104,28 @@ def _agree(study: Study, identity: Mapping[str, Any], place: str, other: str) ->
     Raises:
         RunError: it is not; the message says which `other` to choose.
     """
-    begun = study.user_attrs.get("settings")
+    begun = study_notes(study).get("settings")
     if not isinstance(begun, Mapping):
         if study.get_trials(deepcopy=False):
             raise RunError(f"{place} holds a search without its settings; choose another {other}")
-        study.set_user_attr("settings", dict(identity))
+        note_study(study, "settings", dict(identity))
         return
     wanted = json.loads(json.dumps(dict(identity)))
     for key in {**wanted, **begun}:
         if key not in begun or key not in wanted or begun[key] != wanted[key]:
             ours, theirs = (_short(each[key]) if key in each else "its default" for each in (wanted, begun))
             raise RunError(f"{place} holds a search with {key}={theirs}, not {ours}; choose another {other}")
+
+
+def describe(study: Study, objectives: Sequence[str], facts: Mapping[str, str]) -> None:
+    """Tell Optuna's own tools what the values are called, and what is searched: user attributes, for people alone."""
+    if study.metric_names != list(objectives):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names(list(objectives))
+    for name, text in facts.items():
+        if study.user_attrs.get(name) != text:
+            study.set_user_attr(name, text)
 
 
 def folder_name(folder: Path) -> str:
@@ -119,12 +136,16 @@ def folder_name(folder: Path) -> str:
     """
     path = folder / NAME
     if not path.exists():
-        readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name)[:60]
-        replace_file(path, f"{readable}-{secrets.token_hex(8)}\n".encode())
+        replace_file(path, f"{_readable(folder)}-{secrets.token_hex(8)}\n".encode())
     name = read_text(path, RunError, at_most=200).strip()
     if not re.fullmatch(r"[A-Za-z0-9_.-]*-[0-9a-f]{16}", name):
         raise RunError(f"{path} holds no name of a study; restore it, or delete it to begin another study")
     return name
+
+
+def _readable(folder: Path) -> str:
+    """The folder's name in plain letters."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name)[:60]
 
 
 def _own(study: Study, folder: Path, place: str) -> None:
@@ -133,7 +154,7 @@ def _own(study: Study, folder: Path, place: str) -> None:
     Raises:
         RunError: another folder on this machine is.
     """
-    here, there = folder.resolve(), study.user_attrs.get("folder")
+    here, there = folder.resolve(), study_notes(study).get("folder")
     if isinstance(there, str) and there != str(here):
         other = Path(there) / NAME
         if other.is_file() and read_text(other, RunError).strip() == study.study_name:
@@ -141,7 +162,7 @@ def _own(study: Study, folder: Path, place: str) -> None:
                 f"{place} is the study of {cut(there, 160)}; delete {NAME} in the former to begin another one"
             )
     if there != str(here):
-        study.set_user_attr("folder", str(here))
+        note_study(study, "folder", str(here))
 
 
 def _short(value: Any) -> str:

@@ -1,13 +1,16 @@
-"""A trial as the study keeps it. Here alone are the keys of Optuna's user attributes, and its private fields.
+"""A trial as the study keeps it. Here alone are the names of its notes and attributes, and Optuna's private fields.
 
-Each trial holds `candidate` (what is known before training), `rungs` (what each evaluation gave) or `error`, and
-`state` where Optuna's own says too little. A trial with an `error` that is not finished failed for a reason that may
-pass: it is evaluated again when the run is resumed. Of what it proposes, the sampler notes `drawn` and may note
+The notes of a trial are `candidate` (what is known before training), `rungs` (what each evaluation gave) or `error`,
+and `state` where Optuna's own says too little. A trial with an `error` that is not finished failed for a reason that
+may pass: it is evaluated again when the run is resumed. Of what it proposes, the sampler notes `drawn` and may note
 `expected_gain`. What the search was given to begin with has neither. Where several processes work on a study, a trial
 holds its `driver`.
 
 A trial is written as one, its network with it, so that the order of trials says whose network it is: of several trials
 with one network the first has it, and the others are `yielded`, which no list of networks shows.
+
+For people there are user attributes: `network` and `macs`, then its raw `accuracy` (what it is ranked by is its value),
+or `why` it was rejected or failed. Each is written before the note that it goes with, so that a kill leaves no trace.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +27,7 @@ from nas.problem import Problem
 from nas.proxies.base import Failed
 from nas.results.costs import TRIAL_COSTS
 from nas.results.trials import TrialRow
+from nas.search.record.notes import note_trial, trial_notes
 
 State = Literal["running", "complete", "stopped", "failed", "rejected", "yielded"]
 Drawn = Literal["random", "start", "model"]
@@ -117,7 +121,7 @@ def accuracies(trials: Iterable[TrialRecord]) -> list[float]:
 
 def read_trial(trial: Trial | FrozenTrial) -> TrialRecord:
     """All that is known of a trial; one that this process asked for is `running`."""
-    attributes = trial.user_attrs
+    attributes = trial_notes(trial)
     known = dict(attributes.get("candidate", {}))
     state: State = "failed" if attributes.get("error") else "running"
     if isinstance(trial, FrozenTrial):
@@ -172,25 +176,33 @@ def rows(study: Study) -> list[TrialRow]:
 
 def write_candidate(trial: Trial, measures: Mapping[str, Any]) -> None:
     """Note what is known of the trial's network before training, `Candidate.measures()`."""
-    trial.set_user_attr("candidate", dict(measures))
+    for shown, name in (("network", "notation"), ("macs", "macs")):
+        if name in measures:
+            trial.set_user_attr(shown, measures[name])
+    note_trial(trial, "candidate", dict(measures))
 
 
 def write_rungs(trial: Trial, rungs: Sequence[RungRecord]) -> None:
     """Note what the rungs gave that the trial has finished, the first one first."""
     kept = [{name: value for name, value in asdict(rung).items() if value is not None} for rung in rungs]
-    trial.set_user_attr("rungs", kept)
+    if (accuracy := rungs[-1].accuracy) is not None:
+        trial.set_user_attr("accuracy", accuracy)
+    note_trial(trial, "rungs", kept)
 
 
 def reject(study: Study, trial: Trial, why: str) -> None:
     """End a trial whose network is over the budget."""
-    trial.set_user_attr("error", why)
-    trial.set_user_attr("state", "rejected")
+    trial.set_user_attr("why", why)
+    note_trial(trial, "error", why)
+    note_trial(trial, "state", "rejected")
     study.tell(trial, state=TrialState.PRUNED)
 
 
 def fail(study: Study, trial: Trial, why: Failed) -> None:
     """Note why a trial's evaluation failed; unless that may pass, the trial ends."""
-    trial.set_user_attr("error", why.error)
+    if not why.may_pass:
+        trial.set_user_attr("why", why.error)
+    note_trial(trial, "error", why.error)
     if not why.may_pass:
         study.tell(trial, state=TrialState.FAIL)
 
@@ -211,22 +223,22 @@ def ask(study: Study, space: Mapping[str, BaseDistribution]) -> Trial:
 
 def reopen(trial: Trial) -> None:
     """Forget that an evaluation failed, since it is tried again."""
-    if trial.user_attrs.get("error"):
-        trial.set_user_attr("error", None)
+    if trial_notes(trial).get("error"):
+        note_trial(trial, "error", None)
 
 
 def note_proposal(study: Study, trial: FrozenTrial, drawn: Drawn, expected_gain: float | None = None) -> None:
     """Note how a sampler came to what it proposes for `trial`, which it is being asked about."""
     noted = live(study, trial)
-    noted.set_user_attr("drawn", drawn)
+    note_trial(noted, "drawn", drawn)
     if expected_gain is not None:
-        noted.set_user_attr("expected_gain", expected_gain)
+        note_trial(noted, "expected_gain", expected_gain)
 
 
 def left_running(study: Study, driver: str | None) -> list[Trial]:
     """The trials that an earlier process of this driver was evaluating, or that failed there for a passing reason."""
     left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    return [live(study, trial) for trial in left if trial.user_attrs.get("driver") == driver]
+    return [live(study, trial) for trial in left if trial_notes(trial).get("driver") == driver]
 
 
 def running(study: Study) -> list[TrialRecord]:

@@ -12,7 +12,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from nas.problem import Problem, reference_point
-from nas.search.parameters import distributions
+from nas.search.parameters import distributions, in_order
 from nas.search.pareto.pool import Rows
 from nas.search.pareto.sampler import ParetoSampler
 from nas.search.record.trial import Drawn, note_proposal
@@ -81,6 +81,7 @@ def pareto_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: 
         key=lambda rows: [key(tuple(row)) for row in rows.indices.tolist()],
         draw=draw,
         space=distributions(space),
+        ordered=in_order(space),
         partial=partial(estimates, problem) if stopped else None,
         reference=[reference[name] for name in problem.objectives],
         start=start,

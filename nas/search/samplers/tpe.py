@@ -1,4 +1,7 @@
-"""sampler=tpe: Optuna's tree-structured Parzen estimator, over all variables together."""
+"""sampler=tpe: Optuna's tree-structured Parzen estimator, over all variables together.
+
+It knows the order of numbers in equal steps (kernels 3, 5, 7), and takes others (widths 0.25, 0.5, 1) as categories.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal

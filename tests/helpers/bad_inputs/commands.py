@@ -314,6 +314,15 @@ OTHERS = [
         (("arch=mobilenet_v2", "data=mnist"), r"unknown data 'mnist'"),
         (("arch=mobilenet_v2", "data=digits", "augment.foo=1"), r"unknown setting 'augment\.foo'"),
     ]),
+    *(BadInput("dashboard", words, says=says) for words, says in [
+        ((), r"which run\? python -m nas\.dashboard RUN"),
+        (("run=nowhere",), r"nowhere holds no study\.journal"),
+        ((f"run={LONG}",), r"xxx.*(holds no study\.journal|give another path)"),
+        (("run=nowhere", "port=70000"), r"port: .*65535"),
+        (("run=nowhere", "tracker=mlflow"), r"tracker=mlflow has no dashboard here"),
+        (("run=nowhere", "tracker=wandb"), r"nowhere.*front\.json"),
+        (("run=nowhere", "storage=nowhere"), r"cannot open storage=nowhere"),
+    ]),
     *(BadInput("validate", words, says=says) for words, says in [
         (("hardware=pixel5",), r"unknown hardware.* 'pixel5'"),
         (("hardware=",), r"profile"),

@@ -55,12 +55,12 @@ DAMAGED = {
     "another study": (b'{"op_code":4,"worker_id":"w","study_id":1,"datetime_start":null}', "no study 1"),
     "another trial": (OF_TRIAL % (8, 999, b'"user_attr":{"x":1}'), "no trial 999"),
     "settings are no mapping": (
-        b'{"op_code":2,"worker_id":"w","study_id":0,"user_attr":{"settings":5}}',
+        b'{"op_code":3,"worker_id":"w","study_id":0,"system_attr":{"settings":5}}',
         "settings: .*got 5",
     ),
-    "a candidate is no mapping": (OF_TRIAL % (8, 0, b'"user_attr":{"candidate":[1]}'), "candidate"),
+    "a candidate is no mapping": (OF_TRIAL % (9, 0, b'"system_attr":{"candidate":[1]}'), "candidate"),
     "an accuracy is text": (
-        OF_TRIAL % (8, 0, b'"user_attr":{"rungs":[{"how":"short","seconds":1,"accuracy":"high"}]}'),
+        OF_TRIAL % (9, 0, b'"system_attr":{"rungs":[{"how":"short","seconds":1,"accuracy":"high"}]}'),
         "accuracy",
     ),
     "too few values": (OF_TRIAL % (6, 0, b'"state":1,"values":[0.5]'), "values: 2 are needed"),

@@ -15,6 +15,7 @@ from optuna.storages.journal import JournalFileBackend
 from nas.errors import ConfigError, RunError, RunFailed
 from nas.results.trials import COLUMNS, read_trials, write_trials
 from nas.search.parameters import distributions
+from nas.search.record.notes import study_notes
 from nas.search.record.storage import working
 from nas.search.record.study import lock, open_study
 from nas.search.record.trial import rows
@@ -167,7 +168,7 @@ def test_the_journal_is_plain_optuna(tmp_path: Path) -> None:
     storage = JournalStorage(JournalFileBackend(str(tmp_path / "study.journal")))
     study = optuna.load_study(study_name=None, storage=storage)  # there is one study, so it need not be named
     assert [trial.values for trial in study.trials] == [[row.accuracy, row.costs["latency_ms"]] for row in found]
-    assert study.user_attrs["settings"] == {"seed": 0}
+    assert study_notes(study)["settings"] == {"seed": 0}
     assert rows(load_journal(tmp_path)) == found
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from optuna.trial import TrialState
 
 from nas.proxies.base import Evaluation
-from nas.search.parameters import distributions
+from nas.search.parameters import decode, distributions
 from nas.search.pareto.surrogate import Inputs, fit
 from nas.search.record.trial import read_trial, rows, write_candidate, write_rungs
 from nas.search.rungs import Ladder, Rung
@@ -28,7 +28,7 @@ def test_stopped_networks_are_estimated_by_those_that_went_on() -> None:
         (accuracy, latency_ms), (error, exact) = found[trial.number]
         assert (latency_ms, exact) == (read_trial(trial).measures["latency_ms"], 0)
         assert 0.01 < error < 0.2  # uniform noise of width 0.2 has a deviation of 0.058
-        misses.append((accuracy - worth(TINY.architecture([trial.params[v.name] for v in TINY.variables]))) / error)
+        misses.append((accuracy - worth(decode(TINY, trial.params))) / error)
     assert 0.5 < np.sqrt(np.mean(np.square(misses))) < 2
     few = in_memory()
     go(few, Calls(["short", "long"]), 5)
