@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import yaml
 
 from nas.bench import BenchSettings
+from nas.data.__main__ import SurveySettings
 from nas.describe import DescribeSettings
 from nas.devices import DevicesSettings
 from nas.export import ExportSettings
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "settings.md"
 COMMANDS: Mapping[str, Any] = {
     "search": SearchSettings,
+    "data": SurveySettings,
     "train": TrainSettings,
     "predict": PredictSettings,
     "networks": NetworksSettings,
