@@ -63,7 +63,7 @@ def _copies(survey: Survey) -> Iterator[Finding]:
     across = {split: count for split, count in leaked(survey.duplicates).items() if count}
     if across:
         counts = " and ".join(f"{count} images of {split}" for split, count in across.items())
-        remedy = "remove the copies, which format=json lists and out=FILE.html shows"
+        remedy = "look at them with out=FILE.html, and remove the copies, which format=json lists"
         carved = ", before splits are carved anew" if set(across) & set(survey.carved) else ""
         yield Finding(
             False, f"{counts} are also in an earlier split, or look alike: accuracy is overstated", f"{remedy}{carved}"
