@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: search test check lint types clean
+.PHONY: search test check lint types docs clean
 
 search: .venv/installed  ## the first command a user runs
 	$(BIN)/python -m nas.search hardware=pixel4 budget=300M
 
 test: .venv/tested  ## the whole test suite
 	$(BIN)/python -m pytest -n auto
+
+docs: .venv/tested  ## the pages of docs/ as a site, in build/site: opens from there, and needs no network
+	$(BIN)/python -m mkdocs build --quiet --strict --config-file tools/mkdocs.yml
 
 check: lint types test
 

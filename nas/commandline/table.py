@@ -14,6 +14,7 @@ class Listed:
 
 COMMANDS: Mapping[str, Listed] = {
     "search": Listed("search networks for a device, a budget and images", "nas.search.settings:SearchSettings"),
+    "data": Listed("look at images before a search", "nas.data.__main__:SurveySettings"),
     "report": Listed("make the report of a run again"),
     "train": Listed("train a member of a front, or any network, in full", "nas.search.finish.settings:TrainSettings"),
     "export": Listed("write files of a run's networks for any device", "nas.export:ExportSettings"),

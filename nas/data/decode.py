@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from nas.data.formats import open_image
 from nas.errors import DataError
 from nas.reading.words import cut, short
 
+T = TypeVar("T")
 Pixels = NDArray[np.uint8]
 Item = Path | BinaryIO | Image.Image
 """An image: its file, an open file, or Pillow's."""
@@ -138,18 +139,26 @@ def decode_all(
         DataError: the pixels would be too many, or the machine, not the file, is why an image cannot be read.
     """
     _check_size(count, resolution, channels)
-    chunk = max(1, min(_CHUNK, _CHUNK_BYTES // (channels * resolution**2)))
 
-    def decode_chunk(start: int) -> list[Pixels | Unread]:
-        return [_decoded(i, read, name, resolution, channels) for i in range(start, min(start + chunk, count))]
+    def decoded(i: int) -> Pixels | Unread:
+        return attempt(i, read, name, lambda item: decode(item, resolution, channels))
 
-    waiting: deque[Future[list[Pixels | Unread]]] = deque()
+    yield from in_order(count, decoded, max(1, min(_CHUNK, _CHUNK_BYTES // (channels * resolution**2))))
+
+
+def in_order(count: int, look: Callable[[int], T], chunk: int = _CHUNK) -> Generator[T, None, None]:
+    """`look(i)` of `count` images in order, from several threads by chunks of which few are held at a time."""
+
+    def look_at_chunk(start: int) -> list[T]:
+        return [look(i) for i in range(start, min(start + chunk, count))]
+
+    waiting: deque[Future[list[T]]] = deque()
     # A broken tag makes Pillow warn, and says nothing about the pixels.
     with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         try:
             for start in range(0, count, chunk):
-                waiting.append(pool.submit(decode_chunk, start))
+                waiting.append(pool.submit(look_at_chunk, start))
                 if len(waiting) > 2 * _THREADS:
                     yield from waiting.popleft().result()
             while waiting:
@@ -158,13 +167,18 @@ def decode_all(
             pool.shutdown(cancel_futures=True)
 
 
-def _decoded(
-    i: int, read: Callable[[int], Item], name: Callable[[int, Item | None], str], resolution: int, channels: int
-) -> Pixels | Unread:
+def attempt(
+    i: int, read: Callable[[int], Item], name: Callable[[int, Item | None], str], look: Callable[[Item], T]
+) -> T | Unread:
+    """What `look` makes of image `i`, or why it is left out; `name` gets what `read` gave, None where it failed.
+
+    Raises:
+        DataError: the machine, not the file, is why it cannot be read.
+    """
     item = None
     try:
         item = read(i)
-        return decode(item, resolution, channels)
+        return look(item)
     except Image.DecompressionBombError:
         return Unread(f"over {LARGEST // 10**6} megapixels", name(i, item))
     except Exception as error:  # Pillow's plugins raise any type on broken bytes; it is kept as the reason

@@ -1,10 +1,14 @@
 """Which images of a catalogue are train, val and test."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from nas.data.catalogue import Catalogue
+from nas.data.catalogue import Catalogue, ImageReader
+from nas.data.decode import Item
+from nas.data.formats import readable
 from nas.data.images import SPLITS
 from nas.data.settings import DataSettings
 from nas.data.splits import Indices, carve, choose
@@ -19,6 +23,31 @@ class Part:
     origin: str
     indices: Indices
     labels: Indices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """The images of train, val and test in a row; the `places` of each are a split of the source and an index."""
+
+    source: str
+    places: tuple[tuple[str, int], ...]
+    image: ImageReader
+
+    def read(self, n: int) -> Item:
+        """Image n, as the source gives it."""
+        return self.image(*self.places[n])
+
+    def name(self, n: int, item: Item | None) -> str:
+        """What image n, of which `read` gave `item`, is called: its path below that of the source, or its place."""
+        if isinstance(item, Path):
+            return readable(item).removeprefix(f"{readable(self.source)}/")
+        return f"{self.places[n][0]} image {self.places[n][1]}"
+
+
+def in_a_row(catalogue: Catalogue, parts: Mapping[str, Part]) -> Row:
+    """The images of all `parts` of a catalogue, opened."""
+    places = ((part.origin, int(i)) for part in (parts[name] for name in SPLITS) for i in part.indices)
+    return Row(catalogue.name, tuple(places), catalogue.open())
 
 
 def split_catalogue(catalogue: Catalogue, settings: DataSettings, seed: int) -> dict[str, Part]:

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from nas.data.catalogue import Catalogue
-from nas.data.decode import Item, Pixels, Unread, decode_all, short_sides
-from nas.data.formats import readable
+from nas.data.decode import Pixels, Unread, decode_all, short_sides
 from nas.data.images import SPLITS, Images, channel_statistics
 from nas.data.left_out import by_reason
-from nas.data.parts import split_catalogue
+from nas.data.parts import in_a_row, split_catalogue
 from nas.data.saved import About, open_saved, replacing, write_about, write_split, written
 from nas.data.settings import AUGMENTATION, RESOLUTIONS, DataSettings, check_int
 from nas.data.sources import SOURCES
@@ -42,10 +41,11 @@ def describe(settings: DataSettings) -> Description:
     Raises:
         DataError: the source is missing or inconsistent.
     """
-    return _describe(SOURCES[settings.source].read(settings), settings)
+    return describe_catalogue(SOURCES[settings.source].read(settings), settings)
 
 
-def _describe(catalogue: Catalogue, settings: DataSettings) -> Description:
+def describe_catalogue(catalogue: Catalogue, settings: DataSettings) -> Description:
+    """The same of a catalogue that has been read."""
     native = settings.native_resolution or catalogue.native_resolution or _measured(catalogue)
     return Description(settings.channels or catalogue.channels, catalogue.classes, native)
 
@@ -94,25 +94,17 @@ def _make(
     catalogue: Catalogue, settings: DataSettings, seed: int, resolution: int | None, folder: Path, fingerprint: str
 ) -> None:
     """Decode the images of a catalogue into the new `folder`."""
-    about, parts = _describe(catalogue, settings), split_catalogue(catalogue, settings, seed)
-    places = [(part.origin, int(i)) for part in (parts[name] for name in SPLITS) for i in part.indices]
-    read = catalogue.open()
-    size = resolution or about.native_resolution
-
-    def name(n: int, item: Item | None) -> str:
-        if isinstance(item, Path):
-            return readable(item).removeprefix(f"{readable(catalogue.name)}/")
-        return f"{places[n][0]} image {places[n][1]}"
-
+    about, parts = describe_catalogue(catalogue, settings), split_catalogue(catalogue, settings, seed)
+    row, size = in_a_row(catalogue, parts), resolution or about.native_resolution
     shape, unread, labels = (about.channels, size, size), list[Unread](), dict[str, Indices]()
-    with closing(decode_all(len(places), lambda n: read(*places[n]), name, size, about.channels)) as decoded:
+    with closing(decode_all(len(row.places), row.read, row.name, size, about.channels)) as decoded:
         for split in SPLITS:
             of_split = parts[split].labels
             found = zip(islice(decoded, len(of_split)), of_split.tolist(), strict=True)
             labels[split] = write_split(folder, split, _kept(found, unread), shape)
-    if len(unread) > UNREADABLE_LIMIT * len(places):
+    if len(unread) > UNREADABLE_LIMIT * len(row.places):
         raise DataError(
-            f"{len(unread)} of {len(places)} images cannot be read, the first is {cut(unread[0].name, 200)}"
+            f"{len(unread)} of {len(row.places)} images cannot be read, the first is {cut(unread[0].name, 200)}"
         )
     _check_labels(labels, about.classes, catalogue.name, settings)
     mean, std = channel_statistics(written(folder, "train"))

@@ -36,12 +36,14 @@ from nas.train import main as train
 from nas.validate import ValidateSettings
 from nas.validate import main as validate
 
+DATA = importlib.import_module("nas.data.__main__")
 SEARCH = importlib.import_module("nas.search.__main__")
 COMMANDS: dict[str, tuple[Any, ...]] = {
     "networks": (NetworksSettings, networks),
     "export": (ExportSettings, export),
     "bench": (BenchSettings, bench),
     "dashboard": (DashboardSettings, dashboard),
+    "data": (DATA.SurveySettings, DATA.main),
     "describe": (DescribeSettings, describe),
     "devices": (DevicesSettings, devices),
     "predict": (PredictSettings, predict),

@@ -8,6 +8,7 @@ import pytest
 from tests.helpers.paths import PAGES, ROOT, where
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHOICES = (ROOT / "docs" / "choices.md").read_text(encoding="utf-8")
 
 
 def examples(text: str) -> Iterator[tuple[str, str | None]]:
@@ -23,7 +24,12 @@ COMMANDS = [
     for command, _ in examples(page.read_text(encoding="utf-8"))
     if page.name != "CONTRIBUTING.md"  # there they are of recipes (recipes.py)
 ]
-QUICK = [(line, shown) for line, shown in examples(README) if shown is not None and "nas.search" not in line]
+QUICK = [
+    (line, shown)
+    for page in (README, CHOICES)
+    for line, shown in examples(page)
+    if shown is not None and "nas.search" not in line
+]
 
 
 def same(output: str, expected: str) -> bool:

@@ -33,7 +33,9 @@ def test_ctrl_c_while_modules_load_is_quiet(command: str, module: str, tmp_path:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["search", "train", "predict", "describe", "bench", "record", "validate", "report"])
+@pytest.mark.parametrize(
+    "command", ["search", "train", "data", "predict", "describe", "bench", "record", "validate", "report"]
+)
 def test_the_version_is_that_of_this_package(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

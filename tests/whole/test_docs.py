@@ -19,7 +19,7 @@ from nas.dashboard import named
 from nas.errors import SpaceError
 from nas.spaces.cost import cost
 from nas.spaces.load import known_spaces, load_space
-from tests.helpers.pages import COMMANDS, QUICK, README, same
+from tests.helpers.pages import CHOICES, COMMANDS, QUICK, README, same
 from tests.helpers.paths import PAGES, ROOT, module_file, where
 from tests.helpers.processes import python
 from tests.helpers.run_sample import sample_front, sample_trials, write_run
@@ -34,9 +34,10 @@ def test_public_names_are_the_documented_ones() -> None:
     }
     assert set(nas.__all__) == documented
     assert len(nas.__all__) == len(documented)
-    table = README.split("## From Python")[1].split("\n## ")[0]
+    page = (ROOT / "docs" / "functions.md").read_text(encoding="utf-8")
+    table = "\n".join(line for line in page.splitlines() if line.startswith("|")) + page.rpartition("|\n")[2]
     for name in nas.__all__:
-        assert re.search(rf"`nas\.{name}\b", table), f"README says nothing of nas.{name}"
+        assert re.search(rf"`nas\.{name}\b", table), f"docs/functions.md says nothing of nas.{name}"
     for name in ("nets.build", "training.fit", "search.run"):
         package, function = name.split(".")
         assert f"`nas.{name}(" in table
@@ -58,7 +59,7 @@ def test_commands_in_the_docs_exist_and_take_their_settings(page: str, line: str
 
 
 @pytest.mark.parametrize(("line", "expected"), QUICK)
-def test_quick_commands_print_what_the_readme_shows(line: str, expected: str, tmp_path: Path) -> None:
+def test_quick_commands_print_what_the_pages_show(line: str, expected: str, tmp_path: Path) -> None:
     _, *arguments = shlex.split(line)
     if "nas.report" in arguments:
         write_run(tmp_path / arguments[-1], sample_front(), sample_trials())
@@ -67,11 +68,19 @@ def test_quick_commands_print_what_the_readme_shows(line: str, expected: str, tm
     assert same(done.stdout, expected), done.stdout
 
 
-def test_the_readme_shows_predict_validate_and_report() -> None:
+def test_the_pages_show_predict_validate_and_report() -> None:
     assert {shlex.split(line)[2] for line, _ in QUICK} == {"nas.predict", "nas.validate", "nas.report"}
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/sampler.md"])
+def test_the_readme_is_short_and_compares() -> None:
+    assert len(README.splitlines()) <= 125
+    table = README.split("## Beside other tools")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
+    assert len({len(row) for row in rows}) == 1
+    assert any(row[1].strip() == "–" for row in rows), "a comparison in which nobody else is ahead is none"
+
+
+@pytest.mark.parametrize("page", ["docs/functions.md", "docs/sampler.md"])
 def test_the_python_of_a_page_prints_what_it_shows(page: str, tmp_path: Path) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     ((code, expected),) = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
@@ -166,7 +175,7 @@ def test_the_map_of_the_code_names_what_is_there() -> None:
 
 def test_every_option_of_a_group_is_documented() -> None:
     for file in (ROOT / "conf").glob("*/*.yaml"):
-        assert f"`{file.stem}`" in README, f"README does not mention {file.parent.name}={file.stem}"
+        assert f"`{file.stem}`" in CHOICES, f"docs/choices.md does not mention {file.parent.name}={file.stem}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=where)
