@@ -31,7 +31,7 @@ def check_words(sections: Sections, overrides: Sequence[Override]) -> None:
                     raise ConfigError(unknown(key, name, groups[key]))
         elif key in known:
             _check_value(known[key], override)
-        elif not _is_part(key, known, groups):
+        elif key and not _is_part(key, known, groups):  # none at all is Hydra's to refuse
             raise ConfigError(unknown_setting(key, [*known, *groups]))
 
 

@@ -56,7 +56,7 @@ WORDS = [
         "tracker.name=null": r"unknown tracker None",
         "+sampler=tpe": r"cannot read the command line",
         "hydra=x": r"'hydra' has no effect here",
-        "hydra/launcher=joblib": r"'hydra/launcher' has no effect here; of Hydra's there are hydra\.run\.dir",
+        "hydra/launcher=joblib": r"hydra/launcher=joblib goes with -m",
         "hydra.mode=MULTIRUN": r"'hydra\.mode' has no effect here",
         "hydra.job.chdir=true": r"'hydra\.job\.chdir' has no effect here",
         "hydra.run.dir=null": r"hydra\.run\.dir",
