@@ -133,7 +133,7 @@ def test_a_free_worker_does_not_wait_for_the_sampler() -> None:
             assert released.wait(60)
         return whole(view, new)
 
-    sampler.sample_many = slow  # type: ignore[method-assign]
+    sampler.sample_many = slow  # type: ignore[method-assign, assignment]
     proposals = Proposals(context(wanted, study), [], 4)
     try:
         begun = [proposals.begin()]

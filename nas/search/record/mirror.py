@@ -42,7 +42,9 @@ class Mirror(BaseStorage):
     def __init__(
         self, storage: Any, passes: Callable[[Exception], bool], shared: bool, tell: Callable[[str], None]
     ) -> None:
-        self._storage, self._passes, self._shared, self._tell = storage, passes, shared, tell
+        self._storage: BaseStorage = storage
+        self._remote = storage  # the same, for what is no method of every storage
+        self._passes, self._shared, self._tell = passes, shared, tell
         self._lock = threading.RLock()
         self._trials: list[FrozenTrial] = []
         self._number: dict[int, int] = {}
@@ -51,12 +53,12 @@ class Mirror(BaseStorage):
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Of two that are created at once the lower number is there when the other one comes to know of its own."""
         with self._lock:
-            new = self._patiently(self._storage._create_new_trial, study_id, template_trial)
+            new: FrozenTrial = self._patiently(self._remote._create_new_trial, study_id, template_trial)
             if new.number == len(self._trials):
                 self._keep([new])
             else:
                 self._fetch(study_id, set())
-            return new._trial_id
+            return int(new._trial_id)
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -160,7 +162,7 @@ class Mirror(BaseStorage):
 
     def close(self) -> None:
         """End its connections."""
-        self._storage.close()
+        self._remote.close()
 
     def _patiently(self, call: Callable[..., T], *arguments: Any) -> T:
         give_up, told = time.monotonic() + OUTAGE_S, False
@@ -182,7 +184,7 @@ class Mirror(BaseStorage):
     def _fetch(self, study_id: int, changing: set[int]) -> None:
         """Trials that are new, and those of these ids."""
         newest = max(self._number, default=-1)
-        self._keep(self._patiently(self._storage._get_trials, study_id, None, changing, newest))
+        self._keep(self._patiently(self._remote._get_trials, study_id, None, changing, newest))
 
     def _keep(self, found: Sequence[FrozenTrial]) -> None:
         for trial in sorted(found, key=lambda trial: trial.number):

@@ -64,6 +64,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         found: Server = request.getfixturevalue("postgres")
         yield found.url
         storage = open_storage(found.url)
+        assert isinstance(storage, Mirror)
         storage._storage.delete_study(storage.get_study_id_from_name(STUDY))
         close(storage)
 

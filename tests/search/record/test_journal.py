@@ -13,7 +13,6 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from nas.errors import RunError
-from nas.search.record import journal
 from nas.search.record.journal import LONGEST, open_journal
 from nas.search.record.study import open_study
 from nas.spaces.budget import Budget
@@ -165,7 +164,7 @@ def test_a_full_disk_leaves_whole_lines(lines: list[bytes], tmp_path: Path, monk
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(journal.os, "fsync", full)
+        patched.setattr("nas.search.record.journal.os.fsync", full)
         with pytest.raises(OSError, match="No space"):
             study.set_user_attr("x", {"y": 1})
     assert path.read_bytes() == before

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from optuna.exceptions import StorageInternalError
+from optuna.storages import JournalStorage
 from optuna.storages.journal._base import BaseJournalSnapshot
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
@@ -76,7 +77,8 @@ def test_a_wrong_password_and_a_database_that_is_not_there() -> None:
         assert 'database "nothing" does not exist' in other
         check_storage(there.url)
         opened = open_storage(there.url)
-        with opened._storage.engine.connect() as connection:
+        assert isinstance(opened, mirror.Mirror)
+        with opened._remote.engine.connect() as connection:
             limit = connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar()
         assert limit == f"{databases.SILENT_S}s"  # whoever is cut off keeps no study locked
         close(opened)
@@ -91,6 +93,7 @@ def test_what_is_only_checked_leaves_nothing_behind(url: str, tmp_path: Path) ->
 def test_nothing_is_read_by_pickle(tmp_path: Path) -> None:
     """Of Optuna's journals those that keep snapshots do so."""
     opened = open_storage(f"journal:///{tmp_path / 'x.journal'}")
+    assert isinstance(opened, JournalStorage)
     assert not isinstance(opened._backend, BaseJournalSnapshot)
 
 
@@ -120,6 +123,7 @@ def test_an_outage_is_waited_for_and_told_of_and_then_given_up(tmp_path: Path, m
     monkeypatch.setattr(mirror, "PAUSE_S", 0.0)
     said: list[str] = []
     opened = open_storage(f"sqlite:///{tmp_path / 'x.db'}", tell=said.append)
+    assert isinstance(opened, mirror.Mirror)
     left = [3]
 
     def lost(*arguments: object) -> list[object]:
