@@ -1,7 +1,6 @@
 """`python -m nas.search`: from a device and a budget to a Pareto front."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -76,7 +75,7 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
             data = data_facts(settings, images.images)
             agreed = identity(settings, checked.problem, data)
             study = open_study(folder, settings.storage, checked.problem.directions, agreed, journal)
-            executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
+            executor = settings.executor.start(settings.executor.slots(settings.workers))
             stack.callback(executor.close)
         if settings.search_space == AUTO:
             why = f"init={settings.init}" if settings.init in SPACES else f"the images have {checked.pixels} pixels"

@@ -1,6 +1,9 @@
 """What tests of several parts of a search need."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,3 +24,17 @@ def twelve(tmp_path: Path) -> SearchSpace:
     path = tmp_path / "twelve.yaml"
     path.write_text(TWELVE)
     return load_space(path).with_data(1, 10)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Any]:
+    """A Ray cluster of one node with two CPUs on the loopback."""
+    before = dict(os.environ)
+    os.environ.update({"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"})
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(head_node_args={"num_cpus": 2, "include_dashboard": False})
+    yield made
+    made.shutdown()
+    os.environ.clear()
+    os.environ.update(before)
