@@ -136,7 +136,7 @@ class SearchSettings:
     seed: Annotated[int, Ge(0), Le(10**9)]
     """Of all that is random."""
     workers: Free[Positive | None]
-    """Worker processes of one thread each, at most eight per core; null: one per core."""
+    """Evaluations at a time: on this machine at most eight per core; null: one per core, or as the executor says."""
     accelerator: Free[Literal["auto", "cpu", "gpu"]]
     """Where networks are trained; auto: on a GPU where there is one."""
     storage: Free[str | None]

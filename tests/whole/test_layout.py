@@ -75,8 +75,10 @@ HOMES = {
     "ncnn": ("nas/exports/",),
     "safetensors": ("nas/nets/pretrained/reading.py",),
     "huggingface_hub": ("nas/nets/pretrained/hub.py",),
+    "ray": ("nas/search/executors/ray_cluster.py",),
+    "submitit": ("nas/search/executors/slurm_jobs.py",),
 }
-EXTRAS = ("hf", "augment", "pretrained", "tflite", "openvino", "coreml", "executorch", "ncnn")
+EXTRAS = ("hf", "augment", "pretrained", "tflite", "openvino", "coreml", "executorch", "ncnn", "ray", "submitit")
 PEERS = ("nas/proxies/scores", "nas/data/sources")
 """Folders whose modules are all of one interface, which may be many."""
 DISTRIBUTIONS = {"pil": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}

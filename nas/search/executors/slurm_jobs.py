@@ -9,7 +9,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le
 
 from nas.errors import ConfigError, RunError
-from nas.reading.words import cut
+from nas.reading.words import cut, short
 from nas.search.executors.base import Executor, at_most
 from nas.search.executors.inline import InlineExecutor
 from nas.search.executors.worker_process import start_worker, through_pickle
@@ -55,8 +55,8 @@ class SubmititSettings:
     """Jobs of one array that run at a time; null: as many as there are workers."""
     setup: tuple[str, ...]
     """Lines of shell that a job begins with, such as [source venv/bin/activate]."""
-    options: Mapping[str, str | int | float]
-    """More options of sbatch by their long names, such as {account: vision, qos: low}."""
+    options: tuple[str, ...]
+    """More options of sbatch by their long names, such as [account=vision,qos=low]."""
     folder: str
     """Of jobs and their logs, on storage that all machines share."""
 
@@ -68,6 +68,8 @@ class SubmititSettings:
         """
         if find_spec("submitit") is None:
             raise ConfigError("executor=submitit needs the library submitit: pip install 'sepconv-nas[submitit]'")
+        if wrong := [option for option in self.options if not option.partition("=")[2]]:
+            raise ConfigError(f"executor.options must be like [account=vision], got {short(wrong[0])}")
         if self.cluster == "debug":
             return at_most(workers or 1, 1, self.name, "executor.cluster=debug runs one at a time")
         if self.cluster == "local":
@@ -109,7 +111,7 @@ class SubmititSettings:
             "slurm_partition": self.partition,
             "slurm_array_parallelism": self.array_parallelism or slots,
             "slurm_setup": list(self.setup) or None,
-            "slurm_additional_parameters": dict(self.options) or None,
+            "slurm_additional_parameters": dict(option.split("=", 1) for option in self.options) or None,
         }
         submitter.update_parameters(**{name: value for name, value in wanted.items() if value is not None})
         return submitter
