@@ -99,6 +99,11 @@ class TestEveryExecutorOfWorkers:
             outcome(executor.submit(signal.raise_signal, signal.SIGSTOP, limit=0.5))
         assert outcome(executor.submit(abs, -1, limit=600)) == 1
 
+
+@pytest.mark.parametrize("name", NAMES, scope="class")
+class TestSeveralWorkers:
+    """More than one at a time."""
+
     def test_several_at_once_end_in_any_order_and_close_abandons_them(self, name: str, start: Starter) -> None:
         executor = start(name, 2)
         assert executor.slots == 2

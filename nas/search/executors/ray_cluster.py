@@ -91,7 +91,7 @@ class RaySettings:
         import ray
 
         try:
-            ended = _connect(self, slots)
+            ended, folder = _connect(self, slots)
         except Exception as error:  # whatever Ray raises
             raise RunError(f"executor=ray cannot start: {cut(str(error).strip() or repr(error), 300)}") from None
         options = {
@@ -104,7 +104,7 @@ class RaySettings:
         shipping, receiving = Shipping(ray.put), ThreadPoolExecutor(1)
 
         def make(number: int) -> _Remote:
-            return _Remote(lambda: actor.remote(number, self.cpus, self.gpus > 0), shipping, receiving)
+            return _Remote(lambda: actor.remote(number, self.cpus, self.gpus > 0, folder), shipping, receiving)
 
         def end() -> None:
             receiving.shutdown()
@@ -114,13 +114,13 @@ class RaySettings:
 
 
 class RayWorker:
-    """What runs in the cluster: one evaluation after the other, and no state but copies of files."""
+    """What runs in the cluster: one evaluation after the other, and no state but copies of files, below a `folder`."""
 
-    def __init__(self, number: int, threads: int, on_gpu: bool) -> None:
+    def __init__(self, number: int, threads: int, on_gpu: bool, folder: str | None) -> None:
         import ray
 
         start_worker(number, None if on_gpu else (), threads)
-        self._mirror = Mirror(ray.get)
+        self._mirror = Mirror(ray.get, folder)
 
     def ready(self) -> None:
         """It has started."""
@@ -180,17 +180,17 @@ class _Remote:
         """Nothing is left here."""
 
 
-def _connect(settings: RaySettings, slots: int) -> Callable[[], None]:
-    """Connect this process to Ray, unless it is; returns what ends that."""
+def _connect(settings: RaySettings, slots: int) -> tuple[Callable[[], None], str | None]:
+    """Connect this process to Ray, unless it is; what ends that, and the folder that goes with it, if one does."""
     import ray
 
     if ray.is_initialized():
-        return lambda: None
+        return lambda: None, None
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     ray._private.worker.print_to_stdstream = lambda *_, **__: None  # it tells of every worker that is lost
     if settings.address is not None:
         ray.init(address=settings.address, **quiet)
-        return ray.shutdown
+        return ray.shutdown, None
     place = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
     ray.init(
         address="local",
@@ -205,7 +205,7 @@ def _connect(settings: RaySettings, slots: int) -> Callable[[], None]:
         ray.shutdown()
         place.cleanup()
 
-    return end
+    return end, place.name
 
 
 def _require_answer(address: str) -> None:

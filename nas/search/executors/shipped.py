@@ -108,11 +108,14 @@ class Shipping:
 
 
 class Mirror:
-    """A worker's copy of the files that calls name; `get` gives what a handle stands for."""
+    """A worker's copy of the files that calls name, below `folder`, None: the machine's of temporary files.
 
-    def __init__(self, get: Callable[[Any], Any]) -> None:
+    `get` gives what a handle stands for.
+    """
+
+    def __init__(self, get: Callable[[Any], Any], folder: str | None = None) -> None:
         self._get = get
-        root = _own_folder(Path(tempfile.gettempdir()) / f"sepconv-nas-{os.getuid()}")
+        root = _own_folder(Path(folder or tempfile.gettempdir()) / f"sepconv-nas-{os.getuid()}")
         self._store, workers = root / "files", root / "workers"
         for folder in (self._store, workers):
             folder.mkdir(exist_ok=True)
