@@ -33,7 +33,9 @@ def cluster() -> Iterator[Any]:
     os.environ.update({"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"})
     from ray.cluster_utils import Cluster
 
-    made = Cluster(head_node_args={"num_cpus": 2, "include_dashboard": False})
+    made = Cluster(
+        head_node_args={"num_cpus": 2, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+    )
     yield made
     made.shutdown()
     os.environ.clear()

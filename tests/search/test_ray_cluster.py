@@ -166,7 +166,7 @@ def test_a_search_starts_ray_on_the_loopback_says_nothing_of_it_and_ctrl_c_leave
             assert process.poll() is None, (tmp_path / "output").read_text()
             try:
                 return "complete" in [row.state for row in rows(load_journal(tmp_path / "run"))]
-            except (KeyError, OSError):  # not begun
+            except (KeyError, OSError, ValueError):  # not begun
                 return False
 
         assert wait_for(some_are_done, LIMIT_S)

@@ -47,7 +47,7 @@ class ExecutorSettings(Protocol):
         """The executor, of at most this many evaluations at a time.
 
         Raises:
-            RunError: it cannot be started.
+            RunError, RunFailed: it cannot be started.
         """
 
 

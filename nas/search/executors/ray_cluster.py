@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le
 
-from nas.errors import ConfigError, RunError
+from nas.errors import ConfigError, RunFailed
 from nas.nets.device import visible_gpus
 from nas.reading.words import cut, short
 from nas.search.executors.base import Executor, at_most
@@ -83,7 +83,7 @@ class RaySettings:
         """Connect to the cluster, or start one with room for this many.
 
         Raises:
-            RunError: Ray does not do it.
+            RunFailed: Ray does not do it.
         """
         os.environ.update(_QUIET)
         if self.address is None:
@@ -93,7 +93,7 @@ class RaySettings:
         try:
             ended, folder = _connect(self, slots)
         except Exception as error:  # whatever Ray raises
-            raise RunError(f"executor=ray cannot start: {cut(str(error).strip() or repr(error), 300)}") from None
+            raise RunFailed(f"executor=ray cannot start: {cut(str(error).strip() or repr(error), 300)}") from None
         options = {
             "num_cpus": self.cpus,
             "num_gpus": self.gpus,
@@ -192,19 +192,23 @@ def _connect(settings: RaySettings, slots: int) -> tuple[Callable[[], None], str
         ray.init(address=settings.address, **quiet)
         return ray.shutdown, None
     place = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
-    ray.init(
-        address="local",
-        num_cpus=slots * settings.cpus,
-        include_dashboard=settings.dashboard,
-        dashboard_host="127.0.0.1",
-        _temp_dir=place.name,
-        **quiet,
-    )
 
     def end() -> None:
         ray.shutdown()
         place.cleanup()
 
+    try:
+        ray.init(
+            address="local",
+            num_cpus=slots * settings.cpus,
+            include_dashboard=settings.dashboard,
+            dashboard_host="127.0.0.1",
+            _temp_dir=place.name,
+            **quiet,
+        )
+    except BaseException:
+        end()
+        raise
     return end, place.name
 
 
