@@ -1,6 +1,5 @@
 """What tests of several parts of a search need."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,15 +27,17 @@ def twelve(tmp_path: Path) -> SearchSpace:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Any]:
-    """A Ray cluster of one node with two CPUs on the loopback."""
-    before = dict(os.environ)
-    os.environ.update({"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"})
+    """A Ray cluster of one node with two CPUs on the loopback, with as little beside it as Ray can do with."""
+    import ray
     from ray.cluster_utils import Cluster
 
-    made = Cluster(
-        head_node_args={"num_cpus": 2, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
-    )
-    yield made
-    made.shutdown()
-    os.environ.clear()
-    os.environ.update(before)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        patch.setattr(ray._private.ray_constants, "ENABLE_RAY_CLUSTER", False)
+        patch.setattr(ray._private.utils, "get_dashboard_dependency_error", lambda: ImportError("left out"))
+        made = Cluster(
+            head_node_args={"num_cpus": 2, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+        )
+        yield made
+        made.shutdown()

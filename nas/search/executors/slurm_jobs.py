@@ -7,10 +7,12 @@ their own files, which therefore lie on storage that all machines share. A job w
 import os
 import secrets
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -21,6 +23,7 @@ from annotated_types import Ge, Gt, Le
 
 from nas.errors import ConfigError, RunError
 from nas.reading.words import cut, short
+from nas.resources import replace_file
 from nas.search.executors.base import Executor, at_most
 from nas.search.executors.inline import InlineExecutor
 from nas.search.executors.worker_process import start_worker, through_pickle
@@ -208,8 +211,7 @@ class _Jobs:
                 self._waiting.remove(call)
             elif call in self._running:
                 self._running.remove(call)
-                self._cancelled.append(call.job)
-                call.job.cancel(check=False)
+                self._end(call)
             else:
                 return
         call.result.set_exception(JobLost("the job was cancelled"))
@@ -218,10 +220,21 @@ class _Jobs:
         """Wait for what was cancelled on this machine; remove all files but the logs of jobs that were lost."""
         self._closing.set()
         self._thread.join()
+        self._alive.unlink(missing_ok=True)
         for job in self._cancelled if self._local else []:
             job._process.wait()
         if not self._kept:
             shutil.rmtree(self._place, ignore_errors=True)
+
+    def _end(self, call: _Call) -> None:
+        """Cancel its job; on this machine kill it, since a process may be deaf to what submitit sends."""
+        self._cancelled.append(call.job)
+        if not self._local:
+            call.job.cancel(check=False)
+            return
+        with suppress(OSError):  # not begun, or ended
+            os.kill(int((self._place / call.name).read_text()), signal.SIGKILL)
+        call.job._process.kill()
 
     def _watch(self) -> None:
         while not self._closing.wait(self._look_s):
@@ -283,7 +296,7 @@ def perform_job(place: Path, name: str, threads: int, function: Callable[..., An
     """What a job does: `function(*args)`, or what it raised."""
     start_worker(0, threads=threads)
     threading.Thread(target=_die_with_search, args=(place / "alive",), daemon=True).start()
-    (place / name).touch()
+    replace_file(place / name, str(os.getpid()).encode())
     try:
         return function(*args)
     except Exception as error:  # an evaluation may fail in any way
@@ -291,13 +304,15 @@ def perform_job(place: Path, name: str, threads: int, function: Callable[..., An
 
 
 def _die_with_search(alive: Path) -> None:
-    """End this process when the time of the file has not changed for long; clocks of other machines do not count."""
+    """End this process when the file is gone, or its time has not changed for long, by the clock of this machine."""
     known, since = 0, time.monotonic()
     while time.monotonic() - since < ALIVE_S:
         time.sleep(min(10.0, ALIVE_S / 3))
         try:
             now = alive.stat().st_mtime_ns
-        except OSError:
+        except FileNotFoundError:  # the search is closed
+            break
+        except OSError:  # the disk is away
             continue
         if now != known:
             known, since = now, time.monotonic()
