@@ -44,7 +44,8 @@ class Starter:
 def settings_of(name: str, options: dict[str, Any] | None = None) -> Any:
     """The settings of conf/executor, with other `options`."""
     defaults = yaml.safe_load((data_dir("conf") / "executor" / f"{name}.yaml").read_text(encoding="utf-8"))
-    return replace(parse(DictConfig(defaults), EXECUTORS[name]), **(options or {}))
+    settings: Any = parse(DictConfig(defaults), EXECUTORS[name])
+    return replace(settings, **(options or {}))
 
 
 def starter(request: pytest.FixtureRequest, names: Sequence[str], folder: Path) -> Iterator[Starter]:

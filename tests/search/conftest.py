@@ -36,8 +36,7 @@ def cluster() -> Iterator[Any]:
         patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         patch.setattr(ray._private.ray_constants, "ENABLE_RAY_CLUSTER", False)
         patch.setattr(ray._private.utils, "get_dashboard_dependency_error", lambda: ImportError("left out"))
-        made = Cluster(
-            head_node_args={"num_cpus": 2, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
-        )
+        few = {"num_cpus": 2, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+        made = Cluster(initialize_head=True, head_node_args=few)
         yield made
         made.shutdown()

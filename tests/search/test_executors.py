@@ -138,7 +138,8 @@ def test_local_replaces_a_worker_killed_while_idle_and_leaves_no_process() -> No
     assert child.pid == first
     child.kill()
     child.join(60)
-    assert wait_for(lambda: executor._idle[0][1].pool._broken)
+    worker: Any = executor._idle[0][1]
+    assert wait_for(lambda: worker.pool._broken)
     sleeping = executor.submit(time.sleep, 1000)
     assert len(multiprocessing.active_children()) == 1
     executor.close()

