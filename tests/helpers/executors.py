@@ -1,7 +1,9 @@
 """Executors as tests start them: a Ray cluster of its own for each test process, submitit's without Slurm."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,3 +72,11 @@ def wait_for(condition: Callable[[], Any], seconds: float = 120) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def ray_ports() -> dict[str, int]:
+    """Free ports for a node of a Ray cluster, which else waits some seconds for its helpers to choose them."""
+    names = ("metrics_agent_port", "metrics_export_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
+    with ExitStack() as stack:
+        taken = {name: stack.enter_context(socket.create_server(("127.0.0.1", 0))) for name in names}
+        return {name: each.getsockname()[1] for name, each in taken.items()}

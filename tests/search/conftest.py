@@ -8,6 +8,7 @@ import pytest
 
 from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
+from tests.helpers.executors import ray_ports
 
 # 16 genotypes of 12 networks: without the second block its kernel has no effect.
 TWELVE = """
@@ -16,6 +17,15 @@ downsample: 2
 stages:
   - {op: mbconv, kernel: [3, 5], expansion: 2, out_channels: [8, 16], depth: [1, 2], stride: 2, per_block: [kernel]}
 """
+
+
+PATIENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_agent_register_timeout_ms": "600000",
+    "RAY_worker_register_timeout_seconds": "600",
+}
+"""Of Ray's nodes: on the loopback, and not given up where the machine is busy."""
 
 
 @pytest.fixture
@@ -32,11 +42,11 @@ def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        for name, value in PATIENT.items():
+            patch.setenv(name, value)
         patch.setattr(ray._private.ray_constants, "ENABLE_RAY_CLUSTER", False)
         patch.setattr(ray._private.utils, "get_dashboard_dependency_error", lambda: ImportError("left out"))
-        few = {"num_cpus": 2, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
-        made = Cluster(initialize_head=True, head_node_args=few)
+        head = {"num_cpus": 2, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+        made = Cluster(initialize_head=True, head_node_args=head | ray_ports())
         yield made
         made.shutdown()

@@ -51,7 +51,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def settings(tmp_path: Path) -> SubmititSettings:
     chosen = {"partition": "gpu", "cpus": 4, "gpus": 1, "memory_gb": 16.0, "minutes": 720}
-    more = {"options": ("account=vision",), "setup": ("export FROM_SETUP=1",), "folder": str(tmp_path / "jobs")}
+    more = {"options": ("account:vision",), "setup": ("export FROM_SETUP=1",), "folder": str(tmp_path / "jobs")}
     return settings_of("submitit", {**chosen, **more})
 
 
@@ -89,7 +89,7 @@ def test_what_cannot_be_is_refused_in_one_line(
     monkeypatch.setattr("shutil.which", lambda name: name)
     assert "needs workers=N" in refusal(ConfigError, settings.slots, None)
     assert settings.slots(64) == 64
-    assert "[account=vision]" in refusal(ConfigError, replace(settings, options=("account",)).slots, 4)
+    assert "[account:vision]" in refusal(ConfigError, replace(settings, options=("account",)).slots, 4)
     (tmp_path / "jobs").write_text("a file")
     assert "cannot start" in refusal(RunError, settings.start, 1)
 

@@ -59,7 +59,7 @@ class SubmititSettings:
     setup: tuple[str, ...]
     """Lines of shell that a job begins with, such as [source venv/bin/activate]."""
     options: tuple[str, ...]
-    """More options of sbatch by their long names, such as [account=vision,qos=low]."""
+    """More options of sbatch by their long names, such as [account:vision,qos:low]."""
     folder: str
     """Of jobs and their logs, on storage that all machines share."""
 
@@ -71,8 +71,8 @@ class SubmititSettings:
         """
         if find_spec("submitit") is None:
             raise ConfigError("executor=submitit needs the library submitit: pip install 'sepconv-nas[submitit]'")
-        if wrong := [option for option in self.options if not option.partition("=")[2]]:
-            raise ConfigError(f"executor.options must be like [account=vision], got {short(wrong[0])}")
+        if wrong := [option for option in self.options if not option.partition(":")[2]]:
+            raise ConfigError(f"executor.options must be like [account:vision], got {short(wrong[0])}")
         if self.cluster == "debug":
             return at_most(workers or 1, 1, self.name, "executor.cluster=debug runs one at a time")
         if self.cluster == "local":
@@ -114,7 +114,7 @@ class SubmititSettings:
             "slurm_partition": self.partition,
             "slurm_array_parallelism": self.array_parallelism or slots,
             "slurm_setup": list(self.setup) or None,
-            "slurm_additional_parameters": dict(option.split("=", 1) for option in self.options) or None,
+            "slurm_additional_parameters": dict(option.split(":", 1) for option in self.options) or None,
         }
         submitter.update_parameters(**{name: value for name, value in wanted.items() if value is not None})
         return submitter

@@ -318,7 +318,7 @@ OTHERS = [
         (("executor=submitit", "executor.cluster=pbs"), r"executor\.cluster: .*'slurm', 'local' or 'debug', got 'pbs'"),
         (("executor=submitit", "executor.cluster=debug", "workers=2"), r"workers=2 is more than executor=submitit"),
         (("executor=submitit", "executor.minutes=0"), r"executor\.minutes: .*greater than or equal to 1"),
-        (("executor=submitit", "executor.options=[a]"), r"executor\.options must be like \[account=vision\], got 'a'"),
+        (("executor=submitit", "executor.options=[a]"), r"executor\.options must be like \[account:vision\], got 'a'"),
     ]),
     *(BadInput("validate", words, says=says) for words, says in [
         (("hardware=pixel5",), r"unknown hardware.* 'pixel5'"),
