@@ -74,9 +74,22 @@ def wait_for(condition: Callable[[], Any], seconds: float = 120) -> bool:
     return True
 
 
-def ray_ports() -> dict[str, int]:
-    """Free ports for a node of a Ray cluster, which else waits some seconds for its helpers to choose them."""
+RAY_TRIES = 4
+"""Of starting a node: Ray gives up after seconds, which a busy machine may need for less."""
+
+
+def add_ray_node(cluster: Any, **options: Any) -> Any:
+    """A node more in a cluster of `ray.cluster_utils`, on ports that are free, for which it need not wait then."""
     names = ("metrics_agent_port", "metrics_export_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
-    with ExitStack() as stack:
-        taken = {name: stack.enter_context(socket.create_server(("127.0.0.1", 0))) for name in names}
-        return {name: each.getsockname()[1] for name, each in taken.items()}
+    for tries_left in reversed(range(RAY_TRIES)):
+        with ExitStack() as stack:
+            taken = {name: stack.enter_context(socket.create_server(("127.0.0.1", 0))) for name in names}
+            ports = {name: each.getsockname()[1] for name, each in taken.items()}
+        try:
+            return cluster.add_node(wait=False, **ports, **options)
+        except Exception:  # Ray's own kind of "timed out" is none
+            if not tries_left:
+                raise
+            if cluster.head_node is not None and not cluster.list_all_nodes():
+                cluster.head_node = None
+    raise AssertionError("one of the tries returns or raises")

@@ -8,7 +8,7 @@ import pytest
 
 from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
-from tests.helpers.executors import ray_ports
+from tests.helpers.executors import add_ray_node
 
 # 16 genotypes of 12 networks: without the second block its kernel has no effect.
 TWELVE = """
@@ -46,7 +46,7 @@ def cluster() -> Iterator[Any]:
             patch.setenv(name, value)
         patch.setattr(ray._private.ray_constants, "ENABLE_RAY_CLUSTER", False)
         patch.setattr(ray._private.utils, "get_dashboard_dependency_error", lambda: ImportError("left out"))
-        head = {"num_cpus": 2, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
-        made = Cluster(initialize_head=True, head_node_args=head | ray_ports())
+        made = Cluster()
+        add_ray_node(made, num_cpus=2, include_dashboard=False, include_log_monitor=False, no_monitor=True)
         yield made
         made.shutdown()
