@@ -90,6 +90,4 @@ def add_ray_node(cluster: Any, **options: Any) -> Any:
         except Exception:  # Ray's own kind of "timed out" is none
             if not tries_left:
                 raise
-            if cluster.head_node is not None and not cluster.list_all_nodes():
-                cluster.head_node = None
     raise AssertionError("one of the tries returns or raises")

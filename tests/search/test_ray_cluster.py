@@ -19,7 +19,7 @@ from nas.results.trials import TrialRow
 from nas.search.executors.shipped import Mirror, Outcome, Shipping
 from nas.search.record.trial import rows
 from tests.helpers.calls import hear_ctrl_c
-from tests.helpers.executors import ray_ports, settings_of, wait_for
+from tests.helpers.executors import add_ray_node, settings_of, wait_for
 from tests.helpers.journal import load_journal
 from tests.helpers.refusal import refusal
 
@@ -75,9 +75,7 @@ def complete(folder: Path) -> dict[str, TrialRow]:
 
 @pytest.mark.xdist_group("ray")
 def test_nodes_workers_and_the_driver_may_be_lost_in_mid_trial(cluster: Any, tmp_path: Path) -> None:
-    nodes = [
-        cluster.add_node(num_cpus=1, wait=False, **ray_ports()) for _ in range(3)
-    ]  # four with the first, which has two CPUs
+    nodes = [add_ray_node(cluster, num_cpus=1) for _ in range(3)]  # four with the first, which has two CPUs
     cluster.wait_for_nodes(timeout=LIMIT_S)
     driver = Driver(cluster.address, tmp_path)
     added: list[Any] = []
@@ -86,7 +84,7 @@ def test_nodes_workers_and_the_driver_may_be_lost_in_mid_trial(cluster: Any, tmp
         (lost, *others) = [each for each in driver.under_way() if each[2] != cluster.head_node.node_id]
         cluster.remove_node(next(node for node in nodes if node.node_id == lost[2]), allow_graceful=False)
         os.kill(others[0][1], signal.SIGKILL)
-        added.append(cluster.add_node(num_cpus=1, wait=False, **ray_ports()))
+        added.append(add_ray_node(cluster, num_cpus=1))
         driver.wait_until(lambda: added[0].node_id in [node for *_, node in driver.noted("end")])
         driver.wait_until(lambda: Counter(key for key, *_ in driver.noted("begin"))[lost[0]] == 2)  # tried again
         driver.wait_until(driver.under_way)
