@@ -1,9 +1,8 @@
-"""A search whose evaluations sleep, with Ray: python -m tests.helpers.ray_driver ADDRESS FOLDER WORKERS TRIALS.
+"""A search whose evaluations sleep, with Ray; workers import what is evaluated from here, so it is no program itself.
 
 What is begun and what is ended is noted in FOLDER/log, a line each: the word, the network, the process, the node.
 """
 
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,7 +59,3 @@ def main(address: str, folder: str, workers: str, trials: str) -> None:
         search(run, ladder, make_sampler(wanted, sampler_settings("random"), 0), Stopping(int(trials)))
     finally:
         executor.close()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -39,7 +39,8 @@ class Driver:
     """`tests.helpers.ray_driver` in a process of its own, and what its evaluations noted."""
 
     def __init__(self, address: str, folder: Path) -> None:
-        words = ("-m", "tests.helpers.ray_driver", address, folder, WORKERS, TRIALS)
+        code = "import sys; from tests.helpers.ray_driver import main; main(*sys.argv[1:])"
+        words = ("-c", code, address, folder, WORKERS, TRIALS)
         with (folder / "output").open("a") as output:
             self.process = subprocess.Popen(
                 [sys.executable, *map(str, words)],
