@@ -17,7 +17,6 @@ baseline: by the test images.
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -113,7 +112,7 @@ def from_scratch(words: Sequence[str], networks: Sequence[Architecture], folder:
     training = LongTraining(data.large, recipe, data.long_scale, place / "weights")
     place.mkdir(exist_ok=True)
     study = open_study(place, None, ("maximize",), {"training": training.digest}, earlier_journal(place))
-    executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
+    executor = settings.executor.start(settings.executor.slots(settings.workers))
     seed = settings.seed + 1
     try:
         wanted = {

@@ -1,6 +1,7 @@
 """Where networks are trained and judged: one NVIDIA GPU of the process, or the CPU."""
 
 import os
+from collections.abc import Sequence
 
 import torch
 
@@ -25,10 +26,20 @@ def device_of(accelerator: str = "auto") -> torch.device:
     return torch.device("cuda" if found and accelerator != "cpu" else "cpu")
 
 
-def use_one_gpu(number: int) -> None:
-    """Leave this process GPU `number` of those it may use, counted round; call it before torch has touched any."""
+def visible_gpus() -> tuple[str, ...]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     count = torch.cuda.device_count()
-    if count > 1:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        known = visible.split(",") if visible else [str(index) for index in range(count)]
-        os.environ["CUDA_VISIBLE_DEVICES"] = known[number % count]
+    return tuple(visible.split(",")[:count] if visible else map(str, range(count)))
+
+
+def use_one_gpu(number: int, gpus: Sequence[str] | None = None) -> None:
+    """Leave this process GPU `number` of `gpus`, counted round, none where there are none; None: of those it may use.
+
+    Call it before torch has touched any.
+    """
+    if gpus is None:
+        gpus = visible_gpus()
+        if len(gpus) < 2:
+            return
+    os.environ["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)] if gpus else ""

@@ -54,23 +54,25 @@ Evaluator = Callable[[Architecture], Evaluation]
 class Failed:
     """Why there is no result.
 
-    What the `environment` caused (a dead worker, a full disk, missing images, too little memory or time) may work
-    when it is tried again; all else is `lasting`, the same another time.
+    What the `environment` caused (a full disk, missing images, too little memory or time), and what went with a `lost
+    worker`, may work when it is tried again; all else is `lasting`, the same another time.
     """
 
     error: str
-    kind: Literal["environment", "lasting"] = "lasting"
+    kind: Literal["environment", "lost worker", "lasting"] = "lasting"
 
     @classmethod
     def of(cls, error: BaseException) -> "Failed":
         """What an evaluation raised, in one line."""
         text = cut(f"{type(error).__name__}: {error}".removesuffix(": "), at_most=300)
+        if isinstance(error, ChildProcessError):
+            return cls(text, "lost worker")
         return cls(text, "environment" if may_pass(error) else "lasting")
 
     @property
     def may_pass(self) -> bool:
         """Whether the same may work another time."""
-        return self.kind == "environment"
+        return self.kind != "lasting"
 
 
 MOST_TRIES = 3

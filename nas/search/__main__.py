@@ -6,7 +6,6 @@ if __name__ == "__main__":
     answer_first("search")  # what follows takes seconds to import
 
 import hashlib
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -114,7 +113,7 @@ def searched(settings: SearchSettings, invocation: Invocation, display: Display)
             )
             stack.callback(close, study._storage)
             describe(study, *_names_and_facts(checked.problem, settings))
-            executor = settings.executor.start(settings.workers or os.cpu_count() or 1)
+            executor = settings.executor.start(settings.executor.slots(settings.workers))
             stack.callback(executor.close)
         if settings.search_space == AUTO:
             why = f"init={settings.init}" if settings.init in SPACES else f"the images have {checked.pixels} pixels"

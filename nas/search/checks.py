@@ -50,11 +50,7 @@ def check_settings(settings: SearchSettings) -> Checked:
     profiles = [load_profile(at_batch(device, settings.batch)) for device in settings.devices]
     check_rungs(rung_names(settings), tuple(settings.proxy.rungs))
     _check_scores(settings.score.names)
-    if settings.workers is not None and settings.workers > settings.executor.most_workers:
-        raise ConfigError(
-            f"workers={settings.workers} is more than executor={settings.executor.name} starts here, "
-            f"{settings.executor.most_workers}; null is one for each core"
-        )
+    settings.executor.slots(settings.workers)
     if settings.confirm.formats is not None:
         require_formats("confirm.formats", settings.confirm.formats)
     device_of(settings.accelerator)

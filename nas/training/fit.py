@@ -104,12 +104,17 @@ def teacher_of(recipe: Recipe, arch: Architecture) -> Teacher | None:
 
 
 def use_one_thread() -> None:
-    """Keep torch of this process to one thread, since processes of one thread each use small machines best.
+    """Keep torch of this process to one thread, since processes of one thread each use small machines best."""
+    use_threads(1)
+
+
+def use_threads(count: int) -> None:
+    """Keep torch of this process to so many threads.
 
     With glibc it keeps the memory that it frees, too: activations come and go with every layer, and fresh pages from
     the operating system take as long as what is computed in them (judging a network is 1.2 to 1.6 times as fast).
     """
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         for option in _KEPT:
             mallopt(option, 2**30)

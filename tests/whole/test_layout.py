@@ -81,8 +81,23 @@ HOMES = {
     "ncnn": ("nas/exports/",),
     "safetensors": ("nas/nets/pretrained/reading.py",),
     "huggingface_hub": ("nas/nets/pretrained/hub.py",),
+    "ray": ("nas/search/executors/ray_cluster.py",),
+    "submitit": ("nas/search/executors/slurm_jobs.py",),
 }
-EXTRAS = ("pandas", "hf", "augment", "pretrained", "tflite", "openvino", "coreml", "executorch", "ncnn", "dashboard")
+EXTRAS = (
+    "pandas",
+    "hf",
+    "augment",
+    "pretrained",
+    "tflite",
+    "openvino",
+    "coreml",
+    "executorch",
+    "ncnn",
+    "dashboard",
+    "ray",
+    "submitit",
+)
 PEERS = ("nas/proxies/scores", "nas/data/sources")
 """Folders whose modules are all of one interface, which may be many."""
 DISTRIBUTIONS = {"pil": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}

@@ -108,7 +108,7 @@ WRONG: dict[str, tuple[str, list[str], str]] = {
     ),
     "group name": ("search", ["sampler.name=magic"], r"unknown sampler 'magic'; known: nsga2, pareto, random, tpe"),
     "proxy name": ("search", ["proxy.name=magic"], r"unknown proxy 'magic'; known: probe, score, short, supernet"),
-    "executor name": ("search", ["executor.name=magic"], r"unknown executor 'magic'; known: local"),
+    "executor name": ("search", ["executor.name=magic"], r"unknown executor 'magic'; known: local, ray, submitit"),
     "grammar": ("search", ["budget=[300M"], r"cannot read the command line: .* in 'budget=\[300M'"),
     "no value": ("search", ["trials"], r"trials"),
     "sampler option": ("search", ["sampler.start=many", "data.limit=60"], r"sampler\.start: input should be .*'many'"),

@@ -22,6 +22,14 @@ SPACES: Mapping[str, str] = dict.fromkeys(efficientnet_lite.NETWORKS, "lite")
 """The shipped space that is made of the weights."""
 
 
+_PROVIDED: dict[str, Callable[[], Pretrained]] = {}
+
+
+def provide(init: str, weights: Callable[[], Pretrained]) -> None:
+    """Let `load` of this process ask `weights` for those that `init` names: where they are sent, not installed."""
+    _PROVIDED[init] = weights
+
+
 @lru_cache(maxsize=4)
 def load(init: str) -> Pretrained:
     """The weights that `init` names: a network of `NAMED`, hub:NAME, or a file; read once in each process.
@@ -29,6 +37,8 @@ def load(init: str) -> Pretrained:
     Raises:
         ConfigError: there are none of that name, or they cannot be used.
     """
+    if init in _PROVIDED:
+        return _PROVIDED[init]()
     if init in NAMED:
         return NAMED[init](init)
     if init.startswith(hub.PREFIX):

@@ -2,9 +2,15 @@
 
 from nas.search.executors.base import ExecutorSettings
 from nas.search.executors.local import LocalSettings
+from nas.search.executors.ray_cluster import RaySettings
+from nas.search.executors.slurm_jobs import SubmititSettings
 
-AnyExecutor = LocalSettings
-"""The settings of whichever executor is chosen; a union where there are several."""
+AnyExecutor = LocalSettings | RaySettings | SubmititSettings
+"""The settings of whichever executor is chosen."""
 
-EXECUTORS: dict[str, type[ExecutorSettings]] = {"local": LocalSettings}
+EXECUTORS: dict[str, type[ExecutorSettings]] = {
+    "local": LocalSettings,
+    "ray": RaySettings,
+    "submitit": SubmititSettings,
+}
 """Executors by name (conf/executor)."""

@@ -1,13 +1,17 @@
 """Where evaluations run: the executors' one interface.
 
-A worker that dies (out of memory, a crash in native code) fails its own evaluation with `WorkerDied`, one that takes
-too long is killed and fails it with `TookTooLong`; either is replaced.
-Evaluations read the images of the run folder and write weights and models there.
+What is submitted ends with its result or with an error, of which `nas.proxies.base.Failed` keeps kind and reason. A
+worker that is lost (out of memory, a crash in native code, a machine that is gone) fails its own evaluation with
+`WorkerDied`, one that takes too long is ended and fails it with `TookTooLong`; either is replaced.
+Evaluations read the images of the run folder and write weights and models there; workers hold no state beyond that,
+and the study is this process's alone.
 """
 
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol
+
+from nas.errors import ConfigError
 
 
 class Executor(Protocol):
@@ -15,8 +19,8 @@ class Executor(Protocol):
 
     slots: int
     shared_files: bool
-    """Whether workers are sure to see the files of this process; if not, the run folder must be on storage that they
-    reach under the same path."""
+    """Whether workers are sure to see the files of this process, on its disk or because they are shipped; if not, the
+    run folder must be on storage that they reach under the same path."""
 
     def submit(self, function: Callable[..., Any], *args: Any, limit: float | None = None) -> Future[Any]:
         """Start `function(*args)`, which may take `limit` seconds; only call with a slot free."""
@@ -32,17 +36,35 @@ class ExecutorSettings(Protocol):
     def name(self) -> str:
         """Its name in `EXECUTORS`."""
 
-    @property
-    def most_workers(self) -> int:
-        """Beyond which `start` would do harm."""
+    def slots(self, workers: int | None) -> int:
+        """How many evaluations run at a time, where `workers` are asked for; None: what suits it.
 
-    def start(self, workers: int) -> Executor:
-        """The executor, of at most this many evaluations at a time."""
+        Raises:
+            ConfigError: a setting is wrong here, a library is missing, or these are more than `start` could do with.
+        """
+
+    def start(self, slots: int) -> Executor:
+        """The executor, of at most this many evaluations at a time.
+
+        Raises:
+            RunError, RunFailed: it cannot be started.
+        """
 
 
 class WorkerDied(ChildProcessError):
-    """A worker process ended in the middle of an evaluation."""
+    """A worker was lost in the middle of an evaluation."""
 
 
 class TookTooLong(TimeoutError):
     """An evaluation was over its time limit."""
+
+
+def at_most(workers: int, most: int, name: str, remedy: str) -> int:
+    """`workers`, which are no more than executor `name` starts.
+
+    Raises:
+        ConfigError: they are more.
+    """
+    if workers > most:
+        raise ConfigError(f"workers={workers} is more than executor={name} starts here, {most}; {remedy}")
+    return workers
