@@ -5,7 +5,7 @@ import sys
 from importlib.metadata import version
 
 from nas.commandline.answers import answer_first
-from nas.commandline.completion import SHELLS, script
+from nas.commandline.declared.completion import SHELLS, script
 from nas.commandline.exits import ending
 from nas.commandline.table import COMMANDS
 from nas.errors import ConfigError

@@ -1,4 +1,4 @@
-"""docs/settings.md and nas/commandline/declared.json, made from where settings are declared.
+"""docs/settings.md and nas/commandline/declared/declared.json, made from where settings are declared.
 
 python -m tools.settings_page
 """
@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from nas.commandline.declarations import FILE, Section, Setting, content, sections_of
-from nas.commandline.kinds import in_words
+from nas.commandline.declared.declarations import FILE, Section, Setting, content, sections_of
+from nas.commandline.declared.kinds import in_words
 from nas.commandline.settings import MUST
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -3,12 +3,12 @@
 import argparse
 import sys
 
-from nas.commandline.checking import check_words
-from nas.commandline.completion import script
 from nas.commandline.composing import is_question, read_arguments, read_overrides
-from nas.commandline.declarations import Sections, declared
+from nas.commandline.declared.checking import check_words
+from nas.commandline.declared.completion import script
+from nas.commandline.declared.declarations import Sections, declared
+from nas.commandline.declared.help import help_text
 from nas.commandline.exits import ending
-from nas.commandline.help import help_text
 
 
 def answered(command: str, sections: Sections, given: argparse.Namespace) -> bool:

@@ -12,13 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from nas.commandline.answers import answered
 from nas.commandline.composing import answer, compose, is_question, output_folder, read_arguments
-from nas.commandline.declarations import declared, read
+from nas.commandline.declared.declarations import declared, read
 from nas.commandline.exits import ending, guarded
 from nas.commandline.invocation import Invocation
 from nas.commandline.launching import launch, launcher_words
 from nas.commandline.settings import parse
 from nas.errors import ConfigError
-from nas.passwords import hide, hide_within
+from nas.reading.passwords import hide, hide_within
 from nas.reading.words import short
 
 Settings = TypeVar("Settings")

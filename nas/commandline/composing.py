@@ -22,7 +22,7 @@ from nas.commandline.launching import is_of_launcher
 from nas.commandline.messages import first_line, in_one_line
 from nas.commandline.settings import NO_TEXT, parse
 from nas.errors import ConfigError, NasError
-from nas.passwords import hide
+from nas.reading.passwords import hide
 from nas.reading.words import cut, listed, short
 from nas.resources import data_dir
 

@@ -13,11 +13,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from nas.commandline.calls import Invocation, invocation_of
+from nas.commandline.calls import invocation_of
 from nas.commandline.composing import compose, read_arguments
+from nas.commandline.invocation import Invocation
 from nas.commandline.settings import parse
 from nas.errors import ConfigError
-from nas.passwords import hide
+from nas.reading.passwords import hide
 from nas.reading.words import cut, short
 
 Settings = TypeVar("Settings")

@@ -22,7 +22,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from nas.errors import ConfigError
-from nas.passwords import hide
+from nas.reading.passwords import hide
 from nas.reading.words import cut
 from nas.resources import data_dir
 

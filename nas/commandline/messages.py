@@ -4,7 +4,7 @@ import re
 import typing
 from typing import Any
 
-from nas.passwords import hide
+from nas.reading.passwords import hide
 from nas.reading.words import cut, listed, short
 
 

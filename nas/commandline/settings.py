@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from nas.commandline.messages import first_line, known_keys
 from nas.errors import ConfigError
-from nas.passwords import hide_within
 from nas.reading.checks import adapter
+from nas.reading.passwords import hide_within
 from nas.reading.words import cut, short
 from nas.resources import names
 

@@ -11,7 +11,7 @@ import pytest
 
 import nas
 from nas.errors import BudgetError, ConfigError
-from nas.report.terminal import TerminalDisplay
+from nas.report.live.display import TerminalDisplay
 from tests.helpers.images import write_classes
 from tests.helpers.refusal import refusal
 from tests.helpers.toy_search import TOY

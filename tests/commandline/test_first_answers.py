@@ -107,7 +107,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 @pytest.fixture(scope="module")
 def completion(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from nas.commandline.completion import script
+    from nas.commandline.declared.completion import script
 
     path = tmp_path_factory.mktemp("completion") / "script.sh"
     path.write_text(script())

@@ -4,12 +4,12 @@ from importlib import import_module
 
 import pytest
 
-from nas.commandline import declarations
-from nas.commandline.checking import check_words
 from nas.commandline.composing import read_overrides, with_quotes
-from nas.commandline.declarations import Sections, Setting, declared, read
-from nas.commandline.help import example, help_text, introduction
-from nas.commandline.kinds import as_type, in_words, kind_of
+from nas.commandline.declared import declarations
+from nas.commandline.declared.checking import check_words
+from nas.commandline.declared.declarations import Sections, Setting, declared, read
+from nas.commandline.declared.help import example, help_text, introduction
+from nas.commandline.declared.kinds import as_type, in_words, kind_of
 from nas.commandline.settings import MUST
 from nas.commandline.table import COMMANDS
 from nas.devices import DevicesSettings

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nas.data.row import row_of_images
+from nas.data.survey.row import row_of_images
 from nas.report.html import comparison_html, report_html
 from tests.helpers.browser import Opened, chromium
 from tests.helpers.run_sample import climbed_front, sample_front, sample_trials

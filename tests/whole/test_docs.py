@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 import nas
-from nas.commandline import declarations, parse
+from nas.commandline import parse
 from nas.commandline.composing import compose, read_arguments
-from nas.commandline.declarations import settings_of as settings_of_command
+from nas.commandline.declared import declarations
+from nas.commandline.declared.declarations import settings_of as settings_of_command
 from nas.dashboard import named
 from nas.errors import SpaceError
 from nas.spaces.cost import cost

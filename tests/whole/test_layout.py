@@ -20,7 +20,6 @@ ROOMS = (
     *(
         "errors",
         "reading",
-        "passwords",
         "resources",
         "identity",
         "measures",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nas.errors import ConfigError
-from nas.passwords import hide, hide_parts, resolve
+from nas.reading.passwords import hide, hide_parts, resolve
 from nas.search.record.storage import open_storage
 from tests.helpers.calls import call
 from tests.helpers.processes import python

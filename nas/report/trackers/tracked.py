@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nas.identity import plain
 from nas.latency.profile import profile_folder
-from nas.passwords import hide
 from nas.problem import Problem
+from nas.reading.passwords import hide
 from nas.report.trackers.base import Choice, Tracked, flat
 from nas.results.trials import TrialRow
 from nas.search.parameters import encode

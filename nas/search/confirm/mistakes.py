@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.data.images import Images
-from nas.data.row import row_of_images
+from nas.data.survey.row import row_of_images
 from nas.exports.files import Reference
 from nas.resources import replace_file
 from nas.results.member import ByClass, Mistake

@@ -11,7 +11,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 
 from nas.errors import ConfigError, RunError, RunFailed
-from nas.passwords import HIDDEN, hide, hide_parts, resolve
+from nas.reading.passwords import HIDDEN, hide, hide_parts, resolve
 from nas.reading.words import cut
 from nas.search.record.journal import open_shared_journal
 from nas.search.record.mirror import Mirror

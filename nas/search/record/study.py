@@ -20,8 +20,8 @@ from optuna.study import Study, get_all_study_names
 
 from nas.errors import RunError
 from nas.measures import Direction
-from nas.passwords import hide
 from nas.reading.files import read_text
+from nas.reading.passwords import hide
 from nas.reading.words import cut
 from nas.resources import replace_file
 from nas.search.record.journal import open_journal

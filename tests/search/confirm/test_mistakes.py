@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.special import softmax
 
 from nas.data.images import Images, Split
-from nas.data.row import SIDE
+from nas.data.survey.row import SIDE
 from nas.exports.files import Reference
 from nas.search.confirm.mistakes import MOST, by_class, surest_mistakes
 

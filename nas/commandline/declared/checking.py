@@ -7,8 +7,8 @@ from typing import Any
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from pydantic import ValidationError
 
-from nas.commandline.declarations import Sections, Setting
-from nas.commandline.kinds import as_type
+from nas.commandline.declared.declarations import Sections, Setting
+from nas.commandline.declared.kinds import as_type
 from nas.commandline.settings import MUST, checked_numbers, complaint
 from nas.errors import ConfigError
 from nas.reading.checks import adapter

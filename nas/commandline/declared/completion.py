@@ -5,9 +5,9 @@ One script, made from the declarations, which starts no Python when Tab is press
 
 from collections.abc import Iterator
 
-from nas.commandline.checking import options_of
-from nas.commandline.declarations import Sections, declared, read, settings_of
-from nas.commandline.kinds import values_of
+from nas.commandline.declared.checking import options_of
+from nas.commandline.declared.declarations import Sections, declared, read, settings_of
+from nas.commandline.declared.kinds import values_of
 from nas.commandline.table import COMMANDS
 from nas.latency.profile import known_profiles
 from nas.spaces.load import known_spaces

@@ -23,7 +23,7 @@ from typing import Any, get_args, get_type_hints
 
 import yaml
 
-from nas.commandline.kinds import Kind, alternatives, kind_of, notes_of, typed
+from nas.commandline.declared.kinds import Kind, alternatives, kind_of, notes_of, typed
 from nas.commandline.table import COMMANDS
 from nas.resources import data_dir
 
@@ -105,7 +105,7 @@ def digests(sources: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
     found = {}
     for name in sources:
         first, _, rest = name.partition("/")
-        path = data_dir("conf") / rest if first == "conf" else FILE.parents[1] / rest
+        path = data_dir("conf") / rest if first == "conf" else FILE.parents[2] / rest
         try:
             content = " ".join(_names()) if name == "conf" else path.read_text(encoding="utf-8")
         except OSError:
@@ -123,7 +123,7 @@ def _names() -> list[str]:
 def content() -> dict[str, Any]:
     """What belongs into `declared.json` now: every command as its dataclass declares it."""
     commands = {name: read(name, settings_of(name)) for name, listed in COMMANDS.items() if listed.settings}
-    root, package = FILE.parents[2], str(FILE.parents[1])
+    root, package = FILE.parents[3], str(FILE.parents[2])
     modules = {module for name in COMMANDS if COMMANDS[name].settings for module in _modules(settings_of(name))}
     files = [file for module in modules if (file := inspect.getsourcefile(sys.modules[module])) is not None]
     inside = [Path(file).relative_to(root).as_posix() for file in files if file.startswith(package)]

@@ -12,12 +12,12 @@ from typing import Any
 
 import yaml
 
-from nas.commandline.declarations import Section, Sections, Setting
-from nas.commandline.kinds import Kind, in_words, typed, values_of
+from nas.commandline.declared.declarations import Section, Sections, Setting
+from nas.commandline.declared.kinds import Kind, in_words, typed, values_of
 from nas.commandline.settings import MUST
 from nas.errors import ConfigError
 from nas.latency.profile import known_profiles
-from nas.passwords import hide
+from nas.reading.passwords import hide
 from nas.reading.words import alike, listed, short
 from nas.resources import data_dir
 from nas.spaces.load import known_spaces
