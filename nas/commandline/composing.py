@@ -89,8 +89,9 @@ def is_question(given: argparse.Namespace) -> bool:
 
 def answer(name: str, settings: type[Any], arguments: Sequence[str]) -> None:
     """Print what the arguments ask for, by Hydra's own means; passwords are hidden in it."""
-    before = sys.argv
-    sys.argv = [before[0], *map(hide, meant(settings, with_quotes(arguments)))]
+    before, words = sys.argv, read_arguments(arguments).overrides
+    flags = [each for each in with_quotes(arguments) if each not in words]  # first: the parser takes words in one place
+    sys.argv = [before[0], *map(hide, [*flags, *meant(settings, words)])]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them
     _name_folders(settings)
     asked = hydra.main(config_path=str(data_dir("conf")), config_name=name, version_base="1.3")(lambda config: None)

@@ -103,7 +103,7 @@ def test_no_refusal_and_no_answer_has_it(
     url: str, words: list[str], here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NAS_STORAGE", url)
-    monkeypatch.setattr("nas.search.record.storage.optuna.storages.get_storage", refuse)
+    monkeypatch.setattr("nas.search.record.databases.open_database", refuse)
     call(monkeypatch, "search", *(word.replace("URL", url) for word in words))
     out, err = capfd.readouterr()
     assert MARKER not in out + err

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from pydantic import ValidationError
@@ -21,7 +20,10 @@ def check_words(sections: Sections, overrides: Sequence[Override]) -> None:
     Raises:
         ConfigError: a setting or an option is unknown, or a value is of the wrong type.
     """
-    known = {each.key: each for section in sections for each in section.settings}
+    known: dict[str, list[Setting]] = {}
+    for section in sections:
+        for each in section.settings:
+            known.setdefault(each.key, []).append(each)
     groups = options_of(sections)
     for override in overrides:
         key = str(override.key_or_group)
@@ -68,7 +70,7 @@ def _meant(names: Sequence[str]) -> str:
     return f"did you mean {listed(names, 80)}? " if names else ""
 
 
-def _is_part(key: str, known: Mapping[str, Setting], groups: Mapping[str, object]) -> bool:
+def _is_part(key: str, known: Mapping[str, object], groups: Mapping[str, object]) -> bool:
     """Whether `key` is a part as a whole, or what chooses the option of a group, or one of Hydra's own."""
     if key.removesuffix(".name") in groups or key.partition(".")[0].partition("/")[0] == "hydra":
         return True
@@ -83,18 +85,19 @@ def _chosen(override: Override) -> Iterator[str]:
             yield each
 
 
-def _check_value(setting: Setting, override: Override) -> None:
+def _check_value(settings: Sequence[Setting], override: Override) -> None:
+    """Refuse a value that none of the settings of one key takes: options of a group have their own."""
     value = override.value()
     if override.is_sweep_override() or override.is_delete() or isinstance(value, Mapping) or value == MUST:
         return
     if "${" in str(override.input_line):
         return
-    checked_numbers(setting.key, value)
-    try:
-        adapter(_type_of(setting)).validate_json(json.dumps(value), strict=True)
-    except ValidationError as error:
-        raise ConfigError(complaint(f"{setting.key}.", error)) from None
-
-
-def _type_of(setting: Setting) -> Any:
-    return as_type(setting.kind)
+    refused = []
+    for setting in settings:
+        checked_numbers(setting.key, value)
+        try:
+            adapter(as_type(setting.kind)).validate_json(json.dumps(value), strict=True)
+        except ValidationError as error:
+            refused.append(complaint(f"{setting.key}.", error))
+    if len(refused) == len(settings):
+        raise ConfigError(refused[-1])
