@@ -18,16 +18,16 @@ class DashboardSettings:
     """What `nas.dashboard` can be told."""
 
     run: str | None
-    """The folder of a search, running or finished; also as the first word, without run=."""
+    """The folder of a search, such as runs/mine, running or finished; also as the first word, without run=."""
     host: str
     """Where optuna-dashboard listens; 127.0.0.1: for this machine alone, 0.0.0.0: for whoever reaches it."""
     port: Annotated[int, Ge(0), Le(65535)]
     """Its port; 0: any that is free."""
     storage: str | None
-    """The Optuna storage of the search where it has one, or env:NAME."""
+    """The Optuna storage of the search where it has one, such as sqlite:///searches.db, or env:NAME."""
     tracker: dict[str, str | int | float | None] | None = None
-    """wandb: builds a workspace and a report of Weights & Biases, in tracker.project of tracker.entity; null: serves
-    optuna-dashboard."""
+    """Such as wandb, which builds a workspace and a report of Weights & Biases, in tracker.project of tracker.entity;
+    null: serves optuna-dashboard."""
 
 
 def main(settings: DashboardSettings, _: Invocation) -> None:

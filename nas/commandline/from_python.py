@@ -14,7 +14,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from nas.commandline.calls import invocation_of
-from nas.commandline.composing import compose, read_arguments
+from nas.commandline.composing import compose, read_arguments, read_overrides
+from nas.commandline.declared.checking import check_words
+from nas.commandline.declared.declarations import declared, read
 from nas.commandline.invocation import Invocation
 from nas.commandline.settings import parse
 from nas.errors import ConfigError
@@ -34,7 +36,9 @@ def called_with(name: str, settings: type[Settings], words: Sequence[str]) -> tu
     """
     line = f"python -m nas.{name} {shlex.join(map(hide, words))}".rstrip()
     with _beside_others():
-        (config,) = compose(name, settings, read_arguments(words))
+        given = read_arguments(words)
+        check_words(declared(name) or read(name, settings), read_overrides(given.overrides))
+        (config,) = compose(name, settings, given)
         return parse(config, settings), invocation_of(config, settings, line, several=False)
 
 

@@ -39,8 +39,8 @@ class SurveySettings:
     format: Literal["text", "json"]
     """text, or json."""
     out: str | None
-    """A file .html, a page with the images that are twice there, or .png, a sheet of a few images of each class; null:
-    none."""
+    """A file such as photos.html, a page with the images that are twice there, or .png, a sheet of a few images of each
+    class; null: none."""
 
     def __post_init__(self) -> None:
         if self.out is not None and Path(self.out).suffix.lower() not in _KINDS:

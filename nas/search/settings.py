@@ -183,8 +183,8 @@ class SearchSettings:
     """Say what the search would take and write, by trying one network, and keep nothing."""
 
     study: Free[str | None] = None
-    """The name of a study in `storage` that several commands work on, each in a folder of its own; null: the folder's
-    own."""
+    """The name of a study in `storage`, such as digits, that several commands work on, each in a folder of its own;
+    null: the folder's own."""
 
     def __post_init__(self) -> None:
         if self.study is not None and not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", self.study):

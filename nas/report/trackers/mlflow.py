@@ -31,7 +31,7 @@ class MlflowSettings:
     uri: str | None = None
     """Where runs are kept, such as http://localhost:5000; null: mlflow/mlflow.db in the run folder."""
     run_name: str | None = None
-    """Null: the name of the run folder."""
+    """What the run is called, such as photos-1; null: the name of the run folder."""
 
     def start(self, tracked: Tracked) -> "MlflowTracker":
         """A run of MLflow, the folder's own.

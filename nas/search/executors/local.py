@@ -26,11 +26,11 @@ class LocalSettings:
 
     name: Literal["local"]
     gpus: tuple[int | str, ...] | None = None
-    """The GPUs that workers use, by number or as CUDA_VISIBLE_DEVICES names them; [] for none; null: all that are
-    found."""
+    """The GPUs that workers use, such as [0,1], by number or as CUDA_VISIBLE_DEVICES names them; [] for none; null: all
+    that are found."""
     trials_per_gpu: Annotated[int, Ge(1), Le(64)] | None = None
-    """Evaluations at a time on each GPU, which `workers: null` then starts; null: workers are dealt out among the
-    GPUs, however many they are."""
+    """Evaluations at a time on each GPU, such as 4, which `workers: null` then starts; null: workers are dealt out
+    among the GPUs, however many they are."""
 
     def slots(self, workers: int | None) -> int:
         """One for each core, or as many as the GPUs take; at most eight a core, each of which needs some 300 MB.

@@ -41,16 +41,17 @@ class RaySettings:
 
     name: Literal["ray"]
     address: str | None
-    """The head of a cluster, HOST:PORT from one of its machines, ray://HOST:PORT from elsewhere, or auto for the one
-    that this machine is in; null: one of this machine alone, started for the run."""
+    """The head of a cluster, such as auto: HOST:PORT from one of its machines, ray://HOST:PORT from elsewhere, or auto
+    for the one that this machine is in; null: one of this machine alone, started for the run."""
     cpus: Annotated[int, Ge(1), Le(1024)]
     """CPUs of an evaluation, and its threads."""
     gpus: Annotated[float, Ge(0), Le(64)]
     """GPUs of an evaluation; a fraction such as 0.25 puts several on one."""
     memory_gb: Annotated[float, Gt(0), Le(100_000)] | None
-    """Memory that an evaluation is given room for; null: any."""
+    """Memory that an evaluation is given room for, such as 4; null: any."""
     wait: Annotated[float, Gt(0)] | None
-    """Seconds that an evaluation waits for a worker, as while a cluster grows, before it fails; null: for ever."""
+    """Seconds, such as 600, that an evaluation waits for a worker, as while a cluster grows, before it fails; null: for
+    ever."""
     dashboard: bool
     """Start Ray's dashboard with a cluster of its own, on the loopback; whoever reaches it can run anything."""
 

@@ -45,17 +45,17 @@ class SubmititSettings:
     cluster: Literal["slurm", "local", "debug"]
     """slurm; or, to try it: local, processes of this machine, or debug, this process, one at a time."""
     partition: str | None
-    """Of the cluster; null: its default."""
+    """Of the cluster, such as gpu; null: its default."""
     cpus: Annotated[int, Ge(1), Le(1024)]
     """CPUs of a job, and its threads."""
     gpus: Annotated[int, Ge(0), Le(64)]
     """GPUs of a job."""
     memory_gb: Annotated[float, Gt(0), Le(100_000)] | None
-    """Memory of a job; null: the cluster's default."""
+    """Memory of a job, such as 8; null: the cluster's default."""
     minutes: Annotated[int, Ge(1), Le(525_600)]
     """After which the cluster ends a job; a long training takes up to ten times `trial_time_limit`."""
     array_parallelism: Annotated[int, Ge(1), Le(MOST)] | None
-    """Jobs of one array that run at a time; null: as many as there are workers."""
+    """Jobs of one array that run at a time, such as 16; null: as many as there are workers."""
     setup: tuple[str, ...]
     """Lines of shell that a job begins with, such as [source venv/bin/activate]."""
     options: tuple[str, ...]
