@@ -46,8 +46,8 @@ from nas.search.patience import Patience
 from nas.search.plan import Plan, run
 from nas.search.record.drivers import Elsewhere, driving
 from nas.search.record.folder import taken
-from nas.search.record.storage import check_storage, close, working
-from nas.search.record.study import describe, earlier_journal, open_study
+from nas.search.record.storage import check_storage, working
+from nas.search.record.study import close_study, describe, earlier_journal, open_study
 from nas.search.result.about import About, about_settings, data_facts
 from nas.search.samplers.distinct import make_sampler
 from nas.search.settings import SearchSettings
@@ -111,7 +111,7 @@ def searched(settings: SearchSettings, invocation: Invocation, display: Display)
                 *(folder, settings.storage, checked.problem.directions, agreed, journal, settings.study),
                 display.message,
             )
-            stack.callback(close, study._storage)
+            stack.callback(close_study, study)
             describe(study, *_names_and_facts(checked.problem, settings))
             executor = settings.executor.start(settings.executor.slots(settings.workers))
             stack.callback(executor.close)

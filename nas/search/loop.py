@@ -129,7 +129,7 @@ def _unfinished(run: Run, ladder: Ladder) -> list[Trial]:
     begun = []
     for trial in left_running(run.study, run.driver.name if run.driver else None):
         if trial.params.keys() != distributions(run.problem.space).keys():  # of another program
-            give_up(run.study, trial._trial_id)
+            give_up(run.study, trial)
             continue
         reopen(trial)
         if ladder.has_ended(read_trial(trial)):

@@ -37,27 +37,27 @@ def begin(study: Study, drafted: FrozenTrial) -> Trial | None:
     first = next(each for each in trials(study) if each.key == key and each.state not in ("yielded", "rejected"))
     if first.number == trial.number:
         return trial
-    give_up(study, trial._trial_id)
+    give_up(study, trial)
     if first.state == "running" and first.driver == trial_notes(drafted).get("driver"):
         return live(study, study.get_trials(deepcopy=False)[first.number])  # a first answer got lost on its way here
     return None
 
 
-def give_up(study: Study, trial_id: int) -> None:
+def give_up(study: Study, trial: Trial | FrozenTrial) -> None:
     """Leave the network of a trial to another trial of it.
 
     Raises:
         UpdateFinishedTrialError: another driver has ended the trial.
     """
-    study._storage.set_trial_system_attr(trial_id, "state", "yielded")
-    study._storage.set_trial_state_values(trial_id, TrialState.PRUNED)
+    study._storage.set_trial_system_attr(trial._trial_id, "state", "yielded")
+    study._storage.set_trial_state_values(trial._trial_id, TrialState.PRUNED)
 
 
 def take_over(study: Study, number: int, driver: str) -> Trial | None:
     """A trial for this driver, with all that trial `number` of a dead one had reached; None where another has it."""
     left = study.get_trials(deepcopy=False)[number]
     try:
-        give_up(study, left._trial_id)
+        give_up(study, left)
     except UpdateFinishedTrialError:
         return None
     notes = {key: value for key, value in trial_notes(left).items() if key not in ("state", "error")}

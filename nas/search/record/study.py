@@ -117,6 +117,11 @@ def _agree(study: Study, identity: Mapping[str, Any], place: str, other: str) ->
             raise RunError(f"{place} holds a search with {key}={theirs}, not {ours}; choose another {other}")
 
 
+def close_study(study: Study) -> None:
+    """End what connections `open_study` has made."""
+    close(study._storage)
+
+
 def describe(study: Study, objectives: Sequence[str], facts: Mapping[str, str]) -> None:
     """Tell Optuna's own tools what the values are called, and what is searched: user attributes, for people alone."""
     if study.metric_names != list(objectives):

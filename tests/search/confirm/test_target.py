@@ -175,7 +175,7 @@ def test_the_front_is_that_of_the_measured_milliseconds() -> None:
     assert curve.latency_ms.predicted == Interval(was.ms, was.low, was.high)
     row = network_row(front.front[0])
     assert (row.latency, row.latency_how) == ("1.00", "measured")
-    assert row.predicted.startswith(f"predicted {predicted[keys[1]].ms:.2f} (")
+    assert row.predicted.startswith(f"predicted {predicted[keys[1]].ms:.3g} (")
     assert "3 confirmed networks measured on the device" in str(measured(front))
     assert svg(measured_figure(front)).startswith(b"<?xml")
 

@@ -26,6 +26,7 @@ from nas.search.record.claims import begin, claim_finish, finishers, take_over
 from nas.search.record.databases import Database
 from nas.search.record.drivers import Driver, Elsewhere
 from nas.search.record.mirror import Mirror
+from nas.search.record.notes import note_trial
 from nas.search.record.storage import close, open_storage
 from nas.search.record.study import open_study
 from nas.search.record.trial import records, trials
@@ -93,7 +94,7 @@ def draft(row: int, driver: str) -> optuna.trial.FrozenTrial:
         state=TrialState.RUNNING,
         params=params,
         distributions=distributions(TINY),
-        user_attrs={"candidate": measures, "driver": driver},
+        system_attrs={"candidate": measures, "driver": driver},
     )
 
 
@@ -136,7 +137,7 @@ def test_what_a_dead_driver_left_has_one_heir(url: str, tmp_path: Path) -> None:
     assert [(trial.state, trial.driver) for trial in found] == [("running", "one")]
     assert found[0].params == left.params
     with pytest.raises(UpdateFinishedTrialError):  # it was not dead, and comes back
-        left.set_user_attr("rungs", [])
+        note_trial(left, "rungs", [])
 
 
 def test_a_driver_is_dead_when_the_others_go_on_and_it_does_not(
@@ -180,7 +181,7 @@ def test_one_driver_makes_the_result(tmp_path: Path) -> None:
         second.require_finish()
     study = opened(tmp_path / "third", url)
     trial = begin(study, draft(1, "third"))
-    trial.set_user_attr("rungs", [{"how": "short", "seconds": 1.0, "accuracy": 0.5}])
+    note_trial(trial, "rungs", [{"how": "short", "seconds": 1.0, "accuracy": 0.5}])
     study.tell(trial, [0.5, 1.0])
     second.require_finish()  # there is more to confirm, and the first has left
     assert finishers(study) == ["first", "second"]
@@ -238,7 +239,7 @@ def test_an_answer_that_was_lost_is_no_second_trial(tmp_path: Path, monkeypatch:
     once("set_trial_state_values")
     trial = begin(study, draft(3, "one"))
     assert trial.number == 0
-    trial.set_user_attr("rungs", [{"how": "short", "seconds": 1.0, "accuracy": 0.5}])
+    note_trial(trial, "rungs", [{"how": "short", "seconds": 1.0, "accuracy": 0.5}])
     study.tell(trial, [0.5, 1.0])
     assert lost == ["_create_new_trial", "set_trial_state_values"]
     found = records(opened(tmp_path / "other", url))
@@ -251,11 +252,11 @@ def test_what_one_wrote_is_what_another_reads(url: str, tmp_path: Path) -> None:
     wanted = draft(7, "one")
     wanted.set_constraint("budget", -0.5)
     trial = begin(study, wanted)
-    trial.set_user_attr("rungs", [{"how": "short", "seconds": 1.0, "accuracy": 0.25}])
+    note_trial(trial, "rungs", [{"how": "short", "seconds": 1.0, "accuracy": 0.25}])
     study.tell(trial, [0.25, 1.5])
     for found in (study.trials[0], opened(tmp_path / "other", url).trials[0]):
         assert (found.params, found.distributions) == (wanted.params, wanted.distributions)
-        assert {**found.user_attrs, "rungs": None} == {**wanted.user_attrs, "rungs": None}
+        assert {**found.system_attrs, "rungs": None} == {**wanted.system_attrs, "rungs": None}
         assert found.constraints == {"budget": -0.5}
         assert (found.values, found.state) == ([0.25, 1.5], TrialState.COMPLETE)
         assert abs((found.datetime_start - wanted.datetime_start).total_seconds()) < 1

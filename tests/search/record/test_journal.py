@@ -94,11 +94,11 @@ def test_a_record_that_others_need_is_missing(number: int, lines: list[bytes], t
         open_journal(path)
 
 
-@pytest.mark.parametrize("part", ["params", "user_attrs", "rungs"])
+@pytest.mark.parametrize("part", ["params", "system_attrs", "rungs"])
 def test_a_trial_of_which_a_part_is_missing(part: str, lines: list[bytes], tmp_path: Path) -> None:
     found = [json.loads(line) for line in lines]
     if part == "rungs":
-        last = max(number for number, line in enumerate(found) if part in line.get("user_attr", {}))
+        last = max(number for number, line in enumerate(found) if part in line.get("system_attr", {}))
         del found[last]
     else:
         begun = [line for line in found if line["op_code"] == 4 and line["state"] == TrialState.RUNNING]
@@ -116,7 +116,7 @@ def test_a_trial_of_which_a_part_is_missing(part: str, lines: list[bytes], tmp_p
         (lambda line: line["params"].update({next(iter(line["params"])): 99}), "99.* is outside the distribution"),
         (lambda line: line["params"].update({next(iter(line["params"])): "x"}), "params"),
         (lambda line: line.update(state=TrialState.COMPLETE, values=[0.5, 1.0]), "a line before it is missing"),
-        (lambda line: line["user_attrs"].update(state="lost"), "state: .*got 'lost'"),
+        (lambda line: line["system_attrs"].update(state="lost"), "state: .*got 'lost'"),
     ],
 )
 def test_a_trial_that_is_begun_wrongly(change: Any, message: str, lines: list[bytes], tmp_path: Path) -> None:
