@@ -162,9 +162,9 @@ def test_local_workers_do_not_run_again_the_script_that_started_them(tmp_path: P
     """A user's, which has no `if __name__ == "__main__"`."""
     script = tmp_path / "script.py"
     script.write_text(
-        "from nas.search.executors.local import LocalExecutor\n"
+        "from nas.search.executors.local import local_executor\n"
         "print('begun', flush=True)\n"
-        "executor = LocalExecutor(1)\n"
+        "executor = local_executor(1)\n"
         "print(executor.submit(abs, -3).result())\n"
         "executor.close()\n"
     )

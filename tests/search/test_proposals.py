@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from optuna.distributions import IntDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -112,7 +113,9 @@ def test_with_one_worker_a_proposal_knows_the_last_result(tmp_path: Path) -> Non
             return {}
 
         def sample_independent(self, study: Study, trial: FrozenTrial, name: str, distribution: Any) -> Any:
-            return int(np.random.default_rng((trial.number, len(name))).integers(0, 2))
+            drawn = int(np.random.default_rng((trial.number, len(name))).integers(0, 2))
+            ordered = isinstance(distribution, IntDistribution)
+            return distribution.low + drawn * distribution.step if ordered else distribution.choices[drawn]
 
     study = open_study(tmp_path, None, problem().directions, {})
     sampler = DistinctSampler(problem(), lambda seed: Watching(), 0)

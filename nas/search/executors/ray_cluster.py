@@ -27,6 +27,8 @@ from nas.search.executors.workers import Workers
 MOST = 4096
 """Workers of one search."""
 
+LONGEST_HOME = 24
+"""Bytes of a folder of temporary files below which the sockets of Ray fit, whose paths have 107 at most."""
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns; a worker hides the GPUs that it was not given
@@ -192,7 +194,8 @@ def _connect(settings: RaySettings, slots: int) -> tuple[Callable[[], None], str
     if settings.address is not None:
         ray.init(address=settings.address, **quiet)
         return ray.shutdown, None
-    place = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
+    home = None if len(os.fsencode(tempfile.gettempdir())) <= LONGEST_HOME else "/tmp"
+    place = tempfile.TemporaryDirectory(prefix="ray-", dir=home, ignore_cleanup_errors=True)
 
     def end() -> None:
         ray.shutdown()
