@@ -34,7 +34,7 @@ from tests.helpers.recordings import QUICK, check_measured_once, rows_of
         (("hardware=x", "search_space=nix"), "unknown search space 'nix'; known: "),
         (("hardware=x", "import=nix.jsonl"), "nix.jsonl: cannot be read: No such file or directory"),
         (("hardware=x", "import=[1]"), "import: input should be a valid string"),
-        (("hardware=x", "speed=1"), "unknown setting 'speed'; known: batch, cores, device, "),
+        (("hardware=x", "speed=1"), "unknown setting 'speed'; did you mean seed? known: batch, cores, device, "),
         (("hardware=/proc/x", *QUICK), "cannot make the profile folder /proc/x"),
     ],
 )
