@@ -4,9 +4,10 @@ A hook of MkDocs (tools/mkdocs.yml). The pages stay as they are read in the repo
 led to copies that the site makes of what they name.
 """
 
-import ast
+import json
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ ROOMS = {
 _SHIM = "https://unpkg.com/iframe-worker/shim"
 _WORKER = Path(__file__).with_name("docs_worker.js")
 API = "reference/{}.md"
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.suffix in (".py", ".ipynb"))
 _ENTRY = re.compile(r"^- \[([^\]]+)\]\(([^)#]+\.md)\)", re.MULTILINE)  # not one that leads into a page
 _LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 _CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)
@@ -59,7 +60,7 @@ def navigation(index: str) -> list[dict[str, Any]]:
                 entries.append(target if name.endswith(".md") else {name: target})
         if title == "Reference":
             entries += [{f"Python: {room}": API.format(room)} for room in ROOMS]
-            entries += [{f"Example: {path.name}": f"examples/{path.stem}.md"} for path in EXAMPLES]
+            entries += [{f"Example: {path.name}": _example(path)} for path in EXAMPLES]
         sections.append({title: entries})
     sections[-1][title].append({"Licence": "license.md"})
     return sections
@@ -73,8 +74,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, name, content=content))
     files.append(File.generated(config, _WORKER.name, content=_WORKER.read_text(encoding="utf-8")))
     for path in EXAMPLES:
-        content = f"# {path.name}\n\n```python\n{path.read_text(encoding='utf-8')}```\n"
-        files.append(File.generated(config, f"examples/{path.stem}.md", content=content))
+        text = path.read_text(encoding="utf-8")
+        shown = _notebook(text) if path.suffix == ".ipynb" else f"```python\n{text}```\n"
+        files.append(File.generated(config, _example(path), content=f"# {path.name}\n\n{shown}"))
     for room, about in ROOMS.items():
         files.append(File.generated(config, API.format(room), content="\n".join(_api(room, about))))
     return files
@@ -106,13 +108,35 @@ def on_post_template(output_content: str, template_name: str, config: MkDocsConf
     return output_content.replace(_SHIM, _WORKER.name)
 
 
+def _example(path: Path) -> str:
+    """What the site calls an example."""
+    return f"examples/{path.name.replace('.', '_')}.md"
+
+
+def _notebook(text: str) -> str:
+    """The cells of a notebook, with what they printed and drew."""
+    parts = []
+    for cell in json.loads(text)["cells"]:
+        source = "".join(cell["source"]).replace("](../docs/", "](../")  # where pages of docs/ are in the site
+        parts.append(re.sub(r"^#", "##", source) if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", ()):
+            data = {"text/plain": output.get("text", ()), **output.get("data", {})}
+            kind = next(kind for kind in ("image/png", "text/html", "text/plain") if kind in data)
+            shown = "".join(data[kind])
+            if kind == "image/png":
+                parts.append(f"![What the cell draws](data:image/png;base64,{shown.strip()})")
+            else:
+                parts.append(f"<div>{shown}</div>" if kind == "text/html" else f"```text\n{shown.rstrip()}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
 def _beside(path: str) -> str | None:
     """What the site calls a file that pages of docs/ write as ../FILE."""
     inside = path.removeprefix("../")
     if inside == path:
         return None
     if inside.startswith("examples/"):
-        return f"{inside.removesuffix('.py')}.md"
+        return _example(Path(inside))
     return BESIDE.get(inside)
 
 
@@ -124,9 +148,5 @@ def _api(room: str, about: str) -> Iterator[str]:
 
 
 def public_names(room: str) -> list[str]:
-    """`__all__` of a package, read without importing it."""
-    tree = ast.parse((ROOT.joinpath(*room.split(".")) / "__init__.py").read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return list(ast.literal_eval(node.value))
-    raise ValueError(f"{room} has no __all__")
+    """`__all__` of a package."""
+    return list(import_module(room).__all__)
