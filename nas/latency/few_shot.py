@@ -19,6 +19,7 @@ from nas.latency.energy_table import FILE as ENERGY
 from nas.latency.energy_table import MILLIJOULES, read_mj
 from nas.latency.models.linear import fit_linear
 from nas.latency.profile import (
+    NOT_STATED,
     PROVENANCE,
     HardwareProfile,
     Measurement,
@@ -170,7 +171,7 @@ def _adapt(
     if adapted.like:
         raise ProfileError(f"{like} is few-shot itself, like {adapted.like}: adapt that one")
     precision = precision or adapted.precision
-    stated = {"device": name, "method": "whole networks, batch 1, measured by hand", "cores": "not stated", **about}
+    stated = {"device": name, "method": "whole networks, batch 1, measured by hand", "cores": NOT_STATED, **about}
     return HardwareProfile(
         name=name,
         configuration=f"{threads}t_{precision}",
@@ -182,7 +183,7 @@ def _adapt(
         layer_times=(),
         like=like,
         batch=1,
-        **{**dict.fromkeys(PROVENANCE, "not stated"), **stated},
+        **{**dict.fromkeys(PROVENANCE, NOT_STATED), **stated},
     )
 
 

@@ -35,6 +35,8 @@ from nas.resources import canonical, data_dir, names
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Layer
 
+NOT_STATED = "not stated"
+"""What a profile says of where its figures come from that nobody said."""
 PROVENANCE = ("device", "soc", "runtime", "runtime_version", "method", "repeats", "date", "source", "license")
 """What profile.yaml says in words of where the figures come from."""
 MOST_BATCH = 1024

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from urllib.parse import quote
 
+from nas.latency.profile import NOT_STATED
 from nas.results.front import Front
 
 
@@ -85,7 +86,8 @@ def budget_words(front: Front) -> str:
 def configuration_text(front: Front) -> str:
     """How the device is used: `1large, 1 thread, fp32, TFLite 2.10`."""
     device = front.hardware
-    runtime = f"{device.runtime} {device.runtime_version}".strip()
+    version = "" if device.runtime_version == NOT_STATED else device.runtime_version
+    runtime = "runtime not stated" if device.runtime == NOT_STATED else f"{device.runtime} {version}".strip()
     batch = f"batch {device.batch}" if device.batch > 1 else ""
     parts = (device.configuration, plural(device.threads, "thread"), device.precision, batch, runtime)
     return ", ".join(part for part in parts if part)

@@ -7,7 +7,7 @@ import pytest
 from nas.report.sections import front as front_section
 from nas.report.sections import latency, progress, proposals, trust
 from nas.report.summary import headline, notices, tiles
-from nas.report.text import bytes_text, count_text, population
+from nas.report.text import bytes_text, configuration_text, count_text, population
 from nas.results.front import NetworkCount
 from nas.results.member import Member
 from nas.results.quality import RungFidelity
@@ -35,6 +35,16 @@ def test_headline() -> None:
     )
     assert headline(replace(sample_front(), front=())).startswith("No network was confirmed within 300M")
     assert headline(sample_front(1)).endswith("TFLite 2.10): 90.5 % at 5.2 ms, in the mean of its seeds.")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "version", "said"),
+    [("not stated", "not stated", "runtime not stated"), ("TFLite", "not stated", "TFLite"), ("TFLite", "", "TFLite")],
+)
+def test_a_runtime_that_nobody_stated(runtime: str, version: str, said: str) -> None:
+    front = sample_front()
+    hardware = replace(front.hardware, runtime=runtime, runtime_version=version)
+    assert configuration_text(replace(front, hardware=hardware)) == f"1large, 1 thread, fp32, {said}"
 
 
 def test_warns_of_a_proxy_that_ranks_no_better_than_macs() -> None:
