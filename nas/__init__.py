@@ -8,6 +8,7 @@ what it is used for.
 import os
 import signal
 import sys
+import warnings
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -87,7 +88,9 @@ def __getattr__(name: str) -> Any:
     if name in _HEAVY:
         return import_module(f"nas.{name}")
     if name in _PLACES:
-        return getattr(import_module(_PLACES[name]), name)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "IProgress not found")  # of tqdm in a notebook, whose bar is not used
+            return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'nas' has no attribute {name!r}")
 
 
