@@ -290,15 +290,18 @@ def wait_for(condition: Callable[[], object], *running: Process) -> None:
         time.sleep(0.05)
 
 
+NETWORKS = 100
+
+
 def test_a_driver_killed_the_server_started_anew_and_the_network_cut(tmp_path: Path) -> None:
-    """Three drivers of two workers at 40 networks in PostgreSQL; evaluations sleep."""
+    """Three drivers of two workers at so many networks in PostgreSQL; evaluations sleep."""
     if why := missing():
         pytest.skip(why)
     with server() as there:
         wire = Wire(there.port)
         wire.join()
         names = (("direct", there.url), ("killed", there.url), ("wired", Server.at(wire.port)))
-        running = [Process(tmp_path / name, url, 40, 0.3) for name, url in names]
+        running = [Process(tmp_path / name, url, NETWORKS, 0.3) for name, url in names]
         direct, killed, wired = running
         try:
             wait_for(lambda: all("started" in each.log.read_text() for each in running), *running)
@@ -307,7 +310,8 @@ def test_a_driver_killed_the_server_started_anew_and_the_network_cut(tmp_path: P
             killed.kill()
             wait_for(lambda: len(direct.evaluated) >= 3 and len(wired.evaluated) >= 3, direct, wired)
             there.stop()
-            time.sleep(0.5)
+            both = direct, wired
+            wait_for(lambda: all("cannot be reached" in each.log.read_text() for each in both), *both)
             there.start()
             before = len(wired.evaluated)
             wait_for(lambda: len(wired.evaluated) > before, direct, wired)
@@ -323,8 +327,8 @@ def test_a_driver_killed_the_server_started_anew_and_the_network_cut(tmp_path: P
                     each.kill()
             wire.cut()
         found = records(opened(tmp_path / "after", there.url))
-    assert [trial.state for trial in found] == ["complete"] * 40  # nothing is lost
-    assert len({trial.key for trial in found}) == 40  # nothing is there twice
+    assert [trial.state for trial in found] == ["complete"] * NETWORKS  # nothing is lost
+    assert len({trial.key for trial in found}) == NETWORKS  # nothing is there twice
     for trial in found:
         assert trial.rungs[-1].accuracy == evaluate(decode(TINY, trial.params)).accuracy
     asked = Counter(key for each in running for key in each.evaluated)
