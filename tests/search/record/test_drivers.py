@@ -327,8 +327,9 @@ def test_a_driver_killed_the_server_started_anew_and_the_network_cut(tmp_path: P
                     each.kill()
             wire.cut()
         found = records(opened(tmp_path / "after", there.url))
-    assert [trial.state for trial in found] == ["complete"] * NETWORKS  # nothing is lost
-    assert len({trial.key for trial in found}) == NETWORKS  # nothing is there twice
+    assert {trial.state for trial in found} == {"complete"}  # nothing is lost
+    assert NETWORKS <= len(found) <= NETWORKS + 2  # each further driver may begin one as the last is begun elsewhere
+    assert len({trial.key for trial in found}) == len(found)  # nothing is there twice
     for trial in found:
         assert trial.rungs[-1].accuracy == evaluate(decode(TINY, trial.params)).accuracy
     asked = Counter(key for each in running for key in each.evaluated)
