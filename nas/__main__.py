@@ -9,7 +9,7 @@ from nas.commandline.declared.completion import SHELLS, script
 from nas.commandline.exits import ending
 from nas.commandline.table import COMMANDS
 from nas.errors import ConfigError
-from nas.reading.words import alike, listed, short
+from nas.reading.words import alike, listed, meant, short
 
 COMPLETION = "completion"
 
@@ -38,8 +38,8 @@ def _answer(first: str, others: list[str]) -> int:
         print(script())
     else:
         known = [*COMMANDS, COMPLETION]
-        meant = f"did you mean {listed(near)}? " if (near := alike(first, known)) else ""
-        raise ConfigError(f"unknown command {short(first)}; {meant}known: {listed(known)}")
+        near = meant(alike(first, known))
+        raise ConfigError(f"unknown command {short(first)}; {near}known: {listed(known)}")
     return 0
 
 

@@ -1,7 +1,6 @@
 """A command called: its settings, its folder, and the exit code at its end."""
 
 import os
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,7 +13,7 @@ from nas.commandline.answers import answered
 from nas.commandline.composing import answer, compose, is_question, output_folder, read_arguments
 from nas.commandline.declared.declarations import declared, read
 from nas.commandline.exits import ending, guarded
-from nas.commandline.invocation import Invocation
+from nas.commandline.invocation import Invocation, line_of
 from nas.commandline.launching import launch, launcher_words
 from nas.commandline.settings import parse
 from nas.errors import ConfigError
@@ -33,7 +32,7 @@ def run_command(
 ) -> int:
     """The exit code of `nas.commandline.command`, whatever its words are."""
     arguments = sys.argv[1:]
-    line = f"python -m nas.{name} {shlex.join(map(hide, arguments))}".rstrip()
+    line = line_of(name, arguments)
     sys.argv[1:] = map(hide, arguments)  # what libraries see and write down
 
     def act() -> int:

@@ -1,7 +1,6 @@
 """A command called from Python: values to the words of a command line, and these to settings, without a process."""
 
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,14 +12,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 
+from nas.commandline.answers import answered
 from nas.commandline.calls import invocation_of
-from nas.commandline.composing import compose, read_arguments, read_overrides
-from nas.commandline.declared.checking import check_words
+from nas.commandline.composing import compose, read_arguments
 from nas.commandline.declared.declarations import declared, read
-from nas.commandline.invocation import Invocation
+from nas.commandline.invocation import Invocation, line_of
 from nas.commandline.settings import parse
 from nas.errors import ConfigError
-from nas.reading.passwords import hide
 from nas.reading.words import cut, short
 
 Settings = TypeVar("Settings")
@@ -34,12 +32,11 @@ def called_with(name: str, settings: type[Settings], words: Sequence[str]) -> tu
     Raises:
         ConfigError: as of a command line.
     """
-    line = f"python -m nas.{name} {shlex.join(map(hide, words))}".rstrip()
     with _beside_others():
         given = read_arguments(words)
-        check_words(declared(name) or read(name, settings), read_overrides(given.overrides))
+        answered(name, declared(name) or read(name, settings), given)
         (config,) = compose(name, settings, given)
-        return parse(config, settings), invocation_of(config, settings, line, several=False)
+        return parse(config, settings), invocation_of(config, settings, line_of(name, words), several=False)
 
 
 @contextmanager

@@ -1,9 +1,17 @@
 """How a command was called."""
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nas.reading.passwords import hide
 from nas.resources import replace_file
+
+
+def line_of(name: str, words: Sequence[str]) -> str:
+    """The line that calls the command `name` with these words, without passwords."""
+    return f"python -m nas.{name} {shlex.join(map(hide, words))}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

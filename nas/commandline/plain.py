@@ -6,14 +6,13 @@ as values. Whatever else there is, and every mistake, goes the long way.
 
 import os
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
-from nas.commandline.invocation import Invocation
+from nas.commandline.invocation import Invocation, line_of
 from nas.commandline.settings import MUST, validated
 from nas.errors import NasError
 from nas.resources import data_dir
@@ -40,8 +39,7 @@ def plain(name: str, settings: type[Settings], words: Sequence[str]) -> tuple[Se
         return None
     try:
         told = validated(values, settings)
-        line = f"python -m nas.{name} {shlex.join(words)}".rstrip()
-        return told, Invocation(Path(os.getcwd()), line)
+        return told, Invocation(Path(os.getcwd()), line_of(name, words))
     except (NasError, OSError):
         return None
 

@@ -16,7 +16,6 @@ whose role is `validate` are kept from every fit.
 import os
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,7 +28,7 @@ from nas.latency.profile_tables import ROLES, read_kernels, read_latencies, read
 from nas.latency.profile_zip import unpacked
 from nas.reading.checks import CLOSED, Name, Number, Whole, Words, checked
 from nas.reading.files import read_text
-from nas.reading.words import cut, short
+from nas.reading.words import alike, cut, short
 from nas.reading.yaml_text import parse_yaml
 from nas.resources import canonical, data_dir, names
 from nas.spaces.architecture import Architecture
@@ -211,7 +210,7 @@ def profile_folder(name_or_path: str | Path) -> tuple[Path, str]:
     if name not in known and (packed := zip_of(text)):
         return unpacked(packed), configuration
     if name not in known and not os.path.isdir(folder):  # unlike Path.is_dir, false for a name that is too long
-        near = get_close_matches(name[:200], known, n=1)
+        near = alike(name, known, least=0.6)
         meant = f". Did you mean {near[0]}?" if near else ""
         raise ProfileError(
             f"unknown hardware {short(name)}; known: {names(known)}. A path to a profile folder works too{meant}"

@@ -2,7 +2,7 @@
 
 import difflib
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 _BEGUN = 200  # characters of a text that are looked at
@@ -41,7 +41,7 @@ def cut(text: str, at_most: int = 60) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`; did you mean hardware?` where a known name is like this one, else nothing."""
-    near = difflib.get_close_matches(name[:_BEGUN], list(known), n=1)
+    near = alike(name, known, least=0.6)
     return f"; did you mean {near[0]}?" if near else ""
 
 
@@ -57,6 +57,14 @@ def listed(names: Iterable[Any], at_most: int = 240) -> str:
     return ", ".join(shown)
 
 
-def alike(name: str, known: Iterable[str], most: int = 1) -> list[str]:
-    """Those of the `known` names, `most` at most, that a mistyped `name` may be meant as, the likest first."""
-    return difflib.get_close_matches(name[:_BEGUN], list(known), most, 0.7)
+def alike(name: str, known: Iterable[str], most: int = 1, least: float = 0.7) -> list[str]:
+    """Those of the `known` names, `most` at most, that a mistyped `name` may be meant as, the likest first.
+
+    `least`, 0 to 1, is how like they must be.
+    """
+    return difflib.get_close_matches(name[:_BEGUN], list(known), most, least)
+
+
+def meant(names: Sequence[str]) -> str:
+    """`did you mean a, b? ` before the rest of a message; nothing without names."""
+    return f"did you mean {listed(names, 80)}? " if names else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from nas.problem import Problem
 from nas.reading.plain import one_line
 from nas.reading.words import cut
-from nas.report.text import population
+from nas.report.text import plural, population
 from nas.search.dry_run.estimate import Estimate, Step
 
 _WRITTEN = "front.json, trials.csv, report.html, front.png, models/, images/, .hydra/"
@@ -18,13 +18,12 @@ def outlook_lines(found: Estimate, problem: Problem, folder: Path, storage: str 
     inside, every = problem.networks()
     about = "" if inside.exact else "about "
     budget = f"{about}{population(inside.estimate)} within {problem.budget}" if problem.budget.limits else "no budget"
-    workers = f"{found.workers} worker{'s' * (found.workers > 1)}"
     rows = {
         "space": f"{problem.space.name}: {population(every)} networks, {budget}",
         "measured on": f"{cut(found.notation, 90)}, {found.macs / 1e6:.3g}M MACs, of median cost",
         "one trial": f"{seconds(found.trial_s)}: {', '.join(_step(step) for step in found.evaluations)}",
         "before": f"{seconds(found.preparation_s)}: images, {_steps(found.preparations)}",
-        "search": f"{seconds(found.search_s)} with {workers}",
+        "search": f"{seconds(found.search_s)} with {plural(found.workers, 'worker')}",
         "trainings": f"{seconds(found.training_s)} at the most: {_steps(found.trainings)}",
         "total": f"about {seconds(found.total_s)}; tests, files and timings of the confirmed networks come on top",
         "disk": f"about {_bytes(found.total_bytes)}: images {_bytes(found.image_bytes)}, models "

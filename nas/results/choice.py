@@ -94,6 +94,15 @@ def knee(members: Sequence[Member], measure: Measure) -> Member | None:
     return best if height(best) > 1e-9 else None
 
 
+def named(members: Sequence[Member], measure: Measure) -> dict[str, Member | None]:
+    """What the networks of a front that one looks at first are called; there must be one at least."""
+    return {
+        "fastest": cheapest(members, measure),
+        "most-accurate": most_accurate(members),
+        "knee": knee(members, measure),
+    }
+
+
 def _place(member: Member, measure: Measure, members: Sequence[Member]) -> tuple[float, float]:
     cost = cost_of(member, measure).value
     wide = is_wide([cost_of(each, measure).value for each in members])

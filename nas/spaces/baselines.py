@@ -10,14 +10,13 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from nas.errors import ArchitectureError
 from nas.reading.files import read_text
 from nas.reading.json_text import parse_json
 from nas.reading.onnx_metadata import read_metadata
-from nas.reading.words import cut, short
+from nas.reading.words import alike, cut, short
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import Block
@@ -43,9 +42,9 @@ def baseline(name: str, in_channels: int = 3, classes: int = 1000) -> Architectu
     match = _NAME.fullmatch(name) if len(name) < 100 else None
     if not match or match["family"] not in NETWORKS:
         family = match["family"] if match else cut(name, 40)
-        alike = get_close_matches(family, NETWORKS, 3, 0.5)
+        near = alike(family, NETWORKS, 3, 0.5)
         raise ArchitectureError(
-            f"unknown network {short(name)}; {f'like it are {names(alike)}; ' if alike else ''}python -m nas.networks "
+            f"unknown network {short(name)}; {f'like it are {names(near)}; ' if near else ''}python -m nas.networks "
             "lists those known, with _w0.75, _s8 and _r192 for width, total stride and resolution. A JSON file or a "
             "notation works too"
         )

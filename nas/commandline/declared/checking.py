@@ -11,7 +11,7 @@ from nas.commandline.declared.kinds import as_type
 from nas.commandline.settings import MUST, checked_numbers, complaint
 from nas.errors import ConfigError
 from nas.reading.checks import adapter
-from nas.reading.words import alike, listed, short
+from nas.reading.words import alike, listed, meant, short
 
 
 def check_words(sections: Sections, overrides: Sequence[Override]) -> None:
@@ -48,7 +48,7 @@ def options_of(sections: Sections) -> dict[str, list[str]]:
 
 def unknown(what: str, name: object, known: Sequence[str]) -> str:
     """The complaint that there is no `what` of that name."""
-    return f"unknown {what} {short(name)}; {_meant(alike(str(name), known))}known: {listed(sorted(known))}"
+    return f"unknown {what} {short(name)}; {meant(alike(str(name), known))}known: {listed(sorted(known))}"
 
 
 def unknown_setting(key: str, keys: Sequence[str]) -> str:
@@ -56,18 +56,14 @@ def unknown_setting(key: str, keys: Sequence[str]) -> str:
     place, _, last = key.rpartition(".")
     beside = _beside(place, keys) or _beside(place := "", keys)
     named = {each.rpartition(".")[2]: each for each in beside}
-    meant = [named[near] for near in alike(last, named)] or [each for each in keys if each.rpartition(".")[2] == last]
-    return f"unknown setting {short(key)}; {_meant(meant)}known: {listed(sorted(beside), 300)}"
+    near = [named[each] for each in alike(last, named)] or [each for each in keys if each.rpartition(".")[2] == last]
+    return f"unknown setting {short(key)}; {meant(near)}known: {listed(sorted(beside), 300)}"
 
 
 def _beside(place: str, keys: Sequence[str]) -> list[str]:
     """The names of settings and parts one step below the dotted `place`."""
     prefix = f"{place}." if place else ""
     return list(dict.fromkeys(prefix + key[len(prefix) :].split(".")[0] for key in keys if key.startswith(prefix)))
-
-
-def _meant(names: Sequence[str]) -> str:
-    return f"did you mean {listed(names, 80)}? " if names else ""
 
 
 def _is_part(key: str, known: Mapping[str, object], groups: Mapping[str, object]) -> bool:

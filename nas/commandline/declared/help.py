@@ -18,7 +18,7 @@ from nas.commandline.settings import MUST
 from nas.errors import ConfigError
 from nas.latency.profile import known_profiles
 from nas.reading.passwords import hide
-from nas.reading.words import alike, listed, short
+from nas.reading.words import alike, meant, short
 from nas.resources import data_dir
 from nas.spaces.load import known_spaces
 
@@ -59,8 +59,8 @@ def _part(name: str, sections: Sections) -> Iterator[str]:
     settings = [each for section in sections for each in section.settings if each.key == name.partition("=")[0]]
     if not found and not settings:
         known = [key for section in sections for key in (section.key, *(each.key for each in section.settings)) if key]
-        meant = f"did you mean {listed(near)}? " if (near := alike(name, known)) else ""
-        raise ConfigError(f"--help {short(hide(name))}: there is no such setting; {meant}--help alone shows all")
+        near = meant(alike(name, known))
+        raise ConfigError(f"--help {short(hide(name))}: there is no such setting; {near}--help alone shows all")
     for section in found:
         yield from _section(section)
     for setting in settings:

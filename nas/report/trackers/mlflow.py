@@ -11,7 +11,7 @@ from nas.errors import ConfigError
 from nas.report.trackers.base import Tracked
 from nas.report.trackers.scalars import front_picture, front_scalars, trial_scalars
 from nas.resources import replace_file
-from nas.results.choice import cheapest, knee, most_accurate
+from nas.results.choice import named
 from nas.results.front import Front
 from nas.results.ordering import cost_measure
 from nas.results.trials import TrialRow
@@ -84,10 +84,9 @@ class MlflowTracker:
     def finish(self, front: Front, trials: Sequence[TrialRow], run_folder: Path) -> None:
         """Last figures, tags that name the networks to look at, the results and the networks' files."""
         self._logger.log_metrics(front_scalars(front), max((row.number for row in trials), default=0))
-        measure, members = cost_measure(front.objectives), front.front
+        members = front.front
         if members:
-            named = {"fastest": cheapest(members, measure), "most-accurate": most_accurate(members)}
-            for name, member in {**named, "knee": knee(members, measure)}.items():
+            for name, member in named(members, cost_measure(front.objectives)).items():
                 if member:
                     self._client.set_tag(self._id, name, member.notation)
         front_picture(front, trials, run_folder)

@@ -10,7 +10,7 @@ from nas.report.networks import cost_measure
 from nas.report.trackers.base import Tracked
 from nas.report.trackers.wandb_charts import SPECIFICATIONS
 from nas.resources import replace_file
-from nas.results.choice import cheapest, knee, most_accurate
+from nas.results.choice import named
 from nas.results.front import Front
 from nas.results.member import Member
 from nas.results.ordering import cost_of, ordered
@@ -44,12 +44,7 @@ def log_files(run: Any, front: Front, tracked: Tracked) -> None:
 
 def aliases(front: Front, member: Member) -> Iterator[str]:
     """What a member of the front is found by."""
-    measure = cost_measure(front)
-    known = {
-        "fastest": cheapest(front.front, measure),
-        "most-accurate": most_accurate(front.front),
-        "knee": knee(front.front, measure),
-    }
+    known = named(front.front, cost_measure(front))
     yield from (name for name, found in known.items() if found and found.key == member.key)
 
 
