@@ -44,7 +44,7 @@ class RecordSettings(Reach):
     search_space: str
     """Whose layers and networks: a shipped space such as mobilenet_v2, or a YAML file."""
     minutes: float
-    """Of measuring, for each combination of threads and precision."""
+    """Of measuring, for each combination of threads, precision and batch."""
     threads: int | list[int]
     """Of one inference; a list such as [1,2] measures both."""
     precision: Precision | list[Precision] | None

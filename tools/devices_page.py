@@ -35,7 +35,7 @@ recording a device in hand ([latency.md](latency.md#record-a-device)) is meant t
 
 *Error*: each network predicted by a fit to the others of its configuration, mean and largest, in percent.
 *Covered*: how many of them the 90 % interval holds that is made from the others. *MobileNetV2*: milliseconds predicted
-for width 1.0 at 224 pixels. A configuration of the literature ships where its mean error is at most 5 %;
+for width 1.0 at 224 pixels. A configuration ships where its mean error is at most 5 %;
 [the others](#not-shipped) are listed with the reason.
 """
 
