@@ -1,11 +1,13 @@
 """What several workers and several drivers gain, and what a driver spends on a trial.
 
     python -m benchmarks.scaling workers --workers 1 2 4 8 16 32 64
+    python -m benchmarks.scaling workers --workers 16 --executor ray
     python -m benchmarks.scaling trials --trials 200 500 1000 2000
     python -m benchmarks.scaling drivers --drivers 1 2 4 8 --url postgresql://…
 
-Evaluations sleep, from 0.5 to 5 s as the network's key says, so that many fit a machine of few cores; they run in
-threads, which cost nothing while they sleep: what is measured is driver, sampler and storage. The search is a real one
+Evaluations sleep, from 0.5 to 5 s as the network's key says, so that many fit a machine of few cores. They run in
+threads, which cost nothing while they sleep, so that what is measured is driver, sampler and storage; or in the
+processes of `--executor local` or `ray`, which are all started before. The search is a real one
 of the space separable with `sampler=pareto`, 300M MACs on pixel4, a journal on the disk or the storage of `--url`.
 
 Efficiency is the time that the same evaluations would take, each begun at once on the first of the workers to be free,
@@ -24,7 +26,7 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,13 +35,17 @@ import numpy as np
 import optuna
 from sqlalchemy import text
 
-from benchmarks.load import Given, Quiet, evaluate, problem
+from benchmarks.load import Given, Quiet, problem
+from benchmarks.sleeping import seconds, sleep, sleeping
 from nas.problem import reference_point
 from nas.proxies.base import Evaluation
 from nas.search.context import Run
+from nas.search.executors.base import Executor
 from nas.search.executors.inline import InlineExecutor
+from nas.search.executors.local import local_executor
+from nas.search.executors.ray_cluster import RaySettings
 from nas.search.loop import Stopping, search
-from nas.search.parameters import distributions, encode
+from nas.search.parameters import decode, distributions, encode
 from nas.search.record.databases import open_database
 from nas.search.record.drivers import driving
 from nas.search.record.storage import close, with_driver
@@ -48,9 +54,7 @@ from nas.search.record.trial import records
 from nas.search.rungs import Ladder, Rung
 from nas.search.samplers.distinct import make_sampler
 from nas.search.samplers.pareto import ParetoSettings
-from nas.spaces.architecture import Architecture
 
-SHORTEST_S, LONGEST_S = 0.5, 5.0
 SETTINGS = ParetoSettings("pareto", start=16, pool=20_000)
 
 
@@ -70,19 +74,27 @@ class Threads:
         self._pool.shutdown()
 
 
-def seconds(arch: Architecture) -> float:
-    """How long the evaluation of a network takes."""
-    return SHORTEST_S + (LONGEST_S - SHORTEST_S) * int(arch.key[-6:], 16) / 16**6
+class Watched:
+    """An executor that has started all its workers, and notes when it was given its first evaluation."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.slots, self.shared_files, self._executor = executor.slots, executor.shared_files, executor
+        wait([executor.submit(sleep, 1.0) for _ in range(executor.slots)])
+        self.first: float | None = None
+
+    def submit(self, function: Callable[..., Any], *args: Any, limit: float | None = None) -> Future[Any]:
+        self.first = self.first or time.monotonic()
+        return self._executor.submit(function, *args, limit=limit)
+
+    def close(self) -> None:
+        self._executor.close()
 
 
-FIRST: list[float] = []
-"""When the first evaluation of a search began."""
-
-
-def sleeping(macs: Callable[[Architecture], float], fraction: float, arch: Architecture) -> Evaluation:
-    FIRST.append(time.monotonic())
-    time.sleep(fraction * seconds(arch))
-    return evaluate(arch, macs(arch))
+EXECUTORS: dict[str, Callable[[int], Executor]] = {
+    "threads": Threads,
+    "local": local_executor,
+    "ray": lambda slots: RaySettings("ray", None, 1, 0, None, 120.0, False).start(slots),
+}
 
 
 def ideal(lengths: Sequence[float], workers: int) -> float:
@@ -94,14 +106,13 @@ def ideal(lengths: Sequence[float], workers: int) -> float:
 
 
 def run_search(
-    folder: Path, url: str | None, study_name: str | None, workers: int, trials: int, fraction: float
+    folder: Path, url: str | None, study_name: str | None, executor: Executor, trials: int, fraction: float
 ) -> list[float]:
     """One driver's part of a search; the lengths of the study's evaluations, in the order in which they were begun."""
     wanted = problem()
     study = open_study(folder, url, wanted.directions, {}, None, study_name)
-    executor = Threads(workers) if fraction else InlineExecutor()
     run = Run(wanted, study, executor, folder, Quiet(), reference_point(wanted, chance=0.1))
-    rung = Rung("short", functools.partial(sleeping, lambda arch: wanted.candidate(arch).measures()["macs"], fraction))
+    rung = Rung("short", functools.partial(sleeping, fraction))
     sampler = make_sampler(wanted, SETTINGS, 0)
     if study_name:
         with driving(study, folder) as driver:
@@ -111,31 +122,37 @@ def run_search(
     space = wanted.space
     done = [trial for trial in records(study) if trial.state == "complete"]
     close(study._storage)
-    return [fraction * seconds(space.architecture([trial.params[v.name] for v in space.variables])) for trial in done]
+    return [fraction * seconds(decode(space, trial.params)) for trial in done]
 
 
-def by_workers(workers: int, per_worker: int, fraction: float, url: str | None) -> None:
+def by_workers(workers: int, executor: str, per_worker: int, fraction: float, url: str | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        begun, cpu = time.monotonic(), time.process_time()
-        FIRST.clear()
-        lengths = run_search(Path(folder), url, None, workers, workers * per_worker, fraction)
-        took, used = time.monotonic() - FIRST[0], time.process_time() - cpu
+        watched = Watched(EXECUTORS[executor](workers))
+        try:
+            begun, cpu = time.monotonic(), time.process_time()
+            lengths = run_search(Path(folder), url, None, watched, workers * per_worker, fraction)
+            ended, used = time.monotonic(), time.process_time() - cpu
+        finally:
+            watched.close()
+    first, best = watched.first or ended, ideal(lengths, workers)
     print(
-        f"{workers} workers, {len(lengths)} trials: {FIRST[0] - begun:.1f} s before, then {took:.1f} s, "
-        f"ideal {ideal(lengths, workers):.1f} s, "
-        f"efficiency {ideal(lengths, workers) / took:.3f}, {1000 * used / len(lengths):.0f} ms of CPU a trial",
+        f"{workers} workers ({executor}), {len(lengths)} trials: {first - begun:.1f} s before, then "
+        f"{ended - first:.1f} s, ideal {best:.1f} s, "
+        f"efficiency {best / (ended - first):.3f}, {1000 * used / len(lengths):.0f} ms of CPU a trial",
         flush=True,
     )
 
 
 def one_driver(
     place: str, number: int, url: str, name: str, workers: int, trials: int, fraction: float, gate: Any
-) -> list[float]:
+) -> tuple[float, list[float]]:
     folder = Path(place) / str(number)
     folder.mkdir()
     problem()
+    watched = Watched(Threads(workers))
     gate.wait()
-    return run_search(folder, url, name, workers, trials, fraction)
+    lengths = run_search(folder, url, name, watched, trials, fraction)
+    return watched.first or time.monotonic(), lengths
 
 
 def by_drivers(count: int, workers: int, trials: int, fraction: float, url: str) -> None:
@@ -151,10 +168,12 @@ def by_drivers(count: int, workers: int, trials: int, fraction: float, url: str)
             gate.wait()
             begun = time.monotonic()
             every = [part.get() for part in parts]
-            took, lengths = time.monotonic() - begun, every[0]
+            ended = time.monotonic()
+    first, lengths = min(first for first, _ in every), every[0][1]
+    best = ideal(lengths, count * workers)
     print(
-        f"{count} drivers of {workers} workers, {len(lengths)} trials: {took:.1f} s, "
-        f"ideal {ideal(lengths, count * workers):.1f} s, efficiency {ideal(lengths, count * workers) / took:.3f}",
+        f"{count} drivers of {workers} workers, {len(lengths)} trials: {first - begun:.1f} s before, then "
+        f"{ended - first:.1f} s, ideal {best:.1f} s, efficiency {best / (ended - first):.3f}",
         flush=True,
     )
 
@@ -206,6 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="What several workers and drivers gain.")
     parser.add_argument("what", choices=["workers", "drivers", "trials", "number"])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64])
+    parser.add_argument("--executor", choices=list(EXECUTORS), default="threads")
     parser.add_argument("--per-worker", type=int, default=10)
     parser.add_argument("--drivers", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--trials", type=int, nargs="+", default=[200, 500, 1000, 2000])
@@ -216,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if options.what == "workers":
         for workers in options.workers:
-            by_workers(workers, options.per_worker, options.fraction, options.url)
+            by_workers(workers, options.executor, options.per_worker, options.fraction, options.url)
     elif options.what == "drivers":
         for count in options.drivers:
             by_drivers(count, options.workers[0], options.trials[0], options.fraction, options.url)
