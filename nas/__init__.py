@@ -10,7 +10,6 @@ import signal
 import sys
 import warnings
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 if (
@@ -59,8 +58,6 @@ __all__ = [
     "run_search",
 ]
 
-__version__ = version("sepconv-nas")
-
 _SILENT = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime from 1.29 on reads it when imported
     "WANDB_ERROR_REPORTING": "false",  # it looks up its host even offline
@@ -84,7 +81,9 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
-    """What needs torch or optuna, loaded when first used."""
+    """What takes time to load, such as what needs torch or optuna, loaded when first used."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("sepconv-nas")
     if name in _HEAVY:
         return import_module(f"nas.{name}")
     if name in _PLACES:
@@ -96,4 +95,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """What a user may want of it: public names and rooms, not what this module itself uses."""
-    return sorted({*__all__, *_HEAVY, "errors", *(name for name in globals() if name.startswith("__"))})
+    return sorted({*__all__, *_HEAVY, "errors", "__version__", *(name for name in globals() if name.startswith("__"))})

@@ -130,7 +130,8 @@ def fit(features: Array, ms: Array, weights: Array, expected: Array | None = Non
         expected = np.atleast_2d(expected)
         used = expected.max(axis=0) > 0
         share, expected = share[:, used], expected[:, used]
-        expected = np.where(share.max(axis=0) > 0, expected, np.median(expected, axis=0))  # nothing tells whose it is
+        middle = np.quantile(expected, 0.5, axis=0)  # np.median would load numpy.ma first
+        expected = np.where(share.max(axis=0) > 0, expected, middle)  # nothing tells whose it is
         scale = _scale(share, expected)
     rows = np.column_stack([share / scale * weights[:, None], np.zeros((len(ms), len(expected)))])
     pull = strength * np.column_stack([np.eye(len(scale)), -(scale * expected).T])
