@@ -29,6 +29,8 @@ types: .venv/tested
 
 .venv/tested: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	npm install --silent --ignore-scripts --no-save --prefix .venv/node onnxruntime-web@1.30.0 \
+		|| echo "without npm and onnxruntime-web the JavaScript of model cards is not tried"
 	touch $@
 
 clean:

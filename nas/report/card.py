@@ -61,8 +61,14 @@ def card(folder: Path, front: Front, member: Member) -> str:
         licence=_plain(said.get("licence", "unknown")),
         file=Path(onnx.path).name if onnx and onnx.path else None,
         how=how,
-        classes=json.dumps(how["classes"]).replace("`", "\\u0060"),  # nothing ends the block of code
+        classes=_fenced(json.dumps(how["classes"])),
+        cpp_classes=_fenced(f"{{{json.dumps(how['classes'], ensure_ascii=False)[1:-1]}}}"),
     )
+
+
+def _fenced(literals: str) -> str:
+    """Literals of strings, in which nothing ends the block of code."""
+    return literals.replace("`", "\\u0060")
 
 
 def _said(path: Path) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""`python -m nas.export`: files from the run folder alone, and the card that runs them in Python and JavaScript."""
+"""`python -m nas.export`: files from the run folder alone, and the card whose code runs them."""
 
 import json
 import os
@@ -13,12 +13,15 @@ import onnxruntime
 import pytest
 from PIL import Image
 
+from nas.data.images import Split
 from nas.exports import EXPORTERS
 from nas.exports.files import lacks
 from nas.report.card import write_cards
 from nas.results.run_folder import read_front
+from tests.helpers.browser import chromium
 from tests.helpers.calls import call, check_refused
 from tests.helpers.finished import ARCH, CLASSES, PIXELS, coloured, finished_run
+from tests.helpers.outside import node_package, openvino_flags, serving
 from tests.helpers.processes import python
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -198,18 +201,45 @@ def test_the_python_of_a_card_runs(card: Path) -> None:
         assert (done.returncode, done.stdout) == (0, f"{CLASSES[label]}\n"), done.stderr
 
 
-def test_the_javascript_of_a_card_runs(card: Path) -> None:
-    """Where `npm install onnxruntime-node` was run in the folder that NODE_PATH names."""
-    if shutil.which("node") is None:
-        pytest.skip("there is no Node.js here")
-    if subprocess.run(["node", "-e", 'require("onnxruntime-node")'], capture_output=True).returncode:
-        pytest.skip("Node.js finds no onnxruntime-node: npm install it, and let NODE_PATH name its folder")
-    images = coloured(6, 5)
-    rgba = np.concatenate([images.pixels, np.full((6, 1, PIXELS, PIXELS), 255, np.uint8)], axis=1)
-    shown = json.dumps([image.transpose(1, 2, 0).ravel().tolist() for image in rgba])
+def test_the_javascript_of_a_card_runs_in_node(card: Path) -> None:
+    images, rgba = as_rgba()
     asked = (
-        f"{code(card, 'js')}\n(async () => {{ for (const image of {shown}) console.log(await classify(image)); }})();"
+        f"{code(card, 'js')}\n(async () => {{ for (const image of {rgba}) console.log(await classify(image)); }})();"
     )
-    done = subprocess.run(["node"], input=asked, cwd=card.parent, capture_output=True, text=True, env=os.environ)
+    environment = {**os.environ, "NODE_PATH": str(node_package("onnxruntime-web").parent)}
+    done = subprocess.run(["node"], input=asked, cwd=card.parent, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [CLASSES[label] for label in images.labels]
+
+
+def test_the_javascript_of_a_card_runs_in_a_browser(card: Path, tmp_path: Path) -> None:
+    images, rgba = as_rgba()
+    shutil.copytree(card.parent, tmp_path / "site")
+    (tmp_path / "site" / "dist").symlink_to(node_package("onnxruntime-web") / "dist")
+    script = code(card, "js").split("\n", 1)[1]
+    (tmp_path / "site" / "index.html").write_text(
+        f'<meta charset="utf-8"><script src="dist/ort.min.js"></script><script>{script}</script>'
+    )
+    with serving(tmp_path / "site") as url, chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"{url}/index.html")
+        found = [page.evaluate("classify", image) for image in json.loads(rgba)]
+    assert found == [CLASSES[label] for label in images.labels]
+
+
+def test_the_cpp_of_a_card_runs(card: Path, tmp_path: Path) -> None:
+    flags = openvino_flags()
+    (tmp_path / "classify.cpp").write_text(code(card, "cpp"))
+    subprocess.run(["g++", "classify.cpp", "-o", "classify", *flags], cwd=tmp_path, check=True)
+    images = coloured(6, 5)
+    for pixels, label in zip(images.pixels, images.labels, strict=True):
+        rgb = pixels.transpose(1, 2, 0).tobytes()
+        done = subprocess.run([tmp_path / "classify"], input=rgb, cwd=card.parent, capture_output=True)
+        assert (done.returncode, done.stdout.decode()) == (0, f"{CLASSES[label]}\n"), done.stderr
+
+
+def as_rgba() -> tuple[Split, str]:
+    """Images, and the bytes of a canvas that shows each, as JSON."""
+    images = coloured(6, 5)
+    rgba = np.concatenate([images.pixels, np.full((6, 1, PIXELS, PIXELS), 255, np.uint8)], axis=1)
+    return images, json.dumps([image.transpose(1, 2, 0).ravel().tolist() for image in rgba])
