@@ -30,6 +30,7 @@ from nas.search.record.notes import note_trial
 from nas.search.record.storage import close, open_storage
 from nas.search.record.study import open_study
 from nas.search.record.trial import records, trials
+from tests.helpers import mariadb
 from tests.helpers.driver import STUDY
 from tests.helpers.postgres import Server, Wire, free_port, missing, server
 from tests.helpers.search import TINY, evaluate, problem
@@ -37,7 +38,7 @@ from tests.helpers.search import TINY, evaluate, problem
 LIMIT_S = 120
 """A safety net for whatever is waited for; nothing is measured against it."""
 ROWS = list(itertools.islice(TINY.genotypes(), 12))
-KINDS = ("journal", "sqlite", "postgresql", "grpc")
+KINDS = ("journal", "sqlite", "postgresql", "mysql", "grpc")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,14 @@ def postgres() -> Iterator[Server]:
     if why := missing():
         pytest.skip(why)
     with server() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def mysql() -> Iterator[str]:
+    if why := mariadb.missing():
+        pytest.skip(why)
+    with mariadb.server() as found:
         yield found
 
 
@@ -62,9 +71,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield f"grpc://127.0.0.1:{port}"
         proxy.stop(None)
     else:
-        found: Server = request.getfixturevalue("postgres")
-        yield found.url
-        storage = open_storage(found.url)
+        kind = request.param
+        found = request.getfixturevalue("mysql") if kind == "mysql" else request.getfixturevalue("postgres").url
+        yield found
+        storage = open_storage(found)
         assert isinstance(storage, Mirror)
         storage._storage.delete_study(storage.get_study_id_from_name(STUDY))
         close(storage)
