@@ -23,7 +23,7 @@ INLINE = "inline"
 DEBUG = "debug"
 """submitit's executor `debug`, which has none either."""
 
-NAMES = [pytest.param(name, marks=pytest.mark.xdist_group("ray") if name == "ray" else []) for name in EXECUTORS]
+NAMES = [*EXECUTORS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ PATIENT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_agent_register_timeout_ms": "600000",
     "RAY_worker_register_timeout_seconds": "600",
+    "OMP_NUM_THREADS": "2",
 }
-"""Of Ray's nodes: on the loopback, and not given up where the machine is busy."""
+"""Of Ray's nodes: on the loopback, not given up where the machine is busy, and with more threads than workers take."""
 
 
 @pytest.fixture

@@ -43,7 +43,9 @@ def about_this_process() -> tuple[int, int, Any, str]:
 
 @pytest.fixture(scope="class")
 def start(name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
-    yield from starter(request, [name], tmp_path_factory.mktemp("executor"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "2")  # that a worker has one thread is its own doing
+        yield from starter(request, [name], tmp_path_factory.mktemp("executor"))
 
 
 @pytest.fixture(scope="class")

@@ -24,7 +24,7 @@ from tests.helpers.executors import add_ray_node, settings_of, wait_for
 from tests.helpers.journal import load_journal
 from tests.helpers.refusal import refusal
 
-WORKERS, ENDLESS = 5, 1000
+WORKERS, ENDLESS = 4, 1000
 LIMIT_S = 900
 """A safety net for whatever is waited for."""
 
@@ -39,9 +39,9 @@ def is_running(pid: int) -> bool:
 class Driver:
     """`tests.helpers.ray_driver` in a process of its own, and what its evaluations noted."""
 
-    def __init__(self, address: str, folder: Path, trials: int) -> None:
+    def __init__(self, address: str, folder: Path, workers: int, trials: int) -> None:
         code = "import sys; from tests.helpers.ray_driver import main; main(*sys.argv[1:])"
-        words = ("-c", code, address, folder, WORKERS, trials)
+        words = ("-c", code, address, folder, workers, trials)
         with (folder / "output").open("a") as output:
             self.process = subprocess.Popen(
                 [sys.executable, *map(str, words)],
@@ -75,14 +75,13 @@ def complete(folder: Path) -> dict[str, TrialRow]:
     return {str(row.key): row for row in found}
 
 
-@pytest.mark.xdist_group("ray")
 def test_nodes_workers_and_the_driver_may_be_lost_in_mid_trial(cluster: Any, tmp_path: Path) -> None:
-    nodes = [add_ray_node(cluster, num_cpus=1) for _ in range(3)]  # four with the first, which has two CPUs
+    nodes = [add_ray_node(cluster, num_cpus=1) for _ in range(2)]  # three with the first, which has two CPUs
     cluster.wait_for_nodes(timeout=LIMIT_S)
-    driver = Driver(cluster.address, tmp_path, ENDLESS)
+    driver = Driver(cluster.address, tmp_path, WORKERS, ENDLESS)
     added: list[Any] = []
     try:
-        driver.wait_until(lambda: len({node for *_, node in driver.under_way()}) == 4)  # all are at work
+        driver.wait_until(lambda: len({node for *_, node in driver.under_way()}) == 3)  # all are at work
         (lost, *others) = [each for each in driver.under_way() if each[2] != cluster.head_node.node_id]
         cluster.remove_node(next(node for node in nodes if node.node_id == lost[2]), allow_graceful=False)
         os.kill(others[0][1], signal.SIGKILL)
@@ -97,7 +96,7 @@ def test_nodes_workers_and_the_driver_may_be_lost_in_mid_trial(cluster: Any, tmp
         begun = Counter(key for key, *_ in driver.noted("begin"))
 
         trials = len(rows(load_journal(tmp_path))) + 2
-        driver = Driver(cluster.address, tmp_path, trials)
+        driver = Driver(cluster.address, tmp_path, 2, trials)
         assert driver.process.wait(LIMIT_S) == 0, (tmp_path / "output").read_text()
         after = complete(tmp_path)
         assert len(after) == trials == len(rows(load_journal(tmp_path)))
@@ -147,7 +146,6 @@ def marked(mark: str) -> set[int]:
     return found
 
 
-@pytest.mark.xdist_group("ray")
 def test_a_search_starts_ray_on_the_loopback_says_nothing_of_it_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     mark = f"NAS_TEST_MARK={tmp_path.name}-{os.getpid()}"
     words = ["executor=ray", "workers=1", "search_space=tiny", "budget=3M", "data.limit=200", "proxy.resolution=16"]

@@ -50,7 +50,6 @@ def local(here: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) ->
     return searched(tmp_path_factory.mktemp("local") / "run")
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.parametrize("name", ["ray", "submitit", "debug"])
 def test_a_search_leaves_what_a_local_one_does(
     name: str, local: dict[str, Any], tmp_path: Path, one_thread: None, request: pytest.FixtureRequest

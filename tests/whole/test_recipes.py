@@ -14,7 +14,6 @@ from tests.helpers.recipes import Recipe, read_recipes
 RECIPES = read_recipes()
 CONTRACTS = {recipe.name: recipe.command for recipe in RECIPES if " pytest " in recipe.command}
 OTHERS = [recipe for recipe in RECIPES if recipe.name not in CONTRACTS]
-pytestmark = pytest.mark.xdist_group("recipes")
 
 
 @pytest.fixture(scope="module")
