@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from annotated_types import Ge, Le
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from nas.data.batches import ImageData
 from nas.data.views import ImageView, TrainingResolution
@@ -123,6 +122,8 @@ def combine(table: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
     Raises:
         ValueError: no column, columns of different lengths, or a value that is not finite.
     """
+    from scipy.stats import rankdata  # half a second that a worker need not pay
+
     columns = np.stack([np.asarray(column, dtype=np.float64) for column in table.values()])
     if not np.isfinite(columns).all():
         raise ValueError("scores to combine must be finite")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from nas.measures import Interval
 
@@ -51,7 +51,7 @@ def accuracy_intervals(shares: Sequence[Sequence[float]], images: int) -> list[I
         mean = float(np.mean(each))
         seeds, counting = variance / len(each), 1 / (images * float(slope(mean, images)))
         known = freedom * (1 + counting / seeds) ** 2 if seeds else math.inf
-        half = float(stats.t.ppf(0.975, known)) * math.sqrt(seeds + counting)
+        half = _student(known) * math.sqrt(seeds + counting)
         low, high = special.expit(special.logit(_inside(mean, images)) + np.array([-half, half]))
         found.append(Interval(mean, min(mean, float(low)), max(mean, float(high))))
     return found
@@ -98,6 +98,11 @@ def on_front(accuracies: Floats, costs: Floats, rivals: int | None = None) -> Fl
 def probabilities(correct: Sequence[Flags], costs: Floats) -> list[float]:
     """The probability of each network to be on the front of all of them."""
     return [float(share) for share in on_front(draw_accuracies(correct), costs)] if correct else []
+
+
+def _student(freedom: float) -> float:
+    """The 97.5 % point of Student's t with that many degrees of freedom, of which there may be infinitely many."""
+    return float(special.ndtri(0.975) if math.isinf(freedom) else special.stdtrit(freedom, 0.975))
 
 
 def _inside(shares: npt.ArrayLike, images: int) -> Floats:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scipy import stats
+from scipy import special
 
 from nas.results.front import DataFacts
 
@@ -19,7 +19,7 @@ def learned(accuracies: Sequence[float], data: DataFacts) -> bool | None:
     if not accuracies:
         return None
     right = round(max(accuracies) * data.val)
-    return bool(stats.binom.sf(right - 1, data.val, guessing(data)[1]) < LUCK / len(accuracies))
+    return bool(special.bdtrc(right - 1, data.val, guessing(data)[1]) < LUCK / len(accuracies))
 
 
 def guessing(data: DataFacts) -> tuple[str, float]:
