@@ -4,6 +4,7 @@ Run as a module, it answers each line of stdin, a JSON list [folder, command, ar
 """
 
 import gc
+import io
 import json
 import os
 import resource
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,14 @@ CPU_S = 5
 MEMORY = 500_000_000
 WATCHDOG_S = 120
 """A child that waits for ever is killed after so long; nothing is measured against it."""
+WARMING = (
+    ("search", "search_space=tiny", "budget=1k"),
+    ("predict", "arch=nothing", "search_space=tiny"),
+    ("record", "hardware=x", "minutes=0"),
+    ("validate", "hardware=nothing"),
+    ("report", "nothing"),
+)
+"""Calls that are refused late enough to have loaded what others of the command need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +69,24 @@ def _serve() -> None:
     from tests.helpers.calls import COMMANDS  # and with them all that they need
 
     assert COMMANDS
+    _warm()
     gc.collect()
     gc.freeze()  # so that children do not copy what they never change
     for line in sys.stdin.buffer:
         sys.stdout.write(json.dumps(asdict(_fork(*json.loads(line)))) + "\n")
         sys.stdout.flush()
+
+
+def _warm() -> None:
+    """Do once, for all children, what commands do once a process; what they say of that goes nowhere."""
+    from tests.helpers.calls import run_command
+
+    here, nowhere = os.getcwd(), io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        os.chdir(folder)
+        for words in WARMING:
+            assert run_command(*words) == 2, nowhere.getvalue()
+        os.chdir(here)
 
 
 def _fork(folder: str, command: str, *arguments: str) -> Ended:

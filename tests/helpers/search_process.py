@@ -77,11 +77,14 @@ def wait_for(condition: Callable[[], Any], running: Command) -> None:
 
 def hold_in_mid_search(running: Command, folder: Path, finished: int) -> None:
     """Stop the process at an instant with `finished` trials done and at least one being evaluated."""
+    journal, seen = folder / "study.journal", 0
 
     def reached() -> bool:
+        nonlocal seen
         assert running.process.poll() is None, running.output
-        if not (folder / "study.journal").exists():
+        if not journal.exists() or journal.stat().st_size == seen:
             return False
+        seen = journal.stat().st_size
         os.kill(running.process.pid, signal.SIGSTOP)
         try:
             states = [row.state for row in rows(load_journal(folder))]

@@ -147,6 +147,7 @@ SMALL = [
     *("search_space=tiny", "budget=2M", "data.limit=300", "workers=1", "trials=6", "score.population=8"),
     *("sampler.start=2", "confirm.networks=2", "confirm.members=1", "confirm.seeds=1", "confirm.extra=0"),
     *("confirm.epochs=1", "confirm.resolution=16", "proxy.resolution=16", "baselines.widths=[0.05]"),
+    *("confirm.formats=[onnx]", "device=none"),
 ]
 
 
@@ -163,6 +164,7 @@ def finished(folder: Path) -> tuple[dict[str, Any], list[dict[str, str]]]:
         return json.loads((folder / "run" / "front.json").read_text()), list(csv.DictReader(file))
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_search_by_scores_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert search(monkeypatch, tmp_path, "proxy=score") == 0
     front, trials = finished(tmp_path)
@@ -177,6 +179,7 @@ def test_a_search_by_scores_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert (after.trials, study_notes(after)) == (before.trials, study_notes(before))
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_search_by_a_probe_of_pretrained_features(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,6 +215,7 @@ def test_a_search_by_a_supernet(
     assert finished(tmp_path)[0]["front"] == front["front"]
 
 
+@pytest.mark.usefixtures("inline")
 def test_the_supernets_largest_network_may_teach_the_long_trainings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

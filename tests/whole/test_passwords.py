@@ -1,6 +1,5 @@
 """What opens a storage is shown nowhere and written nowhere: not by a whole search, not by what is refused."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tests.helpers.search_process import SMALL
 MARKER = "Zq7wMarker"
 QUICK = [
     *(*SMALL, "device=none", "tracker=wandb", "proxy.epochs=1", "trials=2", "workers=1", "baselines.widths=[]"),
-    *("confirm.networks=1", "confirm.members=1", "hydra.run.dir=run"),
+    *("confirm.networks=1", "confirm.members=1", "confirm.seeds=1", "confirm.formats=[onnx]", "hydra.run.dir=run"),
 ]
 
 
@@ -114,17 +113,20 @@ def refuse(url: str) -> None:
     raise RuntimeError(f"cannot connect to {url}")
 
 
-def test_a_whole_search_leaves_no_trace_of_it(tmp_path: Path) -> None:
+def test_a_whole_search_leaves_no_trace_of_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     url = f"sqlite:///file:studies.db?uri=true&password={MARKER}"
-    ends = [python("-m", "nas.search", *QUICK, f"storage='{url}'", cwd=tmp_path)]
-    environment = {**os.environ, "NAS_STORAGE": url}
-    ends += [
-        python("-m", "nas.search", *QUICK, f"storage={storage}", cwd=tmp_path, env=environment)
-        for storage in ("env:NAS_STORAGE", "${oc.env:NAS_STORAGE}")
-    ]
-    assert [ended.returncode for ended in ends] == [0, 0, 0], ends[-1].stderr
-    assert not [ended for ended in ends if MARKER in ended.stdout + ended.stderr]
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    ended = python("-m", "nas.search", *QUICK, f"storage='{url}'", cwd=here)
+    assert ended.returncode == 0, ended.stderr
+    assert MARKER not in ended.stdout + ended.stderr
+    monkeypatch.setenv("NAS_STORAGE", url)
+    for storage in ("env:NAS_STORAGE", "${oc.env:NAS_STORAGE}"):  # which go on from there
+        assert call(monkeypatch, "search", *QUICK, f"storage={storage}") == 0
+        said = capfd.readouterr()
+        assert said.out
+        assert MARKER not in said.out + said.err
+    files = [path for path in here.rglob("*") if path.is_file()]
     assert {"front.json", "report.html", "overrides.yaml", "debug.log", "studies.db"} <= {path.name for path in files}
     assert not [path for path in files if MARKER.encode() in path.read_bytes()]
-    assert "storage: ${oc.env:NAS_STORAGE}" in (tmp_path / "run" / ".hydra" / "config.yaml").read_text()
+    assert "storage: ${oc.env:NAS_STORAGE}" in (here / "run" / ".hydra" / "config.yaml").read_text()

@@ -215,7 +215,8 @@ def _is_quick_to_repeat(running: Command, folder: Path) -> None:
 def test_multirun_is_one_front_per_combination_and_a_comparison(tmp_path: Path) -> None:
     arguments = ["-m", *SMALL, "trials=2", "workers=1", "proxy.epochs=1", "confirm.networks=1", "confirm.members=1"]
     arguments = [argument for argument in arguments if not argument.startswith("budget=")]
-    running = Command(tmp_path / "multirun", *arguments, "baselines.widths=[]", "confirm.seeds=1", "budget=2M,1M")
+    arguments += ["baselines.widths=[]", "confirm.seeds=1", "confirm.formats=[onnx]", "score.population=8"]
+    running = Command(tmp_path / "multirun", *arguments, "budget=2M,1M")
     try:
         assert running.wait() == 0, running.output
     finally:
