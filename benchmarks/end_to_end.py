@@ -31,6 +31,7 @@ from benchmarks.tables import hypervolume, problem
 from nas.commandline import parse
 from nas.commandline.composing import compose, read_arguments
 from nas.errors import NasError
+from nas.nets.device import use_one_thread
 from nas.problem import reference_point
 from nas.results.trials import TrialRow
 from nas.search.believed import believed
@@ -44,7 +45,6 @@ from nas.search.parameters import genotype
 from nas.search.record.trial import records
 from nas.search.samplers.distinct import make_sampler
 from nas.search.settings import SearchSettings
-from nas.training.fit import use_one_thread
 
 COMMON = (
     "search_space=nas_bench_macro",

@@ -35,9 +35,10 @@ from nas.data.settings import AUGMENTATION, DataSettings
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import NasError
 from nas.nets.build import build
+from nas.nets.device import use_one_thread
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import load_architecture
-from nas.training.fit import quiet, use_one_thread
+from nas.training.fit import quiet
 from nas.training.full import FullTraining
 from nas.training.long import LongTraining
 from nas.training.metrics import judge

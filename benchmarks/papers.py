@@ -38,11 +38,12 @@ from nas.exports.base import TrainedNetwork
 from nas.exports.int8 import ladder
 from nas.exports.onnx_file import open_onnx
 from nas.nets.build import build
+from nas.nets.device import use_one_thread
 from nas.reading.words import short
 from nas.resources import names, replace_file
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
-from nas.training.fit import fit, use_one_thread
+from nas.training.fit import fit
 from nas.training.long import correct, predictor
 from nas.training.recipe import Recipe
 from tools.papers_page import EXPERIMENTS as SUMMARY

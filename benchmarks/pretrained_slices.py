@@ -27,6 +27,7 @@ from nas.commandline import parse
 from nas.commandline.composing import compose, read_arguments
 from nas.data.views import TrainingResolution
 from nas.errors import NasError
+from nas.nets.device import use_one_thread
 from nas.nets.pretrained import load
 from nas.nets.start import FromWeights
 from nas.proxies.probe import Probe
@@ -35,7 +36,6 @@ from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
-from nas.training.fit import use_one_thread
 from nas.training.long import LongTraining, Start
 from nas.training.start import FittedStart
 

@@ -32,7 +32,7 @@ from nas.data.prepare import prepare
 from nas.data.settings import DataSettings
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import DataError, NasError
-from nas.nets.device import ACCELERATORS, device_of
+from nas.nets.device import ACCELERATORS, device_of, use_one_thread
 from nas.proxies.base import Evaluator
 from nas.proxies.score import RankedByScores
 from nas.proxies.scores import SCORES
@@ -43,7 +43,6 @@ from nas.proxies.supernet import SHARED, RankedByBoth, SharedAccuracy
 from nas.resources import data_dir
 from nas.spaces.architecture import Architecture
 from nas.spaces.load import load_space
-from nas.training.fit import use_one_thread
 from nas.training.recipe import Recipe
 from nas.training.supernet.train import SharedRecipe, train_supernet
 from nas.training.supernet.weights import SharedWeights

@@ -40,10 +40,10 @@ from benchmarks.plain_modules import plainly
 from nas.data.batches import Batch, ImageData, normalise
 from nas.data.images import Images, Split
 from nas.nets.build import build
-from nas.nets.device import device_of
+from nas.nets.device import device_of, use_one_thread
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import load_architecture
-from nas.training.fit import fit, use_one_thread
+from nas.training.fit import fit
 from nas.training.recipe import Recipe
 
 NETWORKS = {"mobilenet_v2_r32": 128, "efficientnet_lite0_r96": 32, "efficientnet_lite0_r160": 32}  # images in a batch

@@ -21,7 +21,7 @@ def one_thread() -> Iterator[None]:
     """As in a worker process, whatever the environment says."""
     import torch
 
-    from nas.training.fit import use_one_thread
+    from nas.nets.device import use_one_thread
 
     before = torch.get_num_threads()
     use_one_thread()

@@ -10,12 +10,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Gt, Le
 
 from nas.identity import digest
+from nas.nets.device import use_one_thread
 from nas.proxies.base import Evaluation, Evaluator, Failed, Preparation, Prepared
 from nas.proxies.score import RUNG, draw_population, population_of, score_networks
 from nas.proxies.scores.evaluate import TrainingFree
 from nas.proxies.scores.population import ScorePopulation
 from nas.spaces.architecture import Architecture
-from nas.training.fit import use_one_thread
 from nas.training.metrics import wilson
 from nas.training.settings import SUPERNET, Batch, Pixels, Positive, TrainingSettings
 from nas.training.supernet.train import Progress, SharedRecipe, largest, train_supernet

@@ -1,8 +1,6 @@
 """Train one network."""
 
-import ctypes
 import logging
-import sys
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,9 +20,6 @@ from nas.training.divergence import Diverged
 from nas.training.metrics import Metrics
 from nas.training.precision import lightning_precision
 from nas.training.recipe import Recipe
-
-_KEPT = (-1, -3)
-"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h: from how many bytes on memory goes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +96,6 @@ def teacher_of(recipe: Recipe, arch: Architecture) -> Teacher | None:
     teacher = open_teacher(recipe.distillation.teacher)
     teacher.require(arch.in_channels, arch.classes)
     return teacher
-
-
-def use_one_thread() -> None:
-    """Keep torch of this process to one thread, since processes of one thread each use small machines best."""
-    use_threads(1)
-
-
-def use_threads(count: int) -> None:
-    """Keep torch of this process to so many threads.
-
-    With glibc it keeps the memory that it frees, too: activations come and go with every layer, and fresh pages from
-    the operating system take as long as what is computed in them (judging a network is 1.2 to 1.6 times as fast).
-    """
-    torch.set_num_threads(count)
-    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        for option in _KEPT:
-            mallopt(option, 2**30)
 
 
 @contextmanager

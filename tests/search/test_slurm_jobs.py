@@ -10,7 +10,7 @@ import pytest
 
 from nas.errors import ConfigError, RunError
 from nas.search.executors.base import TookTooLong
-from nas.search.executors.slurm_jobs import SubmititSettings
+from nas.search.executors.slurm_jobs import LOOK_S, SubmititSettings
 from tests.helpers.executors import settings_of
 from tests.helpers.refusal import refusal
 
@@ -45,6 +45,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setitem(LOOK_S, "slurm", 0.1)
     return folder
 
 

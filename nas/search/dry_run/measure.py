@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from nas.errors import NasError, RunFailed
+from nas.nets.device import use_one_thread
 from nas.nets.pretrained import absolute
 from nas.problem import Problem
 from nas.proxies.base import Failed
@@ -23,7 +24,6 @@ from nas.search.evaluations import Data, Trainings, decode_images, trainings_for
 from nas.search.settings import SearchSettings
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
-from nas.training.fit import use_one_thread
 
 T = TypeVar("T")
 

@@ -18,8 +18,7 @@ def start_worker(number: int, gpus: Sequence[str] | None = None, threads: int = 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     tqdm.set_lock(threading.RLock())  # its own lock is a semaphore, which a killed worker would leave behind
-    from nas.nets.device import use_one_gpu
-    from nas.training.fit import use_threads
+    from nas.nets.device import use_one_gpu, use_threads
 
     use_threads(threads)
     use_one_gpu(number, gpus)
