@@ -67,6 +67,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Searches of one worker evaluate in this process: starting another takes seconds."""
-    from nas.search.executors.inline import InlineExecutor
+    from tests.helpers.executors import evaluate_inline
 
-    monkeypatch.setattr("nas.search.executors.local.local_executor", lambda slots, gpus: InlineExecutor())
+    evaluate_inline(monkeypatch)

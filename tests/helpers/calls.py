@@ -1,12 +1,15 @@
 """Commands: called in this process, or started as one of their own that Ctrl-C reaches."""
 
 import importlib
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,21 @@ def call(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> int:
     """The exit code of `python -m nas.<name> <arguments>`, run in this process."""
     monkeypatch.setattr(sys, "argv", sys.argv)
     return run_command(name, *arguments)
+
+
+def output_of(folder: Path, name: str, *arguments: str) -> tuple[int, str, str]:
+    """The exit code, the output and the messages of a command run in this process, in `folder`, for 80 columns."""
+    output, errors = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as a user's interpreter does with most
+        patch.chdir(folder)
+        patch.setenv("COLUMNS", "80")
+        patch.setattr(sys, "argv", sys.argv)
+        for variable in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+            patch.delenv(variable, raising=False)
+        with redirect_stdout(output), redirect_stderr(errors):
+            code = run_command(name, *arguments)
+    return code, output.getvalue(), errors.getvalue()
 
 
 def run_command(name: str, *arguments: str) -> int:

@@ -50,6 +50,11 @@ def settings_of(name: str, options: dict[str, Any] | None = None) -> Any:
     return replace(settings, **(options or {}))
 
 
+def evaluate_inline(patch: pytest.MonkeyPatch) -> None:
+    """Let searches with `executor=local` of one worker evaluate in this process."""
+    patch.setattr("nas.search.executors.local.local_executor", lambda slots, gpus: InlineExecutor())
+
+
 def starter(request: pytest.FixtureRequest, names: Sequence[str], folder: Path) -> Iterator[Starter]:
     """What starts the executors of those names, all of which are closed afterwards."""
     options: dict[str, dict[str, Any]] = {

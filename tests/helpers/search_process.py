@@ -17,7 +17,7 @@ from tests.helpers.journal import load_journal
 SMALL = [
     *("search_space=tiny", "budget=[3M,1.1ms]", "data.limit=400", "proxy.resolution=16", "proxy.batch_size=16"),
     *("confirm.resolution=16", "confirm.seeds=2", "confirm.epochs=1", "confirm.extra=0", "sampler.start=4"),
-    "score.population=16",
+    *("score.population=16", "confirm.calibration=16", "confirm.int8_loss=null"),
 ]
 LIMIT_S = 240
 """A safety net for whatever is waited for; nothing is measured against it."""

@@ -20,6 +20,7 @@ from nas.dashboard import named
 from nas.errors import SpaceError
 from nas.spaces.cost import cost
 from nas.spaces.load import known_spaces, load_space
+from tests.helpers.calls import output_of
 from tests.helpers.pages import CHOICES, COMMANDS, QUICK, README, same
 from tests.helpers.paths import PAGES, ROOT, module_file, where
 from tests.helpers.processes import python
@@ -61,12 +62,12 @@ def test_commands_in_the_docs_exist_and_take_their_settings(page: str, line: str
 
 @pytest.mark.parametrize(("line", "expected"), QUICK)
 def test_quick_commands_print_what_the_pages_show(line: str, expected: str, tmp_path: Path) -> None:
-    _, *arguments = shlex.split(line)
-    if "nas.report" in arguments:
+    _, _, module, *arguments = shlex.split(line)
+    if module == "nas.report":
         write_run(tmp_path / arguments[-1], sample_front(), sample_trials())
-    done = python(*arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert same(done.stdout, expected), done.stdout
+    code, output, errors = output_of(tmp_path, module.removeprefix("nas."), *arguments)
+    assert code == 0, errors
+    assert same(output, expected), output
 
 
 def test_the_pages_show_predict_validate_and_report() -> None:
