@@ -15,8 +15,11 @@ APART = (
     "tests/whole/test_passwords.py",
 )
 """Files whose tests share nothing costly, so that each test may go anywhere."""
-FIRST = (*CLUSTER, "tests/whole/", "tests/proxies/", "tests/api/", "tests/spaces/", "tests/recording/")
-"""What the longest files are among, by the beginnings of their paths."""
+FIRST = (
+    *(*CLUSTER, "tests/whole/", "tests/proxies/", "tests/api/", "tests/spaces/", "tests/recording/", "tests/search/"),
+    *("tests/exports/", "tests/training/", "tests/report/", "tests/latency/"),
+)
+"""The beginnings of the paths of what takes longest; the others' files take seconds each."""
 
 
 def place(nodeid: str) -> int:

@@ -24,6 +24,7 @@ WATCHDOG_S = 120
 """A child that waits for ever is killed after so long; nothing is measured against it."""
 WARMING = (
     ("search", "search_space=tiny", "budget=1k"),
+    ("search", "search_space=tiny", "budget=2M", "data=imagefolder", "data.path=."),
     ("predict", "arch=nothing", "search_space=tiny"),
     ("record", "hardware=x", "minutes=0"),
     ("validate", "hardware=nothing"),

@@ -146,7 +146,7 @@ def test_scores_may_make_a_front_only_where_they_are_the_proxy() -> None:
 SMALL = [
     *("search_space=tiny", "budget=2M", "data.limit=300", "workers=1", "trials=6", "score.population=8"),
     *("sampler.start=2", "confirm.networks=2", "confirm.members=1", "confirm.seeds=1", "confirm.extra=0"),
-    *("confirm.epochs=1", "confirm.resolution=16", "proxy.resolution=16", "baselines.widths=[0.05]"),
+    *("confirm.epochs=1", "confirm.resolution=16", "proxy.resolution=16", "baselines.widths=[]"),
     *("confirm.formats=[onnx]", "device=none"),
 ]
 

@@ -9,9 +9,11 @@ import signal
 import threading
 import time
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +43,31 @@ def about_this_process() -> tuple[int, int, Any, str]:
     return os.getpid(), torch.get_num_threads(), signal.getsignal(signal.SIGINT), gpus
 
 
-@pytest.fixture(scope="class")
-def start(name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
-    with pytest.MonkeyPatch.context() as patch:
+@pytest.fixture(scope="module")
+def starters(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Starter]]:
+    """What starts the executors of a name."""
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setenv("OMP_NUM_THREADS", "2")  # that a worker has one thread is its own doing
-        yield from starter(request, [name], tmp_path_factory.mktemp("executor"))
+
+        @cache
+        def made(name: str) -> Starter:
+            folder = tmp_path_factory.mktemp("executor")
+            return stack.enter_context(contextmanager(starter)(request, [name], folder))
+
+        yield made
 
 
-@pytest.fixture(scope="class")
+@pytest.fixture
+def start(name: str, starters: Callable[[str], Starter]) -> Starter:
+    return starters(name)
+
+
+@pytest.fixture
 def executor(name: str, start: Starter) -> Executor:
-    """Of one worker, for all tests of a class: it must go on whatever becomes of an evaluation."""
-    return start(name, 1)
+    """Of one worker, the same for all tests: it must go on whatever becomes of an evaluation."""
+    return start.made[0] if start.made else start(name, 1)
 
 
 @pytest.mark.parametrize("name", [INLINE, DEBUG, *NAMES], scope="class")
@@ -71,9 +87,11 @@ class TestEveryExecutor:
         outcome(executor.submit(Path.write_text, tmp_path / "there", "back"))
         assert (tmp_path / "there").read_text() == "back"
 
-    def test_closed_twice_is_closed(self, name: str, executor: Executor) -> None:
-        executor.close()
-        executor.close()
+    def test_closed_twice_is_closed_though_nothing_ran(self, name: str, executor: Executor, start: Starter) -> None:
+        other = start(name, 1)
+        assert other is not executor
+        other.close()
+        other.close()
 
 
 @pytest.mark.parametrize("name", NAMES, scope="class")
@@ -110,7 +128,11 @@ class TestEveryExecutorOfWorkers:
 class TestSeveralWorkers:
     """More than one at a time."""
 
-    def test_several_at_once_end_in_any_order_and_close_abandons_them(self, name: str, start: Starter) -> None:
+    def test_several_at_once_end_in_any_order_and_close_abandons_them(
+        self, name: str, executor: Executor, start: Starter
+    ) -> None:
+        executor.close()
+        executor.close()  # twice is once; its worker's place is free now
         executor = start(name, 2)
         assert executor.slots == 2
         endless = executor.submit(time.sleep, 10_000)
