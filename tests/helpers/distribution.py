@@ -27,9 +27,14 @@ def place(nodeid: str) -> int:
     return next((number for number, begin in enumerate(FIRST) if nodeid.startswith(begin)), len(FIRST))
 
 
+def scope(nodeid: str) -> str:
+    """The name of what one process does as a whole, of which this test is part."""
+    file = nodeid.partition("::")[0]
+    return CLUSTER[0] if file in CLUSTER else nodeid if file in APART else file
+
+
 class Scheduling(LoadScopeScheduling):
-    """Deals out units of work, each of which one process does."""
+    """Deals out tests by their `scope`."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return CLUSTER[0] if file in CLUSTER else nodeid if file in APART else file
+        return scope(nodeid)

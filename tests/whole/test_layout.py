@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.helpers import distribution
+from tests.helpers.distribution import scope
 from tests.helpers.paths import DATA, MODULES, PROJECT, ROOT, module_file, where
 from tests.helpers.processes import python
 
@@ -199,6 +201,14 @@ def test_modules_stay_short(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=where)
 def test_tests_stay_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
+
+
+def test_tests_are_dealt_out_by_names_that_are_there() -> None:
+    assert all((ROOT / path).exists() for path in (*distribution.CLUSTER, *distribution.APART, *distribution.FIRST))
+    (together,) = {scope(f"{file}::test_x[a::b]") for file in distribution.CLUSTER}
+    alone, beside = (scope(f"{distribution.APART[0]}::test_{name}") for name in "xy")
+    assert len({together, alone, beside, scope("tests/whole/test_docs.py::test_x")}) == 4
+    assert scope("tests/whole/test_docs.py::test_x") == scope("tests/whole/test_docs.py::Test::test_y[1]")
 
 
 def test_no_folder_holds_more_than_can_be_read_at_a_glance() -> None:
