@@ -24,7 +24,7 @@ from tests.helpers.executors import add_ray_node, settings_of, wait_for
 from tests.helpers.journal import load_journal
 from tests.helpers.refusal import refusal
 
-WORKERS, ENDLESS = 4, 1000
+WORKERS, ENDLESS = 5, 1000
 LIMIT_S = 900
 """A safety net for whatever is waited for."""
 
@@ -76,12 +76,12 @@ def complete(folder: Path) -> dict[str, TrialRow]:
 
 
 def test_nodes_workers_and_the_driver_may_be_lost_in_mid_trial(cluster: Any, tmp_path: Path) -> None:
-    nodes = [add_ray_node(cluster, num_cpus=1) for _ in range(2)]  # three with the first, which has two CPUs
+    nodes = [add_ray_node(cluster, num_cpus=1) for _ in range(3)]  # four with the first, which has two CPUs
     cluster.wait_for_nodes(timeout=LIMIT_S)
     driver = Driver(cluster.address, tmp_path, WORKERS, ENDLESS)
     added: list[Any] = []
     try:
-        driver.wait_until(lambda: len({node for *_, node in driver.under_way()}) == 3)  # all are at work
+        driver.wait_until(lambda: len({node for *_, node in driver.under_way()}) == 4)  # all are at work
         (lost, *others) = [each for each in driver.under_way() if each[2] != cluster.head_node.node_id]
         cluster.remove_node(next(node for node in nodes if node.node_id == lost[2]), allow_graceful=False)
         os.kill(others[0][1], signal.SIGKILL)
