@@ -19,8 +19,8 @@ def line_of(name: str, words: Sequence[str]) -> str:
 class Invocation:
     """How a command was called: its output folder, which need not exist, and the line that calls it again.
 
-    `line` and `files`, what Hydra writes of a run (by path in the folder), show no password. `one_of` says which run of a
-    multirun it is.
+    `line` and `files`, what Hydra writes of a run (by path in the folder), show no password. `one_of` says which
+    run of a multirun it is.
     """
 
     folder: Path
