@@ -98,19 +98,21 @@ def test_help_marks_what_is_taken_where_nothing_is_chosen(command: str) -> None:
     [
         (
             "search",
-            ["data={}/a"],
-            "for the images of that folder write data=imagefolder data.path={}/a; known: cifar10",
+            ["data=photos"],
+            "for the images of that folder write data=imagefolder data.path=photos; known: cifar10",
         ),
         ("describe", ["run=runs/x"], "unknown setting 'run'; a network of a run is arch=RUN member=2 here"),
         ("predict", ["run=runs/x"], "unknown setting 'run'; "),
         ("export", ["arch=runs/x"], "unknown setting 'arch'; a network of a run is run=RUN member=2 here"),
     ],
 )
-def test_what_another_command_calls_otherwise(command: str, words: list[str], says: str, tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    overrides = read_overrides([word.format(tmp_path) for word in words])
-    with pytest.raises(ConfigError, match=re.escape(says.format(tmp_path))):
-        check_words(sections_of(command), overrides)
+def test_what_another_command_calls_otherwise(command: str, words: list[str], says: str, here: Path) -> None:
+    with pytest.raises(ConfigError) as nothing_there:
+        check_words(sections_of(command), read_overrides(words))
+    (here / "photos").mkdir()
+    with pytest.raises(ConfigError, match=re.escape(says)) as refused:
+        check_words(sections_of(command), read_overrides(words))
+    assert (str(nothing_there.value) == str(refused.value)) == (words != ["data=photos"])
 
 
 def test_help_of_what_there_is_not_says_what_may_be_meant() -> None:

@@ -59,7 +59,7 @@ def _images(key: str, name: str) -> str:
     """How a folder is given in place of where images come from."""
     if key != "data" or not os.path.isdir(os.path.expanduser(name)):
         return ""
-    return f"for the images of that folder write data=imagefolder data.path={cut(name)}; "
+    return f"for the images of that folder write data=imagefolder data.path={cut(name, 200)}; "
 
 
 def unknown_setting(key: str, keys: Sequence[str]) -> str:

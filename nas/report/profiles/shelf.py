@@ -60,7 +60,8 @@ def print_configurations(found: Sequence[Shelved], profile: HardwareProfile) -> 
     for row in found:
         runtime = "" if alike else f", {row.runtime} {row.runtime_version}"
         table.add_row(
-            *(Text(row.configuration, "bold"), *([str(row.networks)] if headings else [])),
+            Text(row.configuration, "bold"),
+            *([str(row.networks)] if headings else []),
             *(f"{row.mape_percent:.1f} %", f"{row.max_percent:.1f} %", f"{row.coverage_percent:.0f} %"),
             *(f"{row.yardstick_ms:.3g} ms", f"{row.cores}{runtime}"),
         )
@@ -70,9 +71,8 @@ def print_configurations(found: Sequence[Shelved], profile: HardwareProfile) -> 
     console.print(table)
     said = [_EACH] if headings else [f"{_EACH} Of each configuration {networks.pop()} networks were measured."]
     said += [f"It predicts {objectives(found).replace(' ', ' and ')}."]
-    said += (
-        [f"A configuration goes after a colon; without one it is {profile.configuration}."] if len(found) > 1 else []
-    )
+    if len(found) > 1:
+        said.append(f"A configuration goes after a colon; without one it is {profile.configuration}.")
     said += [f"Source: {profile.source}", f"Licence: {profile.license}", *(f"- {note}" for note in profile.notes)]
     for line in said:
         console.print(one_line(line), highlight=False, markup=False, soft_wrap=True)
