@@ -114,7 +114,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 def test_zsh_completes(line: str, choices: set[str], completion: Path, here: Path) -> None:
     (here / "photos").mkdir()
     code = 'source "$1"; COMP_LINE="$2"; COMP_POINT=${#2}; _sepconv_nas; print -rl -- "${COMPREPLY[@]}"'
-    command = ["zsh", "-f", "-c", code, "_", completion, line]
+    command = ["zsh", "-f", "-c", code, "_", str(completion), line]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "HOME": str(here)})
     word = line.rpartition(" ")[2]
     offered = {each for each in done.stdout.split() if each.startswith(word)}  # of what it is given zsh takes these
