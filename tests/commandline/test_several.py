@@ -9,7 +9,6 @@ from nas.commandline import Invocation
 from nas.commandline.calls import run_command
 from nas.commandline.several import VARIABLE, OneOf, counted
 from nas.predict import PredictSettings
-from tests.helpers.calls import call
 
 
 @pytest.mark.parametrize(
@@ -69,17 +68,3 @@ def test_a_command_is_told_its_place(here: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv(VARIABLE, "2/3 hardware=pixel4")
     assert places(monkeypatch, "arch=mobilenet_v1") == [OneOf(2, 3, "hardware=pixel4", beside=True)]
     assert str(places(monkeypatch, "-m", "arch=mobilenet_v1,mobilenet_v2")[1]) == "run 2 of 2 · arch=mobilenet_v2"
-
-
-def test_a_launcher_tells_every_run_its_place(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    for name in ("cat", "dog"):
-        (here / "photos" / name).mkdir(parents=True)
-        (here / "photos" / name / "broken.png").write_bytes(b"no image")
-    words = ["-m", "budget=3M,4M", "search_space=tiny", "data=imagefolder", "data.path=photos", "hydra.sweep.dir=o"]
-    code = call(monkeypatch, "search", *words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-    said = capfd.readouterr()
-    assert code == 2, said.err  # none of the images can be read, which each run says for itself
-    assert sorted(said.out.splitlines()) == ["[1/2] run 1 of 2 · budget=3M", "[2/2] run 2 of 2 · budget=4M"]
