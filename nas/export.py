@@ -1,7 +1,7 @@
 """`python -m nas.export run=RUN member=2 formats=[tflite,tflite_int8]`: files of a finished run's networks."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -56,7 +56,9 @@ def main(settings: ExportSettings, _: Invocation) -> None:
         return
     for key, files in found.items():
         for file in files:
-            print(one_line(f"{key} {line(asdict(file))}"))
+            there = file if not file.path else replace(file, path=str(folder / file.path))
+            print(one_line(f"{key} {line(asdict(there))}"))
+        print(one_line(f"how to prepare an image, and all else about it: {folder / 'models' / f'{key}.md'}"))
 
 
 def chosen(front: Front, member: str | int, run: str) -> list[str]:

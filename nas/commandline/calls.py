@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,8 +15,9 @@ from nas.commandline.composing import answer, compose, is_question, output_folde
 from nas.commandline.declared.declarations import declared, read
 from nas.commandline.exits import ending, guarded
 from nas.commandline.invocation import Invocation, line_of
-from nas.commandline.launching import launch, launcher_words
+from nas.commandline.launching import launch, launcher_words, task_words
 from nas.commandline.settings import parse
+from nas.commandline.several import OneOf, counted
 from nas.errors import ConfigError
 from nas.reading.passwords import hide, hide_within
 from nas.reading.words import short
@@ -50,9 +52,12 @@ def run_command(
         if len(wanted) > 1:
             check(wanted)
         folders = [this.folder for this in called]
+        places = counted([task_words(config) for config in configs])
         if launcher:
-            codes = launch(name, launcher, list(zip(folders, configs, strict=True)))
+            codes = launch(name, launcher, list(zip(folders, configs, places, strict=True)))
         else:
+            places = places if given.multirun else [OneOf.of_this_process()]
+            called = [replace(this, one_of=place) for this, place in zip(called, places, strict=True)]
             codes = [guarded(partial(main, each, this)) for each, this in zip(wanted, called, strict=True)]
         folders = [folder for folder, code in zip(folders, codes, strict=True) if code == 0]
         if after_multirun and len(folders) > 1:

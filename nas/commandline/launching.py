@@ -21,6 +21,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from nas.commandline.several import OneOf
 from nas.errors import ConfigError
 from nas.reading.passwords import hide
 from nas.reading.words import cut
@@ -60,31 +61,39 @@ class Started:
     name: str
     place: str
     words: Mapping[str, Sequence[str]]
+    environments: Mapping[str, Mapping[str, str]]
 
     def __call__(self, config: DictConfig) -> int:
         """The exit code of the run."""
         folder = str(HydraConfig.get().runtime.output_dir)
         command = [sys.executable, "-m", f"nas.{self.name}", *self.words[folder], f"hydra.run.dir={_quoted(folder)}"]
-        environment = {**os.environ, "TTY_COMPATIBLE": "0"}  # lines, since several runs share the terminal
+        environment = {
+            **os.environ,
+            **self.environments[folder],
+            "TTY_COMPATIBLE": "0",
+        }  # lines, since several runs share the terminal
         return subprocess.run(command, cwd=self.place, env=environment, check=False).returncode
 
 
-def launch(name: str, launcher: Sequence[str], runs: Sequence[tuple[Path, DictConfig]]) -> list[int]:
-    """Start the runs, each a folder and its configuration, by the launcher that the words choose; their exit codes.
+def launch(name: str, launcher: Sequence[str], runs: Sequence[tuple[Path, DictConfig, OneOf | None]]) -> list[int]:
+    """Start the runs, each a folder, its configuration and its number, by the launcher that the words choose.
+
+    Returns their exit codes.
 
     Raises:
         ConfigError: the launcher cannot be started.
     """
-    words = {str(folder): _words(config) for folder, config in runs}
-    parent = os.path.commonpath([folder.parent for folder, _ in runs])
-    jobs = [[f"hydra.sweep.subdir={_quoted(os.path.relpath(folder, parent))}"] for folder, _ in runs]
+    words = {str(folder): _words(config) for folder, config, _ in runs}
+    told = {str(folder): place.environment() if place else {} for folder, _, place in runs}
+    parent = os.path.commonpath([folder.parent for folder, *_ in runs])
+    jobs = [[f"hydra.sweep.subdir={_quoted(os.path.relpath(folder, parent))}"] for folder, *_ in runs]
     where = f"hydra.sweep.dir={_quoted(parent)}"
     with hydra.initialize_config_dir(str(data_dir("conf")), job_name=name, version_base="1.3"):
         ours: Any = GlobalHydra.instance().hydra
         overrides = [*launcher, where, "hydra.output_subdir=null"]
         config = ours.compose_config(name, overrides, RunMode.MULTIRUN, with_log_configuration=False)
         context = HydraContext(config_loader=ours.config_loader, callbacks=Callbacks())
-        started: Any = Started(name, os.getcwd(), words)
+        started: Any = Started(name, os.getcwd(), words, told)
         try:
             chosen = Plugins.instance().instantiate_launcher(context, started, config)
         except Exception as error:  # whatever its settings lead to
@@ -94,9 +103,14 @@ def launch(name: str, launcher: Sequence[str], runs: Sequence[tuple[Path, DictCo
 
 def _words(config: DictConfig) -> list[str]:
     """The words of one run, as it is started by itself."""
-    task: Any = OmegaConf.to_container(config.hydra.overrides.task)
     own: Any = OmegaConf.to_container(config.hydra.overrides.hydra)
-    return [*task, *(word for word in own if word.startswith("hydra.searchpath="))]
+    return [*task_words(config), *(word for word in own if word.startswith("hydra.searchpath="))]
+
+
+def task_words(config: DictConfig) -> list[str]:
+    """The words that set what a run is told, without those of Hydra."""
+    task: Any = OmegaConf.to_container(config.hydra.overrides.task)
+    return list(task)
 
 
 def _quoted(text: str) -> str:

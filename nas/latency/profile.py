@@ -169,6 +169,11 @@ def known_profiles() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(data_dir("hardware_profiles").glob("*/profile.yaml"))}
 
 
+def own_profiles() -> dict[str, Path]:
+    """Profile folders in `hardware_profiles` of the working folder, where `nas.record` puts them, by name."""
+    return {path.parent.name: path.parent for path in sorted(Path("hardware_profiles").glob("*/profile.yaml"))}
+
+
 def known_labels() -> list[str]:
     """Every configuration of every shipped profile, as `name:configuration`."""
     return list(known_configurations())
@@ -186,6 +191,8 @@ def known_configurations() -> dict[str, dict[str, Any]]:
 def load_profile(name_or_path: str | Path) -> HardwareProfile:
     """The profile called `pixel4`, `pixel4:3med_fp32` (another configuration), or of a folder or zip.
 
+    A name is that of a shipped profile, or of one that was recorded in the working folder.
+
     Raises:
         ProfileError: no such profile or configuration, or a file of it is wrong; the message names the place.
     """
@@ -202,7 +209,7 @@ def profile_folder(name_or_path: str | Path) -> tuple[Path, str]:
         ProfileError: no such profile.
     """
     text = str(name_or_path)
-    known = known_profiles()
+    known = {**own_profiles(), **known_profiles()}
     name, configuration = _parts(text)
     folder = known[name] if name in known else Path(os.path.expanduser(name))
     if name != text and not configuration:

@@ -68,8 +68,10 @@ class Judging:
             if table := errors(self._results, [name])[name]:
                 self._said[name] = f", error {table.mape_percent:.1f} %"
             self._next_s = time.monotonic() + OFTEN_S
-        about = f"{name}: {used} of {self._total} s: {networks} networks{rest}"
-        self._report(f"{about}, {max(0, self._total - int(used))} s left{self._said.get(name, '')}")
+        left = self._total - int(used)
+        about = f"{name}: {used} of {self._total} s: {networks} network{'s' * (networks != '1')}{rest}"
+        time_left = f"{left} s left" if left > 0 else "past that, until all that were begun are measured"
+        self._report(f"{about}, {time_left}{self._said.get(name, '')}")
 
 
 def stages(minutes: float, first: float = 2.0, growth: float = 1.5) -> list[float]:

@@ -9,10 +9,6 @@ from typing import NoReturn
 from nas.commandline import ending
 from nas.errors import ConfigError
 from nas.reading.plain import one_line
-from nas.report.figures import save_front_png
-from nas.report.html import write_report
-from nas.results.run_folder import read_front
-from nas.results.trials import read_trials
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,6 +28,12 @@ def _report() -> int:
     parser.add_argument("run", type=Path, help="a run folder of nas.search")
     parser.add_argument("--version", action="version", version=f"sepconv-nas {version('sepconv-nas')}")
     folder: Path = parser.parse_args().run
+
+    from nas.report.figures import save_front_png  # and with it matplotlib, which help and typos need not wait for
+    from nas.report.html import write_report
+    from nas.results.run_folder import read_front
+    from nas.results.trials import read_trials
+
     front, trials = read_front(folder), read_trials(folder)
     page = write_report(folder)
     save_front_png(front, trials, folder / "front.png")

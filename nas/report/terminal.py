@@ -12,6 +12,7 @@ from rich.text import Text
 from nas.measures import Interval
 from nas.report.devices import device_names
 from nas.report.networks import bounds, cost_measure, host_timing
+from nas.report.page.ship import ship
 from nas.report.sections.devices import gains
 from nas.report.text import bytes_text, count_text, percent, plural
 from nas.results.costs import DeviceFigure, on_devices
@@ -84,6 +85,15 @@ def _cells(member: Member) -> list[Text]:
 def _with_bounds(found: Interval, digits: int, mark: str = "") -> Text:
     bounds = f" ({found.low:.{digits}f}-{found.high:.{digits}f})"
     return Text.assemble((f"{found.value:.{digits}f}{mark}", "bold"), (bounds, "dim"))
+
+
+def to_ship(front: Front, folder: Path) -> Iterator[str]:
+    """Which network to ship and why, as the report says it first, and its files; nothing where none learned."""
+    found = ship(front)
+    if found is None:
+        return
+    yield f"ship {found.name} ({found.key}): {found.why[0]}"
+    yield f"  its files, and how to prepare an image for them: {folder / 'models' / f'{found.key}.md'}"
 
 
 def finished_lines(name: str, found: Finished, folder: Path, member: Member | None) -> Iterator[str]:

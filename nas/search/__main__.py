@@ -25,7 +25,7 @@ from nas.report.html import write_comparison, write_report
 from nas.report.live.display import TerminalDisplay
 from nas.report.opening import opening_lines
 from nas.report.outlook import outlook_lines
-from nas.report.terminal import print_front
+from nas.report.terminal import print_front, to_ship
 from nas.report.trackers import tracker_settings
 from nas.report.trackers.base import TrackerSettings
 from nas.report.trackers.guard import Guarded
@@ -78,14 +78,20 @@ def main(settings: SearchSettings, invocation: Invocation) -> None:
     if settings.dry_run:
         dry_run(settings, invocation)
         return
-    with TerminalDisplay(cost=cost_measure(settings.objectives)) as display:
+    place = invocation.one_of
+    title, mark = (str(place), place.mark) if place else ("", "")
+    with TerminalDisplay(cost=cost_measure(settings.objectives), title=title, mark=mark) as display:
         try:
             front = searched(settings, invocation, display)
         except Elsewhere as elsewhere:
             display.message(str(elsewhere))
             return
     console = Console()
+    if mark:
+        console.print(title, highlight=False, markup=False, soft_wrap=True)
     print_front(console, front)
+    for line in to_ship(front, invocation.folder):
+        console.print(one_line(line), soft_wrap=True, highlight=False, markup=False)
     console.print(one_line(f"report: {invocation.folder / 'report.html'}"), soft_wrap=True, highlight=False)
 
 
@@ -142,11 +148,14 @@ def searched(settings: SearchSettings, invocation: Invocation, display: Display)
 
 def dry_run(settings: SearchSettings, invocation: Invocation) -> None:
     """Say what the search would take and write."""
+    place = invocation.one_of
+    if place:
+        print(f"{place.mark}{place}", flush=True)
     checked, _ = _checked(settings)
     checked.problem.require_feasible()
     found = measure(settings, checked)
     for line in outlook_lines(found, checked.problem, invocation.folder, settings.storage):
-        print(line)
+        print(f"{place.mark if place else ''}{line}")
 
 
 def _search(settings: SearchSettings, checked: Checked, this: Run, images: Data, about: About) -> Front:

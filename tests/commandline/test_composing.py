@@ -1,5 +1,7 @@
 """Experiments, launchers, and the short forms of words."""
 
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -38,8 +40,15 @@ def test_words_beside_an_experiment_win() -> None:
     assert asked("+experiment=photos", "data.path=x", "proxy.validation=50").proxy.name == "probe"
 
 
+@pytest.fixture
+def joblib_ends() -> Iterator[None]:
+    """Joblib's processes are not kept for the next test, to whose output they would not write."""
+    yield
+    import_module("joblib.externals.loky").get_reusable_executor().shutdown(wait=True)
+
+
 def test_joblib_starts_every_run(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    joblib_ends: None, here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = [
         "-m",
@@ -54,6 +63,19 @@ def test_joblib_starts_every_run(
     assert said.err.startswith("error: unknown network 'nonesuch'")
     assert said.err.count("\n") == 1
     assert sorted(path.name for path in (here / "o").iterdir()) == ["0", "1"]
+
+
+def test_a_launcher_tells_every_run_its_place(
+    joblib_ends: None, here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("cat", "dog"):
+        (here / "photos" / name).mkdir(parents=True)
+        (here / "photos" / name / "broken.png").write_bytes(b"no image")
+    words = ["-m", "budget=3M,4M", "search_space=tiny", "data=imagefolder", "data.path=photos", "hydra.sweep.dir=o"]
+    code = call(monkeypatch, "search", *words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    said = capfd.readouterr()
+    assert code == 2, said.err  # none of the images can be read, which each run says for itself
+    assert sorted(said.out.splitlines()) == ["[1/2] run 1 of 2 · budget=3M", "[2/2] run 2 of 2 · budget=4M"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What is answered before torch, Optuna and Lightning are imported, and under which names commands can be called."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +32,8 @@ except SystemExit as ended:
         ("nas.train", ["train", "--help", "training"], 0),
         ("nas", ["sepconv-nas", "search", "sampler=parteo"], 2),
         ("nas.predict", ["predict", "arch=mobilenet_v2"], 0),
+        ("nas.report", ["report", "--help"], 0),
+        ("nas.report", ["report"], 2),
     ],
 )
 def test_no_heavy_import_comes_before_the_answer(module: str, arguments: list[str], code: int, tmp_path: Path) -> None:
@@ -80,21 +84,21 @@ def test_no_such_command_is_one_line(
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("line", "choices"),
-    [
-        ("sepconv-nas se", {"search"}),
-        ("sepconv-nas search hardw", {"hardware="}),
-        ("sepconv-nas search hardware=pix", {"pixel4"}),
-        ("sepconv-nas search sampler=", {"nsga2", "pareto", "random", "tpe"}),
-        ("sepconv-nas search experiment=sev", {"several_devices"}),
-        ("python -m nas.des", {"nas.describe"}),
-        ("python -m nas.search confirm.n", {"confirm.networks="}),
-        ("/usr/bin/python3 -m nas.describe rows=", {"stages", "blocks", "layers"}),
-        ("python -m other.se", set()),
-        ("sepconv-nas search data.path=pho", {"photos"}),
-    ],
-)
+COMPLETED = [
+    ("sepconv-nas se", {"search"}),
+    ("sepconv-nas search hardw", {"hardware="}),
+    ("sepconv-nas search hardware=pix", {"pixel4"}),
+    ("sepconv-nas search sampler=", {"nsga2", "pareto", "random", "tpe"}),
+    ("sepconv-nas search experiment=sev", {"several_devices"}),
+    ("python -m nas.des", {"nas.describe"}),
+    ("python -m nas.search confirm.n", {"confirm.networks="}),
+    ("/usr/bin/python3 -m nas.describe rows=", {"stages", "blocks", "layers"}),
+    ("python -m other.se", set()),
+    ("sepconv-nas search data.path=pho", {"photos"}),
+]
+
+
+@pytest.mark.parametrize(("line", "choices"), COMPLETED)
 def test_bash_completes(line: str, choices: set[str], completion: Path, here: Path) -> None:
     (here / "photos").mkdir()
     code = """
@@ -103,6 +107,20 @@ printf '%s\\n' "${COMPREPLY[@]}"
 """
     done = subprocess.run(["bash", "-c", code, "_", completion, line], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == choices, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+@pytest.mark.parametrize(("line", "choices"), COMPLETED)
+def test_zsh_completes(line: str, choices: set[str], completion: Path, here: Path) -> None:
+    (here / "photos").mkdir()
+    code = 'source "$1"; COMP_LINE="$2"; COMP_POINT=${#2}; _sepconv_nas; print -rl -- "${COMPREPLY[@]}"'
+    command = ["zsh", "-f", "-c", code, "_", str(completion), line]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "HOME": str(here)})
+    word = line.rpartition(" ")[2]
+    offered = {each for each in done.stdout.split() if each.startswith(word)}  # of what it is given zsh takes these
+    key = word[: word.find("=") + 1]  # zsh breaks no word at =
+    assert offered == {key + each for each in choices}
+    assert not done.stderr
 
 
 @pytest.fixture(scope="module")

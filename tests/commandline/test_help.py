@@ -1,6 +1,8 @@
 """Help, and what is declared: every setting of every command is explained, with an example that it would take."""
 
+import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +48,8 @@ def test_help_says_all_of_every_setting(command: str) -> None:
         assert each.text, f"{each.key} says nothing of itself"
         assert " ".join(each.text.split()) in unbroken
         assert in_words(each.kind) in unbroken
-        assert f"Example: {each.key}={example(each)}" in text
+        shown = f"{each.key}={example(each)}"
+        assert f"Example: {shown}\n" in f"{text}\n" or (" " in shown and f"Example: '{shown}'" in text)
 
 
 @pytest.mark.parametrize("command", WITH_SETTINGS)
@@ -78,6 +81,38 @@ def test_help_of_a_part(part: str, shown: str, hidden: str) -> None:
     text = help_text("search", sections_of("search"), [part])
     assert shown in text
     assert hidden not in text
+
+
+@pytest.mark.parametrize("command", ["search", "data", "train", "devices"])
+def test_help_marks_what_is_taken_where_nothing_is_chosen(command: str) -> None:
+    text = help_text(command, sections_of(command))
+    marked = {"search": ["sampler=pareto", "proxy=short", "executor=local", "tracker=none"]}.get(command, [])
+    for title in marked:
+        assert f"\n{title} (default)\n" in text
+    assert text.count(" (default)") == len(marked) + ("digits (default)" in text) + ("imagefolder (default)" in text)
+    assert help_text("search", sections_of("search"), ["sampler=pareto"]).startswith("sampler=pareto (default)\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "says"),
+    [
+        (
+            "search",
+            ["data=photos"],
+            "for the images of that folder write data=imagefolder data.path=photos; known: cifar10",
+        ),
+        ("describe", ["run=runs/x"], "unknown setting 'run'; a network of a run is arch=RUN member=2 here"),
+        ("predict", ["run=runs/x"], "unknown setting 'run'; "),
+        ("export", ["arch=runs/x"], "unknown setting 'arch'; a network of a run is run=RUN member=2 here"),
+    ],
+)
+def test_what_another_command_calls_otherwise(command: str, words: list[str], says: str, here: Path) -> None:
+    with pytest.raises(ConfigError) as nothing_there:
+        check_words(sections_of(command), read_overrides(words))
+    (here / "photos").mkdir()
+    with pytest.raises(ConfigError, match=re.escape(says)) as refused:
+        check_words(sections_of(command), read_overrides(words))
+    assert (str(nothing_there.value) == str(refused.value)) == (words != ["data=photos"])
 
 
 def test_help_of_what_there_is_not_says_what_may_be_meant() -> None:

@@ -58,7 +58,7 @@ def test_the_command_prints_tables_json_and_a_picture(
     assert "stage9" in table
     assert "pixel4:1large_fp32: 27.51 ms" in table
     assert call(monkeypatch, "describe", "arch=mobilenet_v2", "rows=layers", "hardware=null") == 0
-    assert capsys.readouterr().out.count("depthwise 3x3") == 17
+    assert capsys.readouterr().out.count("dw 3x3") == 17
     assert call(monkeypatch, "describe", "arch=mobilenet_v2", "format=json", "precision=int8") == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["macs"], found["weight_bytes"], len(found["layers"])) == (300774272, 3504872, 64)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nas.errors import ProfileError
-from nas.latency.profile import known_profiles, load_profile, read_profile_yaml
+from nas.latency.profile import canonical_hardware, known_profiles, load_profile, read_profile_yaml
 from nas.resources import names
 
 
@@ -182,3 +182,23 @@ def test_folders_with_byte_order_marks_and_letters_of_any_script_are_read(folder
             file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
     edit(folder / "profile.yaml", "device: ", "device: Größe ")
     assert load_profile(folder).device.startswith("Größe ")
+
+
+@pytest.mark.parametrize("spelled", ["my_box", "./hardware_profiles/my_box", "hardware_profiles/my_box"])
+def test_what_was_recorded_here_is_known_by_its_name(
+    spelled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(known_profiles()["pixel4"], tmp_path / "hardware_profiles" / "my_box")
+    assert load_profile(spelled).label == "my_box:1large_fp32"
+    assert load_profile(f"{spelled}:1large_int8").label == "my_box:1large_int8"
+    assert canonical_hardware(spelled) == canonical_hardware("my_box") == "hardware_profiles/my_box"
+    with pytest.raises(ProfileError, match=r"Did you mean my_box\?"):
+        load_profile("my_bxo")
+
+
+def test_a_shipped_name_means_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(known_profiles()["iphone7"], tmp_path / "hardware_profiles" / "pixel4")
+    assert load_profile("pixel4").device == "Google Pixel 4"
+    assert load_profile("./hardware_profiles/pixel4").device == "Apple iPhone 7"

@@ -216,6 +216,22 @@ def test_the_table_names_every_device_in_one_piece(
     for name in known_profiles():
         assert f" {name} " in shown
     assert f"{len(known_profiles())} devices, {len(SHELF)} configurations." in shown
+    table = shown.split("\n19 devices")[0].splitlines()
+    assert len(table) == 2 + len(known_profiles())
+    assert max(map(len, table)) <= int(columns)
+    assert ("Snapdragon" in shown) == (columns == "200")
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+@pytest.mark.parametrize("name", ["pixel4", "raspberry_pi4", "host_x86"])
+def test_every_configuration_can_be_copied(
+    columns: str, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert call(monkeypatch, "devices", f"hardware={name}") == 0
+    lines = capsys.readouterr().out.splitlines()
+    for each in on_shelf(name):
+        assert any(line.startswith(f" {each.configuration} ") for line in lines)
 
 
 def test_one_device_says_where_its_figures_come_from(

@@ -256,3 +256,17 @@ def test_plain_lines_hold_no_chart() -> None:
         progress.now("trial 4: short")
         progress.limit(60)
     assert text.getvalue() == "search: 4 of 5 done\n"
+
+
+def test_a_run_of_several_says_which_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    console, text = shown(terminal=False)
+    with TerminalDisplay(console, title="run 2 of 6 · budget=2M", mark="[2/6] ") as progress:
+        progress.stage("search", 5)
+        progress.warning("odd")
+    assert text.getvalue() == "[2/6] run 2 of 6 · budget=2M\n[2/6] search: 5 to do\n[2/6] warning: odd\n"
+    assert progress.warnings == ["odd"]
+    monkeypatch.setenv("TERM", "xterm")
+    console, text = shown(terminal=True)
+    with TerminalDisplay(console, title="run 2 of 6 · budget=2M") as progress:
+        progress.stage("search", 5)
+    assert "run 2 of 6 · budget=2M" in text.getvalue()

@@ -1,11 +1,14 @@
 """nas.report.terminal: what the final table shows of a made-up run."""
 
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from nas.report.terminal import print_front
+from nas.report.page.ship import ship
+from nas.report.terminal import print_front, to_ship
 from tests.helpers.run_sample import sample_front
 
 
@@ -33,3 +36,13 @@ def test_no_figure_is_cut_however_narrow_the_terminal(width: int) -> None:
     assert "…" not in text.getvalue()
     for figure in ("90.5 (88.7-91.9)", "5.20* (4.84-5.56)", "22.20 (20.65-23.75)", "38.0M", "f000000000000005"):
         assert figure in text.getvalue()
+
+
+def test_the_end_of_a_search_says_what_to_ship() -> None:
+    front = sample_front()
+    (first, second) = to_ship(front, Path("runs/a"))
+    found = ship(front)
+    assert found is not None
+    assert first == f"ship {found.name} ({found.key}): {found.why[0]}"
+    assert second.endswith(f"runs/a/models/{found.key}.md")
+    assert not list(to_ship(replace(front, front=()), Path("runs/a")))

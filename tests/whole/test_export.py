@@ -80,9 +80,10 @@ def test_a_fixed_batch_and_no_other_file(
     before = (run / f"models/{ARCH.key}.onnx").read_bytes()
     assert call(monkeypatch, "export", f"run={run}", f"member={ARCH.key}", "formats=[onnx_int8]", "batch=1") == 0
     assert re.fullmatch(
-        rf"{ARCH.key} onnx int8: models/{ARCH.key}\.int8\.onnx, \d+ kB, {PIXELS} pixels, "
+        rf"{ARCH.key} onnx int8: {re.escape(str(run))}/models/{ARCH.key}\.int8\.onnx, \d+ kB, {PIXELS} pixels, "
         r"accuracy [\d.]+ %, [\d.]+ % of 90 test images as torch, logits within \S+, "
-        r"min-max ranges, [+-][\d.]+ points lost in validation, .*ms here.*\n",
+        r"min-max ranges, [+-][\d.]+ points lost in validation, .*ms here.*\n"
+        rf"how to prepare an image, and all else about it: {re.escape(str(run))}/models/{ARCH.key}\.md\n",
         capsys.readouterr().out,
     )
     session = onnxruntime.InferenceSession(str(run / f"models/{ARCH.key}.int8.onnx"))

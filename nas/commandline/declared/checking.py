@@ -1,6 +1,7 @@
 """The words of a command line against what is declared: unknown names and wrong values, before anything is composed."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from hydra.core.override_parser.types import ChoiceSweep, Override
@@ -11,7 +12,10 @@ from nas.commandline.declared.kinds import as_type
 from nas.commandline.settings import MUST, checked_numbers, complaint
 from nas.errors import ConfigError
 from nas.reading.checks import adapter
-from nas.reading.words import alike, listed, meant, short
+from nas.reading.words import alike, cut, listed, meant, short
+
+_RUN = {"run": "arch", "arch": "run"}
+"""What names the folder of a run in some commands, and in others."""
 
 
 def check_words(sections: Sections, overrides: Sequence[Override]) -> None:
@@ -30,7 +34,7 @@ def check_words(sections: Sections, overrides: Sequence[Override]) -> None:
         if key in groups:
             for name in _chosen(override):
                 if name not in groups[key]:
-                    raise ConfigError(unknown(key, name, groups[key]))
+                    raise ConfigError(unknown(key, name, groups[key], _images(key, name)))
         elif key in known:
             _check_value(known[key], override)
         elif key and not _is_part(key, known, groups):  # none at all is Hydra's to refuse
@@ -46,9 +50,16 @@ def options_of(sections: Sections) -> dict[str, list[str]]:
     return groups
 
 
-def unknown(what: str, name: object, known: Sequence[str]) -> str:
-    """The complaint that there is no `what` of that name."""
-    return f"unknown {what} {short(name)}; {meant(alike(str(name), known))}known: {listed(sorted(known))}"
+def unknown(what: str, name: object, known: Sequence[str], remedy: str = "") -> str:
+    """The complaint that there is no `what` of that name, with the `remedy` where there is one."""
+    return f"unknown {what} {short(name)}; {remedy or meant(alike(str(name), known))}known: {listed(sorted(known))}"
+
+
+def _images(key: str, name: str) -> str:
+    """How a folder is given in place of where images come from."""
+    if key != "data" or not os.path.isdir(os.path.expanduser(name)):
+        return ""
+    return f"for the images of that folder write data=imagefolder data.path={cut(name, 200)}; "
 
 
 def unknown_setting(key: str, keys: Sequence[str]) -> str:
@@ -57,6 +68,8 @@ def unknown_setting(key: str, keys: Sequence[str]) -> str:
     beside = _beside(place, keys) or _beside(place := "", keys)
     named = {each.rpartition(".")[2]: each for each in beside}
     near = [named[each] for each in alike(last, named)] or [each for each in keys if each.rpartition(".")[2] == last]
+    if key in _RUN and {_RUN[key], "member"} <= set(keys) and not near:
+        return f"unknown setting {short(key)}; a network of a run is {_RUN[key]}=RUN member=2 here"
     return f"unknown setting {short(key)}; {meant(near)}known: {listed(sorted(beside), 300)}"
 
 

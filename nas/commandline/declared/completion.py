@@ -34,24 +34,33 @@ _sepconv_nas_values() {
 }
 
 _sepconv_nas() {
-  local line="${COMP_LINE:0:$COMP_POINT}" word words command="" choices each
+  local line="${COMP_LINE:0:$COMP_POINT}" word command="" choices each
+  local -a typed
   word="${line##* }"
-  read -r -a words <<< "$line"
-  if [[ "${words[0]##*/}" == python* ]]; then
-    [[ "${words[1]}" == -m && "${words[2]}" == nas.* ]] || return
-    command="${words[2]#nas.}"
+  if [ -n "$ZSH_VERSION" ]; then
+    emulate -L ksh
+    set -f; typed=($line); set +f
+  else
+    read -r -a typed <<< "$line"
+  fi
+  if [[ "${typed[0]##*/}" == python* ]]; then
+    [[ "${typed[1]}" == -m && "${typed[2]}" == nas.* ]] || return
+    command="${typed[2]#nas.}"
     if [[ "$word" == nas.* ]]; then
       COMPREPLY=($(compgen -P nas. -W "%(commands)s" -- "$command"))
       return
     fi
-  elif [[ ${#words[@]} -gt 2 || ( ${#words[@]} -eq 2 && -z "$word" ) ]]; then
-    command="${words[1]}"
+  elif [[ ${#typed[@]} -gt 2 || ( ${#typed[@]} -eq 2 && -z "$word" ) ]]; then
+    command="${typed[1]}"
   fi
   COMPREPLY=()
   if [[ "$word" == *=* ]]; then
     choices="$(_sepconv_nas_values "$command" "${word%%%%=*}")"
     while read -r each; do COMPREPLY+=("$each"); done < <(compgen -W "$choices" -- "${word#*=}")
     [[ ${#COMPREPLY[@]} -eq 0 || -z "$choices" ]] && COMPREPLY=($(compgen -f -- "${word#*=}"))
+    if [[ ${#COMPREPLY[@]} -eq 0 ]]; then
+      for each in "${word#*=}"*; do [ -e "$each" ] && COMPREPLY+=("$each"); done
+    fi
     [[ "$COMP_WORDBREAKS" == *=* ]] || COMPREPLY=("${COMPREPLY[@]/#/${word%%%%=*}=}")
   else
     COMPREPLY=($(compgen -W "$(_sepconv_nas_words "$command")" -- "$word"))

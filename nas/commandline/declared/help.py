@@ -7,7 +7,7 @@ default; else the default, a whole number doubled.
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -26,7 +26,7 @@ _WIDTHS = (60, 100)
 _SUCH_AS = re.compile(r"\bsuch as `?(\[[^\]]*\]|[^\s`]*[^\s`,;.:)])")
 
 _FLAGS = """\
-Any of them: -m runs every combination of comma-separated values, --help PART shows a part of this (--help confirm),
+Besides: -m runs every combination of comma-separated values, --help PART shows a part of this (--help confirm),
 --cfg job the settings as they would be, --version the version."""
 
 
@@ -36,13 +36,14 @@ def help_text(command: str, sections: Sections, parts: Sequence[str] = ()) -> st
     Raises:
         ConfigError: there is no such part.
     """
+    chosen = _chosen(command)
     if parts:
-        return "\n".join(line for part in parts for line in _part(part, sections))
+        return "\n".join(line for part in parts for line in _part(part, sections, chosen))
     lines = [introduction(command), ""]
     if any(section.settings for section in sections):
         lines += [*_wrapped(_FLAGS, ""), ""]
     for section in sections:
-        lines += [*_section(section), ""]
+        lines += [*_section(section, chosen), ""]
     return "\n".join(lines).rstrip()
 
 
@@ -53,7 +54,14 @@ def introduction(command: str) -> str:
     return text.rstrip()
 
 
-def _part(name: str, sections: Sections) -> Iterator[str]:
+def _chosen(command: str) -> set[str]:
+    """The options that a command takes where none is chosen, as `sampler=pareto`."""
+    content: Any = yaml.safe_load((data_dir("conf") / f"{command}.yaml").read_text(encoding="utf-8"))
+    entries = [each for each in content["defaults"] if isinstance(each, dict)]
+    return {f"{group}={name}" for each in entries for group, name in each.items()}
+
+
+def _part(name: str, sections: Sections, chosen: Container[str]) -> Iterator[str]:
     """The sections of that key or title, or the settings of that key."""
     found = [each for each in sections if name and name in (each.key, *(f"{each.key}={one}" for one in each.options))]
     settings = [each for section in sections for each in section.settings if each.key == name.partition("=")[0]]
@@ -62,17 +70,18 @@ def _part(name: str, sections: Sections) -> Iterator[str]:
         near = meant(alike(name, known))
         raise ConfigError(f"--help {short(hide(name))}: there is no such setting; {near}--help alone shows all")
     for section in found:
-        yield from _section(section)
+        yield from _section(section, chosen)
     for setting in settings:
         yield from _setting(setting)
 
 
-def _section(section: Section) -> Iterator[str]:
+def _section(section: Section, chosen: Container[str]) -> Iterator[str]:
     if section.key:
-        yield f"{section.title}"
+        yield section.title + " (default)" * (section.title in chosen)
         yield from _wrapped(section.about.replace("*", ""), "  ")
         if len(section.options) > 1:
-            yield from _wrapped(f"Options: {', '.join(section.options)}", "  ")
+            marked = [each + " (default)" * (f"{section.key}={each}" in chosen) for each in section.options]
+            yield from _wrapped(f"Options: {', '.join(marked)}", "  ")
     else:
         yield "Settings, as key=value"
     for setting in section.settings:
@@ -90,7 +99,8 @@ def _setting(setting: Setting) -> Iterator[str]:
         yield from _wrapped(f"Default: {', '.join(different)}", "      ")
     if known := _shelf(setting):
         yield from _wrapped(f"Known: {', '.join(known)}", "      ")
-    yield f"      Example: {setting.key}={example(setting)}"
+    shown = f"{setting.key}={example(setting)}"
+    yield "      Example: " + (f"'{shown}'" if " " in shown else shown)
 
 
 def _shelf(setting: Setting) -> list[str]:
@@ -109,7 +119,7 @@ def example(setting: Setting) -> str:
     """A value as it is typed after `key=`."""
     found = _SUCH_AS.search(setting.text)
     if found:
-        return found[1].replace(" ", "")
+        return re.sub(r",\s+", ",", found[1])
     others = [value for value in values_of(setting.kind) if value not in ("null", typed(setting.default))]
     if others:
         return others[0]

@@ -62,11 +62,14 @@ def _obstacles(survey: Survey) -> Iterator[Finding]:
 def _copies(survey: Survey) -> Iterator[Finding]:
     across = {split: count for split, count in leaked(survey.duplicates).items() if count}
     if across:
-        counts = " and ".join(f"{count} images of {split}" for split, count in across.items())
+        counts = " and ".join(f"{count} image{'s' * (count > 1)} of {split}" for split, count in across.items())
+        verb = "is" if sum(across.values()) == 1 else "are"
         remedy = "look at them with out=FILE.html, and remove the copies, which format=json lists"
         carved = ", before splits are carved anew" if set(across) & set(survey.carved) else ""
         yield Finding(
-            False, f"{counts} are also in an earlier split, or look alike: accuracy is overstated", f"{remedy}{carved}"
+            False,
+            f"{counts} {verb} also in an earlier split, or look alike: accuracy is overstated",
+            f"{remedy}{carved}",
         )
     if torn := sum(len(each.classes) > 1 for each in survey.duplicates):
         yield Finding(

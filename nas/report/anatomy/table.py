@@ -1,12 +1,13 @@
 """A network layer by layer, as tables for a terminal and as JSON values."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from nas.latency.anatomy import KINDS, Anatomy, Part
@@ -16,6 +17,8 @@ from nas.spaces.layers import Layer
 ROWS = ("stages", "blocks", "layers")
 _HEAD = "head"
 _SHORT = {"depthwise": "dw"}
+_DISPENSABLE = ("weights", "memory", "params")
+"""Columns that a narrow terminal goes without, in this order."""
 
 
 def title(found: Anatomy, name: str) -> str:
@@ -40,7 +43,10 @@ def print_anatomy(found: Anatomy, name: str, rows: str, console: Console | None 
     """The whole, a table of its parts and one of the shares of kinds of layers, by default on stdout."""
     console = console or Console()
     console.print(title(found, name), highlight=False, soft_wrap=True)
-    console.print(_parts_table(found, rows))
+    table, left_out = _fitting(found, rows, console)
+    console.print(table)
+    if left_out:
+        console.print(f"Too narrow for: {', '.join(left_out)}.", highlight=False, soft_wrap=True)
     console.print(_shares_table(found))
     for device in found.devices:
         low, high = device.latency.low, device.latency.high
@@ -53,23 +59,40 @@ def print_anatomy(found: Anatomy, name: str, rows: str, console: Console | None 
         )
 
 
-def _parts_table(found: Anatomy, rows: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+def _fitting(found: Anatomy, rows: str, console: Console) -> tuple[Table, list[str]]:
+    """The table of the parts with as many columns as the console holds, and those that it lacks."""
+    wide = console.options.update(width=10_000, max_width=10_000)
+    for count in range(len(_DISPENSABLE) + 1):
+        left_out = list(_DISPENSABLE[:count])
+        table = _parts_table(found, rows, left_out)
+        if Measurement.get(console, wide, table).maximum <= console.width:
+            break
+    return table, left_out
+
+
+def _parts_table(found: Anatomy, rows: str, left_out: Sequence[str]) -> Table:
+    figures: dict[str, Callable[[Sequence[Part]], str]] = {
+        "MACs": lambda parts: count_text(sum(each.layer.macs for each in parts)),
+        "params": lambda parts: count_text(sum(each.layer.params for each in parts)),
+        "weights": lambda parts: bytes_text(sum(each.weight_bytes for each in parts)),
+        "memory": lambda parts: bytes_text(max(each.activation_bytes for each in parts)),
+    }
+    shown_figures = {name: figure for name, figure in figures.items() if name not in left_out}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("part", no_wrap=True)
     table.add_column("layers", overflow="fold")
     table.add_column("out", no_wrap=True)
-    for heading in ("MACs", "params", "weights", "memory", *(f"ms {each.label}" for each in found.devices)):
+    for heading in (
+        *shown_figures,
+        *(f"ms {each.label}".replace(" ", "\n").replace(":", "\n") for each in found.devices),
+    ):
         table.add_column(heading, justify="right", overflow="fold")
     for label, parts in grouped(found.parts, rows):
         last = parts[-1].layer
         table.add_row(
-            label,
-            shown(last) if rows == "layers" else words(parts),
+            *(label, _shortened(last) if rows == "layers" else words(parts)),
             f"{last.out_channels}x{last.out_size}x{last.out_size}",
-            count_text(sum(each.layer.macs for each in parts)),
-            count_text(sum(each.layer.params for each in parts)),
-            bytes_text(sum(each.weight_bytes for each in parts)),
-            bytes_text(max(each.activation_bytes for each in parts)),
+            *(figure(parts) for figure in shown_figures.values()),
             *(f"{sum(ms):.3f}" for ms in zip(*(each.ms for each in parts), strict=True)),
         )
     return table
@@ -108,6 +131,10 @@ def shown(layer: Layer) -> str:
     kernel = f" {layer.kernel}x{layer.kernel}" if layer.op in ("conv", "depthwise") else ""
     stride = f"/{layer.stride}" if layer.stride > 1 else ""
     return f"{layer.op}{kernel}{stride}" + ("" if layer.activation == "none" else f" {layer.activation}")
+
+
+def _shortened(layer: Layer) -> str:
+    return shown(layer).replace(layer.op, _SHORT.get(layer.op, layer.op), 1)
 
 
 def words(parts: Sequence[Part]) -> str:

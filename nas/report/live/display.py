@@ -32,16 +32,19 @@ _ABOVE_AND_BELOW = 8  # lines of the terminal that are not the chart's
 class TerminalDisplay:
     """A live display of the search; use it as a context manager, or call `stop` at the end.
 
-    `cost` is what its chart shows the accuracy over.
+    `cost` is what its chart shows the accuracy over, `title` stands first of all, `mark` before each line.
     """
 
-    def __init__(self, console: Console | None = None, cost: Measure = MEASURES["latency"]) -> None:
+    def __init__(
+        self, console: Console | None = None, cost: Measure = MEASURES["latency"], title: str = "", mark: str = ""
+    ) -> None:
         self._console = console or Console()
         self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
         self._left = TimeLeft()
         self._bars = _bars(self._console, self._left)
         self._cost, self._points = cost, list[Point]()
         self._doing: dict[str, float] = {}
+        self._title, self._mark = title, mark
         self._live: Live | None = None
         self._task = self._bars.add_task("", visible=False)
         self._total = self._done = self._stopped = self._failed = self._rejected = 0
@@ -49,6 +52,8 @@ class TerminalDisplay:
         self.warnings: list[str] = []
 
     def __enter__(self) -> Self:
+        if self._title and not self._is_live:
+            self._print(self._title)
         return self
 
     def __exit__(
@@ -124,7 +129,8 @@ class TerminalDisplay:
     def _render(self) -> Group:
         facts = (self._facts + _count("rejected by the budget", self._rejected)).strip()
         texts = [Text(line, style="dim") for line in (facts, self._doing_text()) if line]
-        return Group(self._bars, *texts, *(Text(line, no_wrap=True) for line in self._chart()))
+        title = [Text(self._title, style="bold")] if self._title else []
+        return Group(*title, self._bars, *texts, *(Text(line, no_wrap=True) for line in self._chart()))
 
     def _doing_text(self) -> str:
         """What is being done, as much of it as one line holds."""
@@ -136,11 +142,12 @@ class TerminalDisplay:
     def _chart(self) -> list[str]:
         """The front, where the terminal is high enough for it and what is said above."""
         width, height = self._console.size
-        lines = draw(self._points, self._cost, width, min(_CHART, height - _ABOVE_AND_BELOW))
+        around = _ABOVE_AND_BELOW + bool(self._title)
+        lines = draw(self._points, self._cost, width, min(_CHART, height - around))
         return [as_ascii(line) for line in lines] if self._console.options.ascii_only else lines
 
     def _print(self, text: str) -> None:
-        self._console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
+        self._console.print(one_line(self._mark + text), markup=False, highlight=False, soft_wrap=True)
 
 
 class _LeftColumn(ProgressColumn):

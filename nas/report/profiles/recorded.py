@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from nas.latency.profile import HardwareProfile, load_profile
+from nas.latency.profile import HardwareProfile, known_profiles, load_profile
 from nas.latency.validation import kept_back, leave_one_out, predictable
 from nas.recording.recordings import Recording
 
@@ -42,6 +42,11 @@ def adapted(folder: Path, profile: HardwareProfile, *, chosen: bool) -> str:
 
 
 def advice(folder: Path) -> str:
-    """How to predict with the profile."""
-    where = folder if folder.is_absolute() or str(folder).startswith(("~", "..")) else f".{os.sep}{folder}"
-    return f"predict with it:\n  python -m nas.predict hardware={where} arch=mobilenet_v2"
+    """How to predict and to search with the profile, by its name where that means it."""
+    named = folder.parent == Path("hardware_profiles") and folder.name not in known_profiles()
+    is_path = folder.is_absolute() or str(folder).startswith(("~", ".."))
+    where = folder.name if named else folder if is_path else f".{os.sep}{folder}"
+    return (
+        f"predict or search with it:\n  python -m nas.predict hardware={where} arch=mobilenet_v2\n"
+        f"  python -m nas.search hardware={where} budget=300M"
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -9,55 +10,81 @@ from rich.text import Text
 from nas.latency.profile import HardwareProfile
 from nas.latency.shelf import Shelved
 from nas.reading.plain import one_line
+from nas.reading.words import cut
 
 _HINT = (
     "Error: mean, each network predicted from the others. MobileNetV2: 1.0 at 224 pixels.\n"
+    "All predict latency, some energy also. "
     "hardware=NAME shows the configurations of one device, and where its figures come from."
+)
+
+_HEADINGS = ("device", "config.", "networks", "error", "MobileNetV2", "also")
+_LEAST = 16  # characters of what a device is
+_EACH = (
+    "Error: mean, and largest, each network predicted from the others; covered: how many of the 90 % intervals hold "
+    "the measured time. MobileNetV2: 1.0 at 224 pixels."
 )
 
 
 def print_devices(found: Sequence[Shelved]) -> None:
-    """A row for each device: its name as `hardware=` takes it on a line of its own, what it is below."""
-    table = Table()
-    table.add_column("device", overflow="fold", min_width=max(len(each.name) for each in found))
-    for heading in ("config.", "networks", "error", "MobileNetV2", "objectives"):
-        table.add_column(heading, justify="right", overflow="fold")
-    groups = by_device(found)
-    for rows in groups:
-        runtimes = ", ".join(dict.fromkeys(row.runtime for row in rows))
-        about = f"\n{rows[0].device}; {rows[0].soc}; {runtimes}"
-        table.add_row(
-            Text.assemble((rows[0].name, "bold"), about),
-            str(len(rows)),
-            span([row.networks for row in rows], "d"),
-            f"{span([row.mape_percent for row in rows], '.1f')} %",
-            f"{span([row.yardstick_ms for row in rows], '.3g')} ms",
-            objectives(rows).replace(" ", "\n"),
-        )
-    console = Console()
+    """A line for each device, its name first; of what it is as much as the terminal holds."""
+    console, groups = Console(), by_device(found)
+    rows = [_HEADINGS, *map(_cells, groups)]
+    room = console.width - sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) - 3
+    table = _table(*_HEADINGS, *(["what"] if room >= _LEAST else []))
+    for (name, *cells), shelved in zip(rows[1:], groups, strict=True):
+        runtimes = ", ".join(dict.fromkeys(each.runtime for each in shelved))
+        what = f"{shelved[0].device}; {shelved[0].soc}; {runtimes}"
+        table.add_row(Text(name, "bold"), *cells, *([cut(what, room)] if room >= _LEAST else []))
     console.print(table)
     console.print(f"{len(groups)} devices, {len(found)} configurations. {_HINT}", highlight=False, soft_wrap=True)
 
 
+def _cells(rows: Sequence[Shelved]) -> tuple[str, ...]:
+    """What the configurations of a device have in common, or their spans."""
+    spans = (
+        span([row.networks for row in rows], "d"),
+        f"{span([row.mape_percent for row in rows], '.1f')} %",
+        f"{span([row.yardstick_ms for row in rows], '.3g')} ms",
+    )
+    also = objectives(rows).replace("latency", "").strip()
+    return (rows[0].name, str(len(rows)), *(each.replace(" – ", "–") for each in spans), also)
+
+
 def print_configurations(found: Sequence[Shelved], profile: HardwareProfile) -> None:
     """A row for each configuration of a device, and what `profile`, one of them, says of where figures come from."""
-    console, table = Console(), Table()
-    for heading in ("configuration", "cores", "runtime"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("networks", "leave-one-out", "largest", "covered", "MobileNetV2 ms", "objectives"):
-        table.add_column(heading, justify="right", overflow="fold")
+    runtimes = list(dict.fromkeys(f"{row.runtime} {row.runtime_version}" for row in found))
+    networks, alike = {row.networks for row in found}, len(runtimes) == 1
+    headings = ["networks"] if len(networks) > 1 else []
+    table = _table("configuration", *headings, "error", "largest", "covered", "MobileNetV2", "cores")
     for row in found:
+        runtime = "" if alike else f", {row.runtime} {row.runtime_version}"
         table.add_row(
-            *(row.configuration, row.cores, f"{row.runtime} {row.runtime_version}", str(row.networks)),
+            Text(row.configuration, "bold"),
+            *([str(row.networks)] if headings else []),
             *(f"{row.mape_percent:.1f} %", f"{row.max_percent:.1f} %", f"{row.coverage_percent:.0f} %"),
-            *(f"{row.yardstick_ms:.3g}", row.objectives),
+            *(f"{row.yardstick_ms:.3g} ms", f"{row.cores}{runtime}"),
         )
-    console.print(f"{found[0].name}: {found[0].device}; {found[0].soc}", highlight=False, soft_wrap=True)
+    about = f"{found[0].name}: {found[0].device}; {found[0].soc}" + f"; {runtimes[0]}" * alike
+    console = Console()
+    console.print(about, highlight=False, soft_wrap=True)
     console.print(table)
-    said = [f"A configuration goes after a colon; without one it is {profile.configuration}."] if len(found) > 1 else []
+    said = [_EACH] if headings else [f"{_EACH} Of each configuration {networks.pop()} networks were measured."]
+    said += [f"It predicts {objectives(found).replace(' ', ' and ')}."]
+    if len(found) > 1:
+        said.append(f"A configuration goes after a colon; without one it is {profile.configuration}.")
     said += [f"Source: {profile.source}", f"Licence: {profile.license}", *(f"- {note}" for note in profile.notes)]
     for line in said:
         console.print(one_line(line), highlight=False, markup=False, soft_wrap=True)
+
+
+def _table(*headings: str) -> Table:
+    """A table of which the last column alone may be folded: the first is what `hardware=` takes."""
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, show_edge=False)
+    for heading in headings:
+        is_text = heading in (headings[0], headings[-1], "also")
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=heading != headings[-1])
+    return table
 
 
 def objectives(rows: Sequence[Shelved]) -> str:
