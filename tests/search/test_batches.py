@@ -65,7 +65,7 @@ def test_what_a_candidate_gains_beside_pending_ones_is_the_mean_over_their_outco
     worlds = batch._Worlds(case, np.arange(len(case.mean)), rng)
     for index in range(pending):
         worlds.imagine(index)
-    found = worlds.gains()
+    found = worlds.gains(np.arange(30))
     model, drawn = case.models[0], []
     mean, whole = Joint(model, case.inputs).mean, covariance(model, case.inputs)
     for standard in rng.multivariate_normal(mean, whole + 1e-12 * np.eye(len(whole)), 2000):
@@ -98,5 +98,5 @@ def test_a_twin_of_what_is_pending_gains_nothing() -> None:
     again = replace(case, pending=1, mean=case.mean[rows], inputs=case.inputs[rows])
     worlds = batch._Worlds(again, np.arange(31), np.random.default_rng(0))
     worlds.imagine(0)
-    assert worlds.gains()[twin] < 0.01 * case.gains[twin]
+    assert worlds.gains(np.array([twin]))[0] < 0.01 * case.gains[twin]
     assert next(best_together(again, lambda index: True, np.random.default_rng(0))) != twin

@@ -3,8 +3,8 @@
 How an evaluation that runs will end is imagined several times over, as the model thinks it may; in each of these worlds
 all others are predicted anew, given that outcome, and the gain of a candidate is its mean over the worlds (a greedy
 batch of largest joint gain, Wilson et al. 2018, https://arxiv.org/abs/1805.10196). To take what is pending as
-predicted, one world, would count on the front that it is to give, and look elsewhere too soon. An imagined outcome takes
-the same from the covariance of all others in every world, so a further proposal costs a rank-one update, not a model.
+predicted, one world, would count on the front that it is to give, and look elsewhere too soon. An imagined outcome
+takes the same from the covariance of all others in every world, so a further proposal costs no other model.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +21,9 @@ Array = npt.NDArray[np.float64]
 
 SHORTLIST = 768
 """The candidates of largest gain, among which those of a batch are looked for."""
+
+LOOK = 64
+"""So many of them are weighed anew at a time: the more is imagined the less they gain, so that most need not be."""
 
 WORLDS = 8
 """So many outcomes are imagined of everything that is pending."""
@@ -51,14 +54,19 @@ def best_together(weighed: Weighed, is_new: Callable[[int], bool], rng: np.rando
     worlds = _Worlds(weighed, np.concatenate([np.arange(weighed.pending), weighed.pending + short]), rng)
     for index in range(weighed.pending):
         worlds.imagine(index)
-    gains, left = worlds.gains() if weighed.pending else weighed.gains[short], np.ones(len(short), dtype=bool)
+    gains, left = weighed.gains[short], np.ones(len(short), dtype=bool)
+    stale = np.full(len(short), weighed.pending > 0)
     while left.any():
         best = int(np.argmax(np.where(left, gains, -1.0)))
+        if stale[best]:
+            some = np.argsort(np.where(left & stale, -gains, 1.0), kind="stable")[:LOOK]
+            gains[some], stale[some] = worlds.gains(some), False
+            continue
         left[best] = False
         if is_new(int(short[best])):
             yield int(short[best])
             worlds.imagine(weighed.pending + best)
-            gains = worlds.gains()
+            stale[:] = True
 
 
 class _Worlds:
@@ -84,16 +92,15 @@ class _Worlds:
         outcomes = self._losses[:, index]
         self._fronts = [np.vstack([front, each]) for front, each in zip(self._fronts, outcomes, strict=True)]
 
-    def gains(self) -> Array:
-        """Expected gain of each candidate, the mean over the worlds."""
-        candidates = slice(self._weighed.pending, None)
-        deviation = np.zeros_like(self._losses[0, candidates])
-        total = np.zeros(len(deviation))
+    def gains(self, some: npt.NDArray[np.int64]) -> Array:
+        """Expected gain of `some` candidates, the mean over the worlds."""
+        rows = self._weighed.pending + some
+        losses, total = self._losses[:, rows], np.zeros(len(some))
+        deviation = np.zeros_like(losses[0])
         for world, front in enumerate(self._fronts):
             for objective, joint in self._joint.items():
-                spread = np.sqrt(np.maximum(joint.variance[candidates], 1e-10))
-                mean, warp = self._means[objective][world, candidates], self._weighed.models[objective].warp
-                deviation[:, objective] = warp.undo(mean, spread)[1]
+                mean, warp = self._means[objective][world, rows], self._weighed.models[objective].warp
+                deviation[:, objective] = warp.undo(mean, np.sqrt(np.maximum(joint.variance[rows], 1e-10)))[1]
             edges = boxes(sketch(front, self._weighed.reference), self._weighed.reference)
-            total += expected_gain(self._losses[world, candidates], deviation, *edges)
-        return total / WORLDS * self._allowed
+            total += expected_gain(losses[world], deviation, *edges)
+        return total / WORLDS * self._allowed[some]
