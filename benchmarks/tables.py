@@ -187,7 +187,7 @@ def _of_widths(name: str, op: str, choices: Sequence[tuple[int, ...]], strides: 
     shares_ = np.stack([np.array(each)[rows[:, i]] / each[-1] for i, each in enumerate(choices)], axis=1)
     layers = np.concatenate([shares_, np.minimum(shares_[:, 1:], shares_[:, :-1])], axis=1)
     rates, weights = rng.uniform(1, 6, layers.shape[1]), rng.uniform(0.1, 1, layers.shape[1])
-    gains = (1 - np.exp(-rates * layers)) / (1 - np.exp(-rates)) @ (weights / weights.sum())
+    gains = (1 - np.exp(-rates * layers)) / (1 - np.exp(-rates)) @ (weights / np.sum(weights))
     accuracy = 94 - 10 * (1 - gains) / (1 - gains).max()
     accuracies = accuracy[:, None] + rng.normal(0, 0.2, (len(rows), 3))
     costs = nas.costs(space, rows).macs.astype(np.float64)

@@ -88,7 +88,9 @@ class _Worlds:
         for objective, joint in self._joint.items():
             quantiles = ndtri((self._rng.permutation(WORLDS) + 0.5) / WORLDS)
             self._means[objective] += np.outer(quantiles, joint.reveal(index))
-            self._losses[:, :, objective] = self._weighed.models[objective].warp.undo(self._means[objective], 0.0)[0]
+            self._losses[:, :, objective] = self._weighed.models[objective].warp.undo(
+                self._means[objective], np.zeros(1)
+            )[0]
         outcomes = self._losses[:, index]
         self._fronts = [np.vstack([front, each]) for front, each in zip(self._fronts, outcomes, strict=True)]
 
