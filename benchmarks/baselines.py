@@ -6,8 +6,9 @@ Optuna's see every choice as an integer, ordered or not: TPE and NSGA-II did no 
 
 import csv
 import warnings
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ import optuna
 from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, GPSampler, NSGAIIISampler, NSGAIISampler, TPESampler
+from optuna.trial import TrialState, create_trial
 
 from benchmarks.tables import Array, Problem
 from nas.errors import DataError
-from nas.search.pareto.pool import Grid
+from nas.search.parameters import distributions, in_order
+from nas.search.pareto.pool import Grid, Rows
+from nas.search.pareto.sampler import ParetoSampler
 from nas.spaces.graph_counts import graph_features
 from nas.spaces.space import Genotypes, SearchSpace
 
@@ -33,6 +37,18 @@ Loop = Callable[[Problem, Evaluate, int], None]
 
 class Done(Exception):
     """All evaluations are spent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How many evaluations run at once, and whether they end `together` or each makes place for another."""
+
+    count: int
+    together: bool
+
+
+ALONE = Places(1, True)
+AT_ONCE = (8, 32, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +76,7 @@ def random_distinct(problem: Problem, evaluate: Evaluate, seed: int) -> None:
             evaluate(row)
 
 
-def with_optuna(make: Callable[[int], BaseSampler], cached: bool = False) -> Loop:
+def with_optuna(make: Callable[[int], BaseSampler], cached: bool = False, places: Places = ALONE) -> Loop:
     """The loop of a stock sampler of Optuna, made from a seed."""
 
     def loop(problem: Problem, evaluate: Evaluate, seed: int) -> None:
@@ -68,7 +84,8 @@ def with_optuna(make: Callable[[int], BaseSampler], cached: bool = False) -> Loo
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             sampler = make(seed)
-        ask_and_tell(problem, evaluate, sampler, {n: IntDistribution(0, c - 1) for n, c in counts.items()}, cached)
+        space = {name: IntDistribution(0, count - 1) for name, count in counts.items()}
+        ask_and_tell(problem, evaluate, sampler, space, cached, places)
 
     return loop
 
@@ -79,30 +96,44 @@ def ask_and_tell(
     sampler: BaseSampler,
     choices: Mapping[str, BaseDistribution],
     cached: bool = False,
+    places: Places = ALONE,
 ) -> None:
-    """Optuna's loop, its study in memory."""
+    """Optuna's loop, its study in memory. Evaluations end in the order in which they began."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
     known: dict[str, tuple[float, float]] = {}
-    grid = Grid(choices)
+    running: deque[tuple[int, Row]] = deque()
     while True:
-        trial = study.ask(dict(choices))
-        row = grid.row(trial.params) or []
-        key = problem.space.architecture(row).key if cached else ""
-        values = known.get(key) or evaluate(row)
-        if cached:
-            known[key] = values
-        study.tell(trial, values)
+        running.extend(_begin(study, choices, places.count - len(running)))
+        for _ in range(len(running) if places.together else 1):
+            number, row = running.popleft()
+            key = problem.space.architecture(row).key if cached else ""
+            values = known.get(key) or evaluate(row)
+            if cached:
+                known[key] = values
+            study.tell(number, values)
 
 
-def pareto_sampler(scores: Path | None = None) -> Loop:
+def _begin(study: optuna.Study, choices: Mapping[str, BaseDistribution], count: int) -> list[tuple[int, Row]]:
+    """So many trials that run, by number: asked for together of a sampler that can, as `nas.search` does."""
+    begun = len(study.get_trials(deepcopy=False))
+    if count > 1 and isinstance(study.sampler, ParetoSampler):
+        drafts = [create_trial(state=TrialState.RUNNING) for _ in range(count)]
+        for number, draft in enumerate(drafts, begun):
+            draft.number = number
+        for params in study.sampler.sample_many(study, drafts, dict(choices)):
+            study.add_trial(create_trial(state=TrialState.RUNNING, params=params, distributions=dict(choices)))
+    else:
+        for _ in range(count):
+            study.ask(dict(choices))
+    grid = Grid(choices)
+    return [(trial.number, grid.row(trial.params) or []) for trial in study.get_trials(deepcopy=False)[begun:]]
+
+
+def pareto_sampler(scores: Path | None = None, places: Places = ALONE) -> Loop:
     """Ours: costs are known, accuracy is modelled on choices, costs, and the training-free scores if given."""
 
     def loop(problem: Problem, evaluate: Evaluate, seed: int) -> None:
-        from nas.search.parameters import distributions, in_order
-        from nas.search.pareto.pool import Rows
-        from nas.search.pareto.sampler import ParetoSampler
-
         space = problem.space
         counts = [len(variable.values) for variable in space.variables]
         table = read_scores(scores, space) if scores else None
@@ -122,7 +153,7 @@ def pareto_sampler(scores: Path | None = None) -> Loop:
             ordered=in_order(space),
             reference=problem.reference,
         )
-        ask_and_tell(problem, evaluate, sampler, distributions(space))
+        ask_and_tell(problem, evaluate, sampler, distributions(space), places=places)
 
     return loop
 
@@ -243,6 +274,19 @@ def encoded(space: SearchSpace, rows: Genotypes) -> Array:
 def _front(rows: Genotypes, gains: Array) -> Genotypes:
     beaten = np.all(gains[:, None] <= gains[None], axis=2) & np.any(gains[:, None] < gains[None], axis=2)
     return rows[np.flatnonzero(~np.any(beaten, axis=1))]
+
+
+def in_parallel() -> dict[str, Contestant]:
+    """Those that are compared with so many evaluations at once: in batches (`@8`), and as workers go on (`@8+`)."""
+    alone = contestants()
+    result = {name: alone[name] for name in ("pareto", "tpe_cached", "random")}
+    for suffix, together in (("", True), ("+", False)):
+        for count in AT_ONCE:
+            places = Places(count, together)
+            tpe = with_optuna(lambda s: TPESampler(seed=s, multivariate=True), cached=True, places=places)
+            result[f"pareto@{count}{suffix}"] = replace(alone["pareto"], loop=pareto_sampler(places=places))
+            result[f"tpe_cached@{count}{suffix}"] = replace(alone["tpe_cached"], loop=tpe)
+    return result
 
 
 def contestants(scores: Path | None = None) -> dict[str, Contestant]:

@@ -1,4 +1,4 @@
-"""The page and the figure of the search-efficiency benchmark, from its results."""
+"""The pages and the figure of the search-efficiency benchmark, from its results."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +13,7 @@ Runs = Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
 """Runs by (problem, sampler), both in the order they are shown."""
 
 BEGIN = "<!-- search efficiency: from here on written by python -m benchmarks.search_efficiency -->"
+PARALLEL = "<!-- search efficiency: from here on written by python -m benchmarks.search_efficiency --parallel -->"
 END = "<!-- search efficiency: to here -->"
 FIGURE = "search_efficiency.png"
 FACTS = ("machine", "versions")
@@ -22,6 +23,8 @@ TITLES = {
     "accel": "Accel-NASBench surrogate, accuracy against MACs",
     "latency": "NAS-Bench-Macro, accuracy against Pixel 4 latency",
     "synthetic": "Synthetic, accuracy against MACs",
+    "widths": "Seven widths, accuracy against MACs",
+    "channels": "Five numbers of channels, accuracy against MACs",
 }
 COLOURS = {
     "pareto": "#c1121f",
@@ -46,16 +49,30 @@ def render(results: Sequence[Mapping[str, Any]], labels: Mapping[str, str], docs
     `labels` names the samplers, in the order they are shown.
     """
     runs = grouped(results, list(labels))
-    docs.mkdir(parents=True, exist_ok=True)
-    page = docs / "benchmarks.md"
-    text = page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n"
-    if BEGIN not in text:
-        text = f"{text.rstrip()}\n\n{BEGIN}\n{END}\n"
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n\n{section(runs, labels)}\n{END}{after}", encoding="utf-8")
+    _write(docs / "benchmarks.md", BEGIN, section(runs, labels))
     if runs:
         figure(runs, labels).savefig(docs / FIGURE, dpi=110)
+
+
+def render_parallel(results: Sequence[Mapping[str, Any]], labels: Mapping[str, str], docs: Path) -> None:
+    """Write the part of `docs/scaling.md` between `PARALLEL` and `END`; the rest of the page stays.
+
+    `labels` names the samplers, which are called `name@8` with eight evaluations at once and `name@8+` if each that
+    ends makes place for another, in the order they are shown.
+    """
+    runs = grouped(results, list(labels))
+    problems = [problem for problem in TITLES if any(key[0] == problem for key in runs)]
+    tables = [_parallel_table(problem, runs, labels) for problem in problems]
+    _write(docs / "scaling.md", PARALLEL, "\n".join(tables))
+
+
+def _write(page: Path, begin: str, text: str) -> None:
+    page.parent.mkdir(parents=True, exist_ok=True)
+    before = page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n"
+    if begin not in before:
+        before = f"{before.rstrip()}\n\n{begin}\n{END}\n"
+    before, rest = before.split(begin)
+    page.write_text(f"{before}{begin}\n\n{text}\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
 
 
 def grouped(results: Sequence[Mapping[str, Any]], samplers: Sequence[str]) -> Runs:
@@ -82,7 +99,7 @@ INTRODUCTION = """\
 Which share of the best front does a sampler find with few trainings? On tables where every answer is known, a search
 sees what one training shows it (`acc1`), and is scored by the hypervolume of all it evaluated, taken with the mean
 of the known trainings, over that of the true front. A network that is evaluated twice counts twice. Hypervolume
-counts from 80 % accuracy (NAS-Bench-Macro) or 55 % (the others) and the largest cost of the space.
+counts from 80 % accuracy (NAS-Bench-Macro), 85 % (widths, channels) or 55 % (the others) and the largest cost.
 
     python -m benchmarks.search_efficiency --seeds 20 --jobs 2
 
@@ -110,6 +127,30 @@ def _table(problem: str, title: str, runs: Runs, labels: Mapping[str, str]) -> s
                 f"| {labels[sampler]} | {len(those)} | {' | '.join(cells)} | {100 * repeats:.0f} % | {seconds:.2g} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _parallel_table(problem: str, runs: Runs, labels: Mapping[str, str]) -> str:
+    lines = [f"### {TITLES[problem]}\n", "| sampler | at once | seeds | " + " | ".join(map(str, SHOWN))]
+    lines[-1] += " | lost at 50 | lost at 200 | seconds |"
+    lines.append("|---" * (6 + len(SHOWN)) + "|")
+    for (name, sampler), those in runs.items():
+        if name == problem:
+            base, _, at_once = sampler.partition("@")
+            alone = {run["seed"]: run for run in runs.get((problem, base), ())} if at_once else {}
+            words = at_once.replace("+", ", one by one") or "1"
+            cells = [_cell(those, count) for count in SHOWN] + [_lost(those, alone, count) for count in (50, 200)]
+            seconds = np.mean([np.mean(run["seconds"]) for run in those])
+            lines.append(f"| {labels[sampler]} | {words} | {len(those)} | {' | '.join(cells)} | {seconds:.2g} |")
+    return "\n".join(lines) + "\n"
+
+
+def _lost(runs: Sequence[Mapping[str, Any]], alone: Mapping[int, Mapping[str, Any]], count: int) -> str:
+    """What runs share less than `alone`, by seed, after `count` evaluations: the mean ± its standard error."""
+    pairs = [(alone[run["seed"]]["shares"], run["shares"]) for run in runs if run["seed"] in alone]
+    lost = [first[count - 1] - second[count - 1] for first, second in pairs if min(len(first), len(second)) >= count]
+    if len(lost) < 2:
+        return "–"
+    return f"{np.mean(lost):.4f} ± {np.std(lost, ddof=1) / np.sqrt(len(lost)):.4f}"
 
 
 def _cell(runs: Sequence[Mapping[str, Any]], count: int) -> str:

@@ -5,6 +5,10 @@
 Every run of a sampler (one problem, one seed) is a line of a file in `--results`; runs that are there are
 not made again, so the work can be stopped and resumed, or spread over days. `docs/benchmarks.md` and its
 figure are written from whatever is there, with `--render` without running anything first.
+
+    python -m benchmarks.search_efficiency --parallel --seeds 20 --jobs 2
+
+does the same with 8, 32 and 64 evaluations at once, for `docs/scaling.md`.
 """
 
 import argparse
@@ -24,8 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.baselines import Contestant, Done, Row, contestants
-from benchmarks.efficiency_report import render
+from benchmarks.baselines import Contestant, Done, Row, contestants, in_parallel
+from benchmarks.efficiency_report import render, render_parallel
 from benchmarks.tables import PROBLEMS, problem, shares
 from nas.errors import DataError, NasError
 from nas.resources import names
@@ -74,7 +78,7 @@ def run(problem_name: str, contestant: Contestant, seed: int, evaluations: int) 
 def run_named(job: tuple[str, str, int, int], scores: Path | None) -> Result:
     """`run` for a worker process: one thread, and where it ran beside what came out."""
     problem_name, sampler, seed, evaluations = job
-    result = run(problem_name, contestants(scores)[sampler], seed, evaluations)
+    result = run(problem_name, (contestants(scores) | in_parallel())[sampler], seed, evaluations)
     return {"sampler": sampler, **result, "machine": machine(), "versions": versions()}
 
 
@@ -151,18 +155,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes, of one thread each")
     parser.add_argument("--scores", type=Path, help="CSV of training-free scores of NAS-Bench-Macro's networks")
     parser.add_argument("--results", type=Path, default=Path("build/benchmarks"), help="folder of the runs")
-    parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder of benchmarks.md")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder of benchmarks.md and scaling.md")
+    parser.add_argument("--parallel", action="store_true", help="compare by how many evaluations run at once")
     parser.add_argument("--render", action="store_true", help="run nothing, write the page from the results")
     options = parser.parse_args(arguments)
-    samplers = contestants(options.scores)
+    samplers = in_parallel() if options.parallel else contestants(options.scores)
     samplers = {name: samplers[name] for name in chosen("sampler", options.samplers, list(samplers))}
     problems = chosen("problem", options.problems, list(PROBLEMS))
     options.results.mkdir(parents=True, exist_ok=True)
     if not options.render:
         jobs = missing(read_results(options.results), problems, samplers, options.seeds, options.evaluations)
         run_all(jobs, options.jobs, options.scores, options.results)
-    labels = {name: contestant.label for name, contestant in contestants(Path()).items()}
-    render(read_results(options.results), labels, options.docs)
+    known, write = (in_parallel(), render_parallel) if options.parallel else (contestants(Path()), render)
+    write(read_results(options.results), {name: each.label for name, each in known.items()}, options.docs)
 
 
 def run_all(jobs: Sequence[tuple[str, str, int, int]], processes: int, scores: Path | None, results: Path) -> None:

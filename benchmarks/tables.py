@@ -6,14 +6,16 @@
 | latency | the same | the same | milliseconds that `pixel4` predicts | all enumerated |
 | accel | MnasNet's, as in Accel-NASBench | boosted trees on its train split | convolution MACs | `_large_search` |
 | synthetic | `mobilenet_v1` of this project | a made-up function with noise | MACs | all enumerated |
+| widths | seven layers of four widths each, 16,384 genotypes | made up: saturation, bottlenecks, noise | MACs | all |
+| channels | five stages of eight widths each, 32,768 genotypes | the same | MACs | all enumerated |
 
 Accuracy is in percent and maximised, cost is minimised. `macro`, `latency` and `accel` need the data
-folder (`NAS_DATA_DIR`, default `../shared/data` beside the checkout); `synthetic` needs nothing.
+folder (`NAS_DATA_DIR`, default `../shared/data` beside the checkout); the others need nothing.
 """
 
 import csv
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -157,11 +159,49 @@ def synthetic() -> Problem:
     return _table("synthetic", space, accuracies, costs, 55.0, note)
 
 
+def widths(seed: int = 1) -> Problem:
+    """Seven separable layers, each of a quarter, half, three quarters or all of its channels."""
+    most, strides = (32, 64, 128, 128, 256, 256, 512), (1, 2, 2, 1, 2, 1, 2)
+    choices = [tuple(channels * quarter // 4 for quarter in (1, 2, 3, 4)) for channels in most]
+    return _of_widths("widths", "sep", choices, strides, seed)
+
+
+def channels(seed: int = 1) -> Problem:
+    """Five convolutions of 8, 16, ... or 64 channels, as many choices as in the size space of NATS-Bench.
+
+    (Dong et al. 2021, https://arxiv.org/abs/2009.00437.)
+    """
+    return _of_widths("channels", "conv", [tuple(range(8, 65, 8))] * 5, (1, 1, 2, 1, 2), seed)
+
+
+def _of_widths(name: str, op: str, choices: Sequence[tuple[int, ...]], strides: tuple[int, ...], seed: int) -> Problem:
+    """A space of widths alone, of layers one after another, with an accuracy that saturates in each.
+
+    A layer of share s of its most channels gives 1 - exp(-k s), with a random k and a random weight; so do pairs of
+    neighbours, by the narrower of the two. What is missing of the whole costs up to 10 points. Three trainings of a
+    network differ by noise of 0.2 points each, as those of NAS-Bench-Macro do; a search sees the first.
+    """
+    stages = [Stage(f"s{i}", {"op": (op,), "kernel": (3,), "out_channels": each}) for i, each in enumerate(choices)]
+    space = SearchSpace(Choices(name, (32,), (1.0,), (strides,), tuple(stages), classes=10))
+    rows, rng = _every(space), np.random.default_rng(seed)
+    shares_ = np.stack([np.array(each)[rows[:, i]] / each[-1] for i, each in enumerate(choices)], axis=1)
+    layers = np.concatenate([shares_, np.minimum(shares_[:, 1:], shares_[:, :-1])], axis=1)
+    rates, weights = rng.uniform(1, 6, layers.shape[1]), rng.uniform(0.1, 1, layers.shape[1])
+    gains = (1 - np.exp(-rates * layers)) / (1 - np.exp(-rates)) @ (weights / np.sum(weights))
+    accuracy = 94 - 10 * (1 - gains) / (1 - gains).max()
+    accuracies = accuracy[:, None] + rng.normal(0, 0.2, (len(rows), 3))
+    costs = nas.costs(space, rows).macs.astype(np.float64)
+    note = f"A made-up accuracy of {len(choices)} widths that saturates, three noisy trainings"
+    return _table(name, space, accuracies, costs, 85.0, note)
+
+
 PROBLEMS: dict[str, Callable[[], Problem]] = {
     "macro": macro,
     "accel": accel,
     "latency": on_pixel4,
     "synthetic": synthetic,
+    "widths": widths,
+    "channels": channels,
 }
 """The problems by name."""
 

@@ -6,10 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from optuna.samplers import RandomSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks import search_efficiency, tables
-from benchmarks.baselines import Contestant, Evaluate, contestants, encoded, random_distinct, read_scores
-from benchmarks.efficiency_report import BEGIN, END, FIGURE
+from benchmarks.baselines import (
+    Contestant,
+    Evaluate,
+    Places,
+    contestants,
+    encoded,
+    in_parallel,
+    random_distinct,
+    read_scores,
+    with_optuna,
+)
+from benchmarks.efficiency_report import BEGIN, END, FIGURE, PARALLEL
 from benchmarks.search_efficiency import read_results, run
 from benchmarks.tables import Problem, data_file, hypervolume, mnasnet_macs, problem, shares
 from nas.errors import DataError
@@ -137,6 +150,22 @@ def test_the_large_search_finds_the_front_of_a_space_that_can_be_enumerated(synt
     assert hypervolume(synthetic.true(front), synthetic.reference) / synthetic.best > 0.9999
 
 
+@pytest.mark.parametrize(("name", "size"), [("widths", 4**7), ("channels", 8**5)])
+def test_wider_is_better_and_dearer_but_for_noise_as_large_as_it_says(name: str, size: int) -> None:
+    case = problem(name)
+    rows = every(case)
+    assert len(rows) == case.space.size == size
+    seen, true = case.seen(rows), case.true(rows)
+    assert np.std(seen[:, 0] - true[:, 0]) == pytest.approx(0.2 * np.sqrt(2 / 3), rel=0.03)
+    for variable in range(rows.shape[1]):
+        narrow, wide = (true[rows[:, variable] == level] for level in (0, 1))
+        assert (wide[:, 1] > narrow[:, 1]).all()
+        assert (wide[:, 0] > narrow[:, 0] - 1).all()
+        assert wide[:, 0].mean() > narrow[:, 0].mean()
+    levels = [true[rows[:, 0] == level, 0].mean() for level in range(3)]
+    assert levels[1] - levels[0] > levels[2] - levels[1]  # it saturates
+
+
 # Samplers
 
 
@@ -180,6 +209,30 @@ def test_scores_of_a_network_serve_all_its_genotypes(tmp_path: Path) -> None:
     lacking.write_text("\n".join(["canonical,naswot,naswot_seconds", *lines[1:]]) + "\n")
     with pytest.raises(DataError, match=r"lacking.csv: no row for the network of genotype \[0, 0,"):
         read_scores(lacking, space)
+
+
+@pytest.mark.parametrize("name", ["pareto@8", "tpe_cached@8+"])
+def test_samplers_search_with_several_at_once(name: str) -> None:
+    result = run("widths", in_parallel()[name], 0, 20)
+    assert len(result["shares"]) == 20
+    assert result["repeats"] == 0
+    assert result["shares"][:8] != run("widths", in_parallel()[name], 1, 20)["shares"][:8]
+
+
+@pytest.mark.parametrize(("together", "running"), [(True, [0, 1, 2, 3]), (False, [0, 1, 2, 3, 3, 3])])
+def test_so_many_run_at_once_and_are_told_when_they_end(together: bool, running: list[int]) -> None:
+    told: list[tuple[int, int]] = []
+
+    class Watching(RandomSampler):
+        def sample_relative(self, study: Study, trial: FrozenTrial, search_space: object) -> dict[str, object]:
+            states = [other.state for other in study.trials if other.number != trial.number]
+            told.append((states.count(TrialState.RUNNING), states.count(TrialState.COMPLETE)))
+            return {}
+
+    loop = with_optuna(lambda seed: Watching(seed=seed), places=Places(4, together))
+    run("synthetic", Contestant("watching", loop), 0, 12)
+    assert [count for count, _ in told[: len(running)]] == running
+    assert [count for _, count in told[4:8]] == ([4] * 4 if together else [1, 2, 3, 4])
 
 
 # The command
@@ -235,10 +288,23 @@ def test_the_page_has_the_figures_of_the_runs_and_keeps_what_people_wrote(folder
     assert again[again.index(BEGIN) : again.index(END)] == text[text.index(BEGIN) : text.index(END)]
 
 
+def test_the_page_of_several_at_once_says_what_is_lost_against_one(tmp_path: Path) -> None:
+    command(tmp_path, "--parallel", "--samplers", "random,tpe_cached,tpe_cached@32", "--evaluations", "50")
+    text = (tmp_path / "docs" / "scaling.md").read_text(encoding="utf-8")
+    found = {(r["sampler"], r["seed"]): r["shares"][49] for r in read_results(tmp_path / "results")}
+    lost = [found["tpe_cached", seed] - found["tpe_cached@32", seed] for seed in range(2)]
+    (row,) = (line for line in text[text.index(PARALLEL) :].splitlines() if "cached | 32 |" in line)
+    assert f"| {np.mean(lost):.4f} ± {np.std(lost, ddof=1) / np.sqrt(2):.4f} | – |" in row
+    assert not (tmp_path / "docs" / "benchmarks.md").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--problems", "macros"], "unknown problem 'macros'; known: accel, latency, macro, synthetic"),
+        (
+            ["--problems", "macros"],
+            "unknown problem 'macros'; known: accel, channels, latency, macro, synthetic, widths",
+        ),
         (["--samplers", "random,tpi"], "unknown sampler 'tpi'; known: botorch, gp, nsga2"),
     ],
 )

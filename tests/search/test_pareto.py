@@ -267,6 +267,19 @@ def test_start_is_spread_over_the_known_range() -> None:
     assert np.diff(logs).max() < 0.35 * (high - low)
 
 
+def test_start_is_no_design_of_extremes() -> None:
+    """Points that differ most by distance would be corners, which say nothing of what lies between."""
+    space: dict[str, BaseDistribution] = {f"x{i}": IntDistribution(1, 4) for i in range(7)}
+    levels = []
+    for seed in range(4):
+        product = {1: lambda rows: [float(np.prod(list(params.values()))) for params in rows]}
+        study = study_of(sampler(seed, known_objectives=product, space=space, start=8))
+        advance(study, 8, lambda params: [0.0, 1.0], space)
+        levels += [list(params.values()) for params in proposals(study)[2:]]  # after the two ends
+    shares = np.bincount(np.ravel(levels), minlength=5)[1:] / np.size(levels)
+    assert shares == pytest.approx(0.25, abs=0.12)
+
+
 def test_infinite_values_are_no_evidence() -> None:
     study = study_of(known())
     advance(study, 6)

@@ -20,7 +20,8 @@ def place_evenly(
 
     Places lie in the range of the pool's `costs`, on a logarithmic scale where all are positive: the two
     ends, then the middle, quarters and so on (van der Corput 1935). Several costs take turns. Of some points
-    drawn near the place, the one that differs most from all of `points` is first.
+    drawn near the place, the one that differs most from all of `points` is first; in how many parameters counts, not
+    by how much, or else it would be one of extremes, the narrowest layers beside the widest.
     """
     order, nearest = rng.permutation(len(pool)), max(20, round(NEAREST * len(pool)))
     if costs:
@@ -32,7 +33,7 @@ def place_evenly(
         nearest = 1 if place in (0, 1) else nearest
     near = rng.permutation(order[:nearest])[: max(1, nearest // 3)]
     if len(points):
-        new, old = grid.design(pool[near]), grid.design(points)
+        new, old = grid.design(pool[near], apart=True), grid.design(points, apart=True)
         difference = ((new[:, None] - old[None]) ** 2).sum(axis=2).min(axis=1)
         near = near[np.argsort(-difference, kind="stable")]
     return np.concatenate([near, order])

@@ -24,6 +24,9 @@ class Exhausted(Exception):
 COST_SHARE = 0.8
 """Of a category's variance in a design, the part that is its place by cost, where costs are known."""
 
+BINS = 4
+"""Where numbers are only to differ, they do by which of so many ranges of levels they are in."""
+
 LEVELS = 1024
 """A float without a step, and an integer of more values than this, is taken on a grid of this number of levels."""
 
@@ -110,20 +113,21 @@ class Grid:
         step = np.clip(child + rng.choice([-1, 1], child.shape), 0, self.counts - 1)
         return np.where(changed, np.where(near, step, self.sample(rng, n)), child)
 
-    def design(self, points: Indices, costs: Sequence[tuple[Array, ...]] = ()) -> Array:
+    def design(self, points: Indices, costs: Sequence[tuple[Array, ...]] = (), apart: bool = False) -> Array:
         """Columns for a model: indicators of a category, the position of a number, each over the root of d.
 
         Each of the d parameters has unit variance under uniform draws. Categories of the same choices (the
         operation of each layer, say) have columns in common too, the sums of theirs: what a choice does in
         one place says something of what it does in another. With `level_costs`, most of a category's variance
         is in its place among the others by cost: choices that cost about as much are likely to do as much.
+        `apart`: numbers of different ranges are as far apart as categories are, whichever they be.
         """
         share = COST_SHARE if costs else 0.0
         columns: list[Array] = [np.zeros((len(points), 0))]
         groups: dict[BaseDistribution, list[Array]] = {}
         for j, distribution in enumerate(self.space.values()):
             if self.counts[j] > 1 and self._ordered[j]:
-                columns.append(self._columns[j][points[:, j]])
+                columns.append((self._ranges if apart else self._columns)[j][points[:, j]])
             elif self.counts[j] > 1:
                 indicators = self._columns[j][points[:, j]] * np.sqrt(1 - share)
                 groups.setdefault(distribution, []).append(indicators)
@@ -150,8 +154,15 @@ class Grid:
             if ordered:
                 result.append(((position - position.mean()) / (position.std() or 1.0))[:, None])
             else:
-                result.append((np.eye(count) - 1 / count) / np.sqrt(max(1 - 1 / count, 1e-9)))
+                result.append(_indicators(count))
         return tuple(result)
+
+    @cached_property
+    def _ranges(self) -> tuple[Array, ...]:
+        """For each parameter, the columns that a category of its ranges of levels has."""
+        bins = np.minimum(self.counts, BINS)
+        pairs = zip(bins, self.counts, strict=True)
+        return tuple(_indicators(count)[np.arange(levels) * count // levels] for count, levels in pairs)
 
     @cached_property
     def _positions(self) -> tuple[Array, ...]:
@@ -220,6 +231,12 @@ class Rows(Sequence[dict[str, Any]]):
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self._grid.params(row) for row in self.indices)
+
+
+def _indicators(count: int) -> Array:
+    """A row for each of `count` categories, of unit variance over them."""
+    result: Array = (np.eye(count) - 1 / count) / np.sqrt(max(1 - 1 / count, 1e-9))
+    return result
 
 
 def _levels(name: str, distribution: BaseDistribution) -> tuple[Any, ...]:

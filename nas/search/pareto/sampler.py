@@ -10,6 +10,7 @@ observations the best are lucky ones (Letham et al. 2019, https://arxiv.org/abs/
 
 import zlib
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -167,10 +168,12 @@ class ParetoSampler(BaseSampler):
             how, chosen = "random", order[self._new(grid, pool[order], history.points, len(trials))].tolist()
         else:
             weighed = self._weighed(grid, pool, history.thinned(self._start), signs)
-            order = np.argsort(-weighed.gains, kind="stable")
-            chosen = [int(order[self._new(grid, pool[order], history.points, 1)[0]])]
-            if len(trials) > 1:
-                chosen = self._together(grid, pool, weighed, chosen[0], history.points, len(trials))
+            chosen = []
+            if len(trials) > 1 or weighed.pending:
+                chosen = self._together(grid, pool, weighed, history.points, rng, len(trials))
+            if not chosen:
+                order = np.argsort(-weighed.gains, kind="stable")
+                chosen = [int(order[self._new(grid, pool[order], history.points, 1)[0]])]
             gains = [float(gain) for gain in weighed.gains[chosen]]
         for trial, gain in zip(trials, gains[: len(chosen)], strict=False):
             if self._proposed:
@@ -194,19 +197,17 @@ class ParetoSampler(BaseSampler):
         return chosen
 
     def _together(
-        self, grid: Grid, pool: Indices, weighed: Weighed, first: int, points: Indices, count: int
+        self, grid: Grid, pool: Indices, weighed: Weighed, points: Indices, rng: np.random.Generator, count: int
     ) -> list[int]:
-        """`first` and the candidates that gain most beside it and each other, none of which a trial has."""
+        """The candidates that gain most beside what is pending and each other, none of which a trial has."""
         seen = set(self._keys(grid, points))
-        chosen: list[int] = []
-        for index in best_together(weighed, first):
-            key = self._keys(grid, pool[[index]])[0]
-            if key not in seen:
-                seen.add(key)
-                chosen.append(index)
-            if len(chosen) == count:
-                break
-        return chosen
+
+        def is_new(index: int) -> bool:
+            before = len(seen)
+            seen.update(self._keys(grid, pool[[index]]))
+            return len(seen) > before
+
+        return list(islice(best_together(weighed, is_new, rng), count))
 
     def _new(self, grid: Grid, ranked: Indices, points: Indices, count: int) -> list[int]:
         """The indices of the first `count` of `ranked` that are none of `points`, nor alike; at least one."""
@@ -278,21 +279,23 @@ class ParetoSampler(BaseSampler):
                 reference[objective] = mean[:, objective].max()
             else:
                 model = fit(inputs[told], history.losses[told, objective], history.errors[told, objective])
-                models[objective] = model.believing(inputs[pending])
-                mean[:, objective], deviation[:, objective] = models[objective].predict(inputs)
+                models[objective] = model
+                mean[:, objective], deviation[:, objective] = model.believing(inputs[pending]).predict(inputs)
                 reference[objective] = worst(history.losses[done, objective], self._start)
         for objective, value in enumerate(self._reference or ()):
             reference[objective] = reference[objective] if value is None else value * signs[objective]
         feasible = history.violations <= 0
-        front = mean[:n][(history.finished & feasible) | history.pending]
-        gains = expected_gain(mean[n:], deviation[n:], *boxes(sketch(front, reference), reference))
+        front = mean[:n][history.finished & feasible]
+        expected = sketch(np.concatenate([front, mean[pending]]), reference)
+        gains = expected_gain(mean[n:], deviation[n:], *boxes(expected, reference))
         allowed = np.ones(len(pool))
         if not feasible[done].all():
             violation, doubt = (
                 fit(inputs[done], history.violations[done]).believing(inputs[pending]).predict(inputs[n:])
             )
             allowed = ndtr(-violation / doubt)
-        return Weighed(gains * allowed, mean[n:], front, reference, allowed, models, inputs[slice(n, None)])
+        rows = np.concatenate([pending, np.arange(n, len(points))])
+        return Weighed(gains * allowed, len(pending), mean[rows], front, reference, allowed, models, inputs[rows])
 
     def _inputs(self, grid: Grid, points: Indices, costs: Mapping[int, Array], n: int) -> Inputs:
         """What the models see, with numbers of mean 0 and variance 1 over the first n points.

@@ -129,17 +129,6 @@ class Surrogate:
         doubts = np.concatenate([self.doubts, np.zeros(len(points))])
         return _condition(self.inputs + points, targets, self.warp, self.parameters, doubts)
 
-    @property
-    def unsure(self) -> float:
-        """The variance, as modelled, of one observation about the noise-free value."""
-        return float(np.exp(self.parameters[0])) + 1e-8
-
-    def joint(self, points: Inputs) -> tuple[Array, Array]:
-        """Means, shape (n,), and covariances, shape (n, n), on the modelled scale."""
-        cross = _kernel(self.parameters, points, self.inputs)
-        explained = solve_triangular(self.factor, cross.T, lower=True, overwrite_b=True, check_finite=False)
-        return cross @ self.weights, _kernel(self.parameters, points, points) - explained.T @ explained
-
     def _standard(self, points: Inputs) -> Array:
         """Mean and deviation on the modelled scale, shape (2, n)."""
         cross = _kernel(self.parameters, points, self.inputs)
@@ -147,6 +136,27 @@ class Surrogate:
         explained = solve_triangular(self.factor, cross.T, lower=True, overwrite_b=True, check_finite=False)
         variance = _prior_variance(self.parameters, points) - np.einsum("ij,ij->j", explained, explained)
         return np.stack([mean, np.sqrt(np.maximum(variance, 1e-10))])
+
+
+class Joint:
+    """Predictions at n points as a whole, on the modelled scale: `mean` and `variance`, each of shape (n,)."""
+
+    def __init__(self, model: Surrogate, points: Inputs) -> None:
+        self._parameters, self._points = model.parameters, points
+        cross = _kernel(model.parameters, points, model.inputs)
+        self.mean: Array = cross @ model.weights
+        explained = solve_triangular(model.factor, cross.T, lower=True, overwrite_b=True, check_finite=False)
+        self.variance: Array = _prior_variance(model.parameters, points) - np.einsum("ij,ij->j", explained, explained)
+        self._explained: Array = explained.T
+
+    def reveal(self, index: int) -> Array:
+        """What one deviation more at point `index` adds to every point; the variances are then those that are left."""
+        point = self._points[slice(index, index + 1)]
+        column = _kernel(self._parameters, self._points, point)[:, 0] - self._explained @ self._explained[index]
+        effect: Array = column / np.sqrt(max(column[index], 1e-10))
+        self._explained = np.column_stack([self._explained, effect])
+        self.variance = self.variance - effect**2
+        return effect
 
 
 def fit(inputs: Inputs, losses: Array, errors: Array | None = None) -> Surrogate:
