@@ -105,7 +105,7 @@ def test_a_copy_in_another_split_is_found_and_named(change: str, tmp_path: Path)
     assert group.images[1].split == "test"
     assert leaked(found.duplicates)["test"] == 1
     texts = [each.text for each in findings(found)]
-    assert any(text.startswith("1 images of test are also in an earlier split") for text in texts), texts
+    assert any(text.startswith("1 image of test is also in an earlier split") for text in texts), texts
     assert any(text.startswith("1 image is in several classes") for text in texts), texts
 
 
