@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.errors import ConfigError
+from nas.errors import ConfigError, RunFailed
 from nas.nets.pretrained import load
 from nas.nets.start import FromWeights
 from nas.resources import replace_file
@@ -187,6 +187,27 @@ def test_a_search_starts_ray_on_the_loopback_says_nothing_of_it_and_ctrl_c_leave
             if is_running(pid):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
+
+
+def test_a_cluster_that_does_not_start_in_time_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    tried: list[str] = []
+
+    def slow(**options: Any) -> None:
+        tried.append(options["_temp_dir"])
+        if len(tried) != 3:
+            raise TimeoutError("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", slow)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray._private.worker, "print_to_stdstream", None)
+    settings_of("ray", {}).start(1).close()
+    assert len(set(tried)) == 3
+    assert "timed out during startup" in refusal(RunFailed, settings_of("ray", {}).start, 1)
+    assert len(set(tried)) == 6
+    assert not [folder for folder in tried if Path(folder).exists()]
 
 
 def test_settings_of_another_cluster_want_a_number_of_workers_and_gpus_that_are_there() -> None:

@@ -10,6 +10,7 @@ import socket
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal
@@ -24,6 +25,8 @@ from nas.search.executors.shipped import Mirror, Outcome, Parcel, Shipping
 from nas.search.executors.worker_process import start_worker
 from nas.search.executors.workers import Workers
 
+STARTS = 3
+"""So often a cluster of this machine is tried to be started."""
 MOST = 4096
 """Workers of one search."""
 
@@ -194,6 +197,16 @@ def _connect(settings: RaySettings, slots: int) -> tuple[Callable[[], None], str
     if settings.address is not None:
         ray.init(address=settings.address, **quiet)
         return ray.shutdown, None
+    for _ in range(STARTS - 1):
+        with suppress(Exception):  # Ray gives itself 30 s, which a busy machine may exceed
+            return _start_alone(settings, slots, quiet)
+    return _start_alone(settings, slots, quiet)
+
+
+def _start_alone(settings: RaySettings, slots: int, quiet: dict[str, Any]) -> tuple[Callable[[], None], str]:
+    """Start a cluster of this machine alone; what ends it, and its folder."""
+    import ray
+
     home = None if len(os.fsencode(tempfile.gettempdir())) <= LONGEST_HOME else "/tmp"
     place = tempfile.TemporaryDirectory(prefix="ray-", dir=home, ignore_cleanup_errors=True)
 
