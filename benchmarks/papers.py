@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -298,7 +298,7 @@ def main(words: Sequence[str]) -> None:
             "of epochs on ImageNet may not show here, and the other way round. Differences are paired by seed, "
             "intervals Student's t. Made again by `python -m benchmarks.papers experiment=all write=true`."
         )
-        content = {"about": about, "asked": asdict(asked), "experiments": tables}
+        content = {"about": about, "asked": {**asked.scale, "seeds": asked.seeds}, "experiments": tables}
         replace_file(SUMMARY, json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n")
         replace_file(PAGE, page().encode())
 
