@@ -78,7 +78,7 @@ def test_stopped_killed_and_resumed_loses_and_repeats_nothing(tmp_path: Path) ->
         assert "networks to fit and" in errors
         return
     assert (code, re.sub("warning: this machine is busy.*\n", "", errors)) == (0, "")
-    assert "python -m nas.predict hardware=./hardware_profiles/my_box" in output
+    assert "python -m nas.predict hardware=my_box" in output
     profile = load_profile(tmp_path / "hardware_profiles" / "my_box")
     assert latency(profile.measurements[0].architecture, profile).ms > 0
     assert leave_one_out(profile).n == len(profile.measurements) >= 4
