@@ -2,11 +2,13 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
 from optuna.trial import Trial, TrialState
 
@@ -19,7 +21,7 @@ from nas.search.parameters import decode, distributions
 from nas.search.pareto.pool import Exhausted
 from nas.search.patience import Patience
 from nas.search.proposals import Proposals, is_inside
-from nas.search.record.claims import give_up, has_ended
+from nas.search.record.claims import give_up
 from nas.search.record.trial import (
     accuracies,
     fail,
@@ -28,6 +30,7 @@ from nas.search.record.trial import (
     record,
     records,
     reopen,
+    tell,
     write_rungs,
 )
 from nas.search.rungs import Ladder, rung_record
@@ -72,13 +75,13 @@ def search(
 
 
 def _search(run: Run, ladder: Ladder, proposals: Proposals, stopping: Stopping) -> str:
-    study, space, driver = run.study, run.problem.space, run.driver
+    space, driver = run.problem.space, run.driver
     failures, points = _Failures(), dict[int, list[float]]()
     waiting = _unfinished(run, ladder)
     stop_at = time.monotonic() + stopping.time_limit if stopping.time_limit else float("inf")
     pending: Pending[Trial] = Pending(run.executor)
     while True:
-        waiting += driver.taken_over() if driver else []
+        waiting += _with_rungs_left(run, ladder, driver.taken_over()) if driver else []
         ended = ""
         while pending.has_room and not ended:
             if waiting:
@@ -101,12 +104,11 @@ def _search(run: Run, ladder: Ladder, proposals: Proposals, stopping: Stopping) 
         if not ended:
             proposals.prepare()
         for trial, future in pending.finished(POLL_S if driver else None):
-            if driver and has_ended(study, trial):
-                run.display.message(f"trial {trial.number} was taken over while this driver was not heard of")
-            elif _goes_on(run, ladder, trial, future, failures):
-                waiting.append(trial)
-            else:
-                _show(run, trial.number, points)
+            with _unless_taken_over(run, trial):
+                if _goes_on(run, ladder, trial, future, failures):
+                    waiting.append(trial)
+                else:
+                    _show(run, trial.number, points)
 
 
 def _under_way(ladder: Ladder, trials: Sequence[Trial]) -> list[str]:
@@ -128,15 +130,35 @@ def _unfinished(run: Run, ladder: Ladder) -> list[Trial]:
     """Trials an earlier process was evaluating, with rungs left to climb; all others it left are ended."""
     begun = []
     for trial in left_running(run.study, run.driver.name if run.driver else None):
-        if trial.params.keys() != distributions(run.problem.space).keys():  # of another program
-            give_up(run.study, trial)
+        with _unless_taken_over(run, trial):
+            if trial.params.keys() != distributions(run.problem.space).keys():  # of another program
+                give_up(run.study, trial)
+                continue
+            reopen(trial)
+            if is_inside(run, trial):
+                begun.append(trial)
+    return _with_rungs_left(run, ladder, begun)
+
+
+def _with_rungs_left(run: Run, ladder: Ladder, begun: Sequence[Trial]) -> list[Trial]:
+    """Those of `begun` with rungs left to climb; whoever began the others stopped before it ended them."""
+    left = []
+    for trial in begun:
+        if not ladder.has_ended(read_trial(trial)):
+            left.append(trial)
             continue
-        reopen(trial)
-        if ladder.has_ended(read_trial(trial)):
+        with _unless_taken_over(run, trial):
             _tell(run, ladder, trial)
-        elif is_inside(run, trial):
-            begun.append(trial)
-    return begun
+    return left
+
+
+@contextmanager
+def _unless_taken_over(run: Run, trial: Trial) -> Iterator[None]:
+    """Write into `trial`, unless another driver, which took this one for dead, has ended it."""
+    try:
+        yield
+    except UpdateFinishedTrialError:
+        run.display.message(f"trial {trial.number} was taken over while this driver was not heard of")
 
 
 def _goes_on(run: Run, ladder: Ladder, trial: Trial, future: Future[Any], failures: "_Failures") -> bool:
@@ -163,9 +185,9 @@ def _tell(run: Run, ladder: Ladder, trial: Trial) -> None:
     """End `trial` as its record says: stopped, or complete with the values of the top rung."""
     known = read_trial(trial)
     if len(known.rungs) < len(ladder.rungs):
-        run.study.tell(trial, state=TrialState.PRUNED)
+        tell(run.study, trial, state=TrialState.PRUNED)
     else:
-        run.study.tell(trial, known.values(run.problem))
+        tell(run.study, trial, known.values(run.problem))
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ and of several trials with one network the first has it. The others are `yielded
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -37,7 +38,8 @@ def begin(study: Study, drafted: FrozenTrial) -> Trial | None:
     first = next(each for each in trials(study) if each.key == key and each.state not in ("yielded", "rejected"))
     if first.number == trial.number:
         return trial
-    give_up(study, trial)
+    with suppress(UpdateFinishedTrialError):  # by another driver, which took this one for dead
+        give_up(study, trial)
     if first.state == "running" and first.driver == trial_notes(drafted).get("driver"):
         return live(study, study.get_trials(deepcopy=False)[first.number])  # a first answer got lost on its way here
     return None
@@ -69,11 +71,6 @@ def take_over(study: Study, number: int, driver: str) -> Trial | None:
         system_attrs={**notes, "driver": driver},
     )
     return begin(study, again)
-
-
-def has_ended(study: Study, trial: Trial) -> bool:
-    """Whether a trial of this driver is over, since another took it over."""
-    return study._storage.get_trial(trial._trial_id).state.is_finished()
 
 
 def claim_finish(study: Study, driver: str) -> None:

@@ -80,25 +80,25 @@ class Mirror(BaseStorage):
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """There, then here."""
         with self._lock:
-            self._patiently(self._storage.set_trial_user_attr, trial_id, key, value)
+            self._write(self._storage.set_trial_user_attr, trial_id, key, value)
             self._change(trial_id, lambda trial: setattr(trial, "user_attrs", {**trial.user_attrs, key: value}))
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """There, then here."""
         with self._lock:
-            self._patiently(self._storage.set_trial_system_attr, trial_id, key, value)
+            self._write(self._storage.set_trial_system_attr, trial_id, key, value)
             self._change(trial_id, lambda trial: setattr(trial, "system_attrs", {**trial.system_attrs, key: value}))
 
     def set_trial_param(self, trial_id: int, param_name: str, param_value_internal: float, distribution: Any) -> None:
         """There, then here."""
         with self._lock:
-            self._patiently(self._storage.set_trial_param, trial_id, param_name, param_value_internal, distribution)
+            self._write(self._storage.set_trial_param, trial_id, param_name, param_value_internal, distribution)
             self._change(trial_id, lambda trial: _set_param(trial, param_name, param_value_internal, distribution))
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """There, then here; an end that was written before the answer was lost is no other's."""
 
-        def end() -> bool:
+        def end(trial_id: int) -> bool:
             tried.append(True)
             try:
                 return bool(self._storage.set_trial_state_values(trial_id, state, values))
@@ -106,12 +106,11 @@ class Mirror(BaseStorage):
                 now = self._storage.get_trial(trial_id)
                 if len(tried) > 1 and (now.state, now.values) == (state, None if values is None else list(values)):
                     return True
-                self._keep([now])
                 raise
 
         tried: list[bool] = []
         with self._lock:
-            done = self._patiently(end)
+            done = self._write(end, trial_id)
             if done:
                 self._change(trial_id, lambda trial: _end(trial, state, values))
             return done
@@ -163,6 +162,14 @@ class Mirror(BaseStorage):
     def close(self) -> None:
         """End its connections."""
         self._remote.close()
+
+    def _write(self, call: Callable[..., T], trial_id: int, *arguments: Any) -> T:
+        """`call` changes that trial; where another one has ended it, what others did is looked at anew."""
+        try:
+            return self._patiently(call, trial_id, *arguments)
+        except UpdateFinishedTrialError:
+            self._read = -float("inf")
+            raise
 
     def _patiently(self, call: Callable[..., T], *arguments: Any) -> T:
         give_up, told = time.monotonic() + OUTAGE_S, False

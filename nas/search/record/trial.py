@@ -19,6 +19,7 @@ from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
 
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -195,7 +196,7 @@ def reject(study: Study, trial: Trial, why: str) -> None:
     trial.set_user_attr("why", why)
     note_trial(trial, "error", why)
     note_trial(trial, "state", "rejected")
-    study.tell(trial, state=TrialState.PRUNED)
+    tell(study, trial, state=TrialState.PRUNED)
 
 
 def fail(study: Study, trial: Trial, why: Failed) -> None:
@@ -204,7 +205,21 @@ def fail(study: Study, trial: Trial, why: Failed) -> None:
         trial.set_user_attr("why", why.error)
     note_trial(trial, "error", why.error)
     if not why.may_pass:
-        study.tell(trial, state=TrialState.FAIL)
+        tell(study, trial, state=TrialState.FAIL)
+
+
+def tell(study: Study, trial: Trial, values: Sequence[float] | None = None, state: TrialState | None = None) -> None:
+    """End a trial; as `Study.tell`.
+
+    Raises:
+        UpdateFinishedTrialError: another driver has ended it.
+    """
+    try:
+        study.tell(trial, values, state)
+    except ValueError as error:  # Optuna's where it knows before it writes
+        if study._storage.get_trial(trial._trial_id).state.is_finished():
+            raise UpdateFinishedTrialError(str(error)) from None
+        raise
 
 
 def ask(study: Study, space: Mapping[str, BaseDistribution]) -> Trial:
