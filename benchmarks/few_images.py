@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
+from benchmarks.intervals import half_width
 from benchmarks.multi_fidelity import Quiet
 from benchmarks.proxy_fidelity import photographs
 from benchmarks.search_efficiency import machine, versions
@@ -172,7 +172,7 @@ def cell(values: Sequence[float | None], form: str) -> str:
         return "-"
     text = form.format(np.mean(known))
     if len(known) > 1:
-        text += f" ± {stats.t.ppf(0.975, len(known) - 1) * np.std(known, ddof=1) / np.sqrt(len(known)):.1f}"
+        text += f" ± {half_width(known):.1f}"
     return text + (f" ({len(known)} of {len(values)})" if len(known) < len(values) else "")
 
 

@@ -26,9 +26,9 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
-from scipy import stats
 from torch import Tensor, nn
 
+from benchmarks.intervals import half_width
 from benchmarks.plain_modules import plainly
 from nas.data.prepare import prepare
 from nas.data.settings import AUGMENTATION, DataSettings
@@ -157,7 +157,7 @@ def _cell(gains: Sequence[float]) -> str:
     """The mean with its 95 % interval by Student's t; of one seed alone its value."""
     text = f"{np.mean(gains):+.1f}" if gains else "-"
     if len(gains) > 1:
-        text += f" ± {stats.t.ppf(0.975, len(gains) - 1) * np.std(gains, ddof=1) / len(gains) ** 0.5:.1f}"
+        text += f" ± {half_width(gains):.1f}"
     return text
 
 

@@ -25,6 +25,7 @@ from scipy import stats
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from benchmarks.intervals import half_width
 from benchmarks.papers_arms import EXPERIMENTS, Arm
 from benchmarks.proxy_fidelity import cifar10
 from benchmarks.search_efficiency import machine, versions
@@ -236,7 +237,7 @@ def run(asked: Asked) -> dict[str, dict[str, Any]]:
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Mean and 95 % interval by Student's t, whose half is none of one value."""
     mean = float(np.mean(values))
-    half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)) if len(values) > 1 else float("nan")
+    half = half_width(values)
     return mean, mean - half, mean + half
 
 

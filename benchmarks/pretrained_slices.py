@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from benchmarks.intervals import half_width
 from benchmarks.proxy_fidelity import cifar10
 from benchmarks.search_efficiency import machine, versions
 from nas.commandline import parse
@@ -79,11 +80,10 @@ def summary(rows: Sequence[Row]) -> list[str]:
     said = []
     both = [(row["pretrained"], row["random"]) for row in rows if "random" in row]
     if len(both) > 1:
-        gains = 100 * np.array([one - other for one, other in both])
-        half = stats.t.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains))
+        gains = [100 * (one - other) for one, other in both]
         said.append(
-            f"pretrained over random weights: {gains.mean():+.1f} ± {half:.1f} points in the mean of {len(gains)} "
-            f"networks, {gains.min():+.1f} to {gains.max():+.1f}"
+            f"pretrained over random weights: {np.mean(gains):+.1f} ± {half_width(gains):.1f} points in the mean of "
+            f"{len(gains)} networks, {min(gains):+.1f} to {max(gains):+.1f}"
         )
     tuned = [row["pretrained"] for row in rows]
     for name in ("probe_worth", "probe", "macs"):
