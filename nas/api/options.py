@@ -21,9 +21,11 @@ Limit = str | int | float
 class SearchOptions(TypedDict, total=False):
     """Every setting of `python -m nas.search`; docs/settings.md says what each does, conf/search.yaml its default.
 
-    What is dotted there is a mapping here: `confirm={"epochs": 10}` is `confirm.epochs=10`.
+    What is dotted there is a mapping here: `confirm={"epochs": 10}` is `confirm.epochs=10`. An `experiment` is a file of
+    conf/experiment, settings that go together, and all others win over it; or several in a list.
     """
 
+    experiment: str | Sequence[str] | None
     hardware: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
     budget: Limit | Sequence[Limit] | None
     search_space: str | os.PathLike[str]
@@ -65,13 +67,25 @@ def words_of(options: Mapping[str, Any]) -> list[str]:
     Raises:
         ConfigError: there is no such setting, or a value of it can be none.
     """
-    known = [field.name for field in fields(SearchSettings)]
+    known = ["experiment", *(field.name for field in fields(SearchSettings))]
     found: list[str] = []
     for key, value in options.items():
         if key not in known:
             raise ConfigError(f"unknown setting {short(key)}{_remedy(key, known)}")
-        found += _words(key, _images(value) if key == "data" else value)
+        found += _experiment(value) if key == "experiment" else _words(key, _images(value) if key == "data" else value)
     return found
+
+
+def _experiment(value: object) -> Iterator[str]:
+    """The word that takes one experiment or a list of them, and none for None."""
+    known = _groups()["experiment"]
+    for each in value if isinstance(value, list | tuple) else () if value is None else (value,):
+        if each not in known:
+            raise ConfigError(
+                f"unknown experiment {short(each)}{did_you_mean(str(each), known)}; known: {names(known)}"
+            )
+    if value:
+        yield word("experiment", value)
 
 
 def _words(key: str, value: object) -> Iterator[str]:

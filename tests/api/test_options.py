@@ -25,7 +25,9 @@ def settings(**options: Any) -> SearchSettings:
 
 def test_every_setting_is_an_option() -> None:
     named = {each.name for each in fields(SearchSettings)}
-    assert set(SearchOptions.__annotations__) == named, "nas/api/options.py lists the settings of a search"
+    assert set(SearchOptions.__annotations__) == named | {"experiment"}, (
+        "nas/api/options.py lists the settings of a search"
+    )
 
 
 def test_dictionaries_lists_and_names_are_what_is_dotted_on_the_command_line(here: Path) -> None:
@@ -52,6 +54,30 @@ def test_dictionaries_lists_and_names_are_what_is_dotted_on_the_command_line(her
 def test_a_proxy_is_implied_by_its_settings_as_on_the_command_line(here: Path) -> None:
     assert settings(proxy={"minutes": 2}).proxy.name == "supernet"
     assert settings().proxy.name == "short"
+
+
+@pytest.mark.parametrize(
+    ("experiment", "beside"),
+    [("quick", {}), ("quick", {"trials": 3, "proxy": {"epochs": 2}}), ("shared_weights", {"sampler": "random"})],
+)
+def test_an_experiment_is_that_of_the_command_line(experiment: str, beside: dict[str, Any], here: Path) -> None:
+    words = [f"experiment={experiment}", *words_of(beside)]
+    asked = called_with("search", SearchSettings, words)[0]
+    for options in ({"experiment": experiment, **beside}, {**beside, "experiment": [experiment]}):
+        assert settings(**options) == asked != settings(**beside)
+    assert settings(experiment=None, **beside) == settings(experiment=[], **beside) == settings(**beside)
+
+
+def test_an_experiment_for_images_takes_a_folder(here: Path) -> None:
+    (here / "my photos").mkdir()
+    found = settings(experiment="photos", data="my photos")
+    assert (found.data.path, found.proxy.name, found.init) == ("my photos", "probe", "efficientnet_lite2")
+
+
+def test_several_experiments_join(here: Path) -> None:
+    found = settings(experiment=("rungs", "small_memory"), trials=9)
+    assert (found.rungs, found.objectives) == (("score", "short", "long"), ("accuracy", "latency", "memory"))
+    assert found.trials == 9
 
 
 @pytest.mark.parametrize("data", ["my photos", Path("my photos"), {"path": "my photos"}])
@@ -87,6 +113,10 @@ def test_a_text_stays_that_text(text: str, here: Path) -> None:
         ({"sampler": "paretoo"}, "unknown sampler 'paretoo'; "),
         ({"data": "digit"}, "unknown data 'digit'; did you mean digits?; known: cifar10, "),
         ({"data": {"path": "photos", "flip": 3}}, "data.flip"),
+        ({"experiment": "photo"}, "unknown experiment 'photo'; did you mean photos?; known: int8, photos, "),
+        ({"experiment": ["quick", ""]}, "unknown experiment ''; known: int8, photos, quick, rungs, "),
+        ({"experiment": 5}, "unknown experiment 5; known: int8, "),
+        ({"experiment": {"quick": 1}}, "unknown experiment {'quick': 1}; known: int8, "),
         ({"trials": "64"}, "trials: "),
         ({"trials": 0}, "trials: "),
         ({"keep": float("nan")}, "keep: must be a finite number"),

@@ -11,7 +11,9 @@ from rich.console import Console
 from nas.measures import MEASURES
 from nas.report.live.chart import FRONT, PLAIN, Point, as_ascii, draw, points
 from nas.report.live.display import TerminalDisplay, _trial_text
+from nas.report.live.state import State
 from nas.report.live.time_left import Left, TimeLeft, clock
+from nas.report.notebook.display import NotebookDisplay
 from tests.helpers.display import Silent
 from tests.helpers.recorded_ends import FEW, SCORED, SHARED, TRAINED
 from tests.helpers.run_sample import sample_trials
@@ -85,10 +87,11 @@ def test_the_display_counts_what_was_stopped(terminal: bool, monkeypatch: pytest
 
 
 def test_silent_has_every_method_of_the_display() -> None:
-    def public(kind: type) -> set[str]:
-        return {name for name in vars(kind) if not name.startswith("_")}
+    def public(display: object) -> set[str]:
+        return {name for name in dir(display) if not name.startswith("_") and callable(getattr(display, name))}
 
-    assert public(Silent) == public(TerminalDisplay)
+    assert public(Silent()) == public(TerminalDisplay())
+    assert public(NotebookDisplay(MS)) == public(TerminalDisplay()) - {"stop"}
     with Silent() as silent:
         silent.stage("search", 1)
         silent.trial(sample_trials(1)[0], front_size=0, hypervolume=0.0, best=None)
@@ -185,9 +188,26 @@ def test_time_left_runs_down_and_ends_with_the_limit() -> None:
     assert str(left.left()) == "0:00", "never below"
 
 
+def test_a_stage_begun_anew_knows_nothing_of_the_one_before() -> None:
+    state = State()
+    state.begin("search", 9, 2)
+    state.now("trial 2", "trial 3")
+    began = state.doing["trial 3"]
+    state.now("trial 3", "trial 4")
+    assert list(state.doing) == ["trial 3", "trial 4"]
+    assert state.doing["trial 3"] == began
+    for _ in range(4):
+        state.step()
+    assert state.done == 6
+    assert state.left.left() is not None
+    state.begin("confirm", 4, 1)
+    assert (state.stage, state.done, state.doing, state.left.left()) == ("confirm", 1, {}, None)
+
+
 def test_a_clock() -> None:
     assert [clock(seconds) for seconds in (-1, 7.4, 750, 3723)] == ["0:00", "0:07", "12:30", "1:02:03"]
     assert str(Left(100, 50, 150)) == "0:50 to 2:30"
+    assert str(Left(0.2, 0, 0.4)) == "0:00"
 
 
 # The chart

@@ -34,18 +34,18 @@ def test_one_output_is_drawn_anew_and_stays_as_the_last_drawing(monkeypatch: pyt
     complete, failed, rejected = sample_trials(1, 1, 1)
     with NotebookDisplay(LATENCY, screen.show) as shown:
         shown.stage("search", 9, 2)
-        for row, best in ((complete, 0.9), (rejected, 0.9), (failed, 0.9)):
-            clock[0] += 60
-            shown.trial(row, front_size=1, hypervolume=0.25, best=best)
+        for row in (complete, rejected, failed, complete):
+            clock[0] += 60 if row is not rejected else 0
+            shown.trial(row, front_size=1, hypervolume=0.25, best=0.9)
         shown.message("a <b>line</b>")
         shown.warning("beware")
         shown.warning("beware")
     ((*_, last),) = screen.outputs
-    assert repr(last) == "search: 4 of 9, 8 minutes left, front of 1, best 90.0 %, hypervolume 0.250"
+    assert repr(last) == "search: 5 of 9, 4 minutes left, front of 1, best 90.0 %, hypervolume 0.250"
     html = last._repr_html_()
     ElementTree.fromstring(html.replace("<br>", "<br/>"))
-    assert '<progress value="4" max="9">' in html
-    assert html.count("<circle") == 1
+    assert '<progress value="5" max="9">' in html
+    assert html.count("<circle") == 2
     assert "a &lt;b&gt;line" in html
     assert html.count("warning: beware") == 1
     assert "diverged: the loss was nan" in html
@@ -60,12 +60,37 @@ def test_what_an_earlier_process_did_and_what_is_done_now_are_shown(monkeypatch:
         shown.stage("search", 100, 5)
         shown.limit(50)
         shown.earlier(sample_trials(5, 0, 0))
-        clock[0] += 10
-        shown.advance()
+        for _ in range(3):
+            clock[0] += 4
+            shown.advance()
         shown.now("training two networks")
     ((*_, last),) = screen.outputs
-    assert repr(last) == "search: 6 of 100, 40 s left, training two networks"
+    assert repr(last) == "search: 8 of 100, 38 s left, training two networks"
     assert last._repr_html_().count("<circle") == 5
+
+
+@pytest.mark.parametrize(
+    ("took", "left"),
+    [
+        ((60, 60), ""),
+        ((60, 60, 60), ", 27 minutes left"),
+        ((10, 200, 30), ", 0 s to 73 minutes left"),
+        ((5, 5, 5.5), ", 2 minutes left"),
+    ],
+)
+def test_a_notebook_says_the_time_left_as_a_terminal_does(
+    took: tuple[float, ...], left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    screen = Screen()
+    with NotebookDisplay(LATENCY, screen.show) as shown:
+        shown.stage("confirm", 27 + len(took))
+        for seconds in took:
+            clock[0] += seconds
+            shown.advance()
+    ((*_, last),) = screen.outputs
+    assert repr(last) == f"confirm: {len(took)} of {27 + len(took)}{left}"
 
 
 def test_many_quick_steps_are_drawn_seldom() -> None:

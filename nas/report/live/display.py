@@ -19,12 +19,12 @@ from nas.measures import MEASURES, Measure
 from nas.reading.plain import one_line
 from nas.reading.words import cut
 from nas.report.live.chart import Point, as_ascii, draw, points
+from nas.report.live.state import State
 from nas.report.live.time_left import TimeLeft, clock
 from nas.report.text import count_text, how_text, percent
 from nas.results.trials import TrialRow
 
 _NARROW = 72  # columns that the bars need
-_LONGEST_WARNING = 450  # characters
 _CHART = 12  # lines
 _ABOVE_AND_BELOW = 8  # lines of the terminal that are not the chart's
 
@@ -40,16 +40,15 @@ class TerminalDisplay:
     ) -> None:
         self._console = console or Console()
         self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
-        self._left = TimeLeft()
-        self._bars = _bars(self._console, self._left)
+        self._state = State()
+        self._bars = _bars(self._console, self._state.left)
         self._cost, self._points = cost, list[Point]()
-        self._doing: dict[str, float] = {}
         self._title, self._mark = title, mark
         self._live: Live | None = None
         self._task = self._bars.add_task("", visible=False)
-        self._total = self._done = self._stopped = self._failed = self._rejected = 0
+        self._stopped = self._failed = self._rejected = 0
         self._facts = ""
-        self.warnings: list[str] = []
+        self.limit, self.now, self.warnings = self._state.limit, self._state.now, self._state.warnings
 
     def __enter__(self) -> Self:
         if self._title and not self._is_live:
@@ -66,26 +65,15 @@ class TerminalDisplay:
         if self._is_live and self._live is None:
             self._live = Live(console=self._console, get_renderable=self._render, refresh_per_second=4)
             self._live.start()
-        self._total, self._done = total, done
-        self._left.begin(total - done)
-        self._doing = {}
+        self._state.begin(name, total, done)
         self._bars.remove_task(self._task)
         self._task = self._bars.add_task(escape(name), total=total, completed=done)
         if not self._is_live:
             self._print(f"{name}: {done} of {total} done" if done else f"{name}: {total} to do")
 
-    def limit(self, seconds: float) -> None:
-        """The stage that has just begun ends after so many seconds at the latest."""
-        self._left.begin(self._total - self._done, seconds)
-
     def earlier(self, rows: Sequence[TrialRow]) -> None:
         """Show what an earlier process of the folder finished in the chart."""
         self._points += points(rows, self._cost)
-
-    def now(self, *doing: str) -> None:
-        """Show what is being done from here on, and for how long already; only where the display is live."""
-        began = time.monotonic()
-        self._doing = {each: self._doing.get(each, began) for each in doing}
 
     def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:
         """Report a finished trial, a row of `trials.csv`; a rejected one is counted but not a step."""
@@ -99,14 +87,13 @@ class TerminalDisplay:
         self.advance()
         if not self._is_live:
             after = f"  front {front_size}  hypervolume {hypervolume:.3f}" + _count("stopped", self._stopped)
-            self._print(f"trial {self._done}/{self._total}  {_trial_text(row)}{after}")
+            self._print(f"trial {self._state.done}/{self._state.total}  {_trial_text(row)}{after}")
         elif row.state == "failed":
             self._print(f"trial {row.number}  {_trial_text(row)}")
 
     def advance(self) -> None:
         """Report one finished step of the stage."""
-        self._done += 1
-        self._left.step()
+        self._state.step()
         self._bars.advance(self._task)
 
     def message(self, text: str) -> None:
@@ -115,10 +102,8 @@ class TerminalDisplay:
 
     def warning(self, text: str) -> None:
         """Print a warning, each once, and keep it for front.json and the report."""
-        text = one_line(text, _LONGEST_WARNING)
-        if text not in self.warnings:
-            self.warnings.append(text)
-            self._print(f"warning: {text}")
+        if line := self._state.warned(text):
+            self._print(line)
 
     def stop(self) -> None:
         """Leave the display as it is and give the terminal back; calling it again does nothing."""
@@ -135,9 +120,8 @@ class TerminalDisplay:
     def _doing_text(self) -> str:
         """What is being done, as much of it as one line holds."""
         now = time.monotonic()
-        return cut(
-            ", ".join(f"{doing} {clock(now - began)}" for doing, began in self._doing.items()), self._console.width
-        )
+        said = ", ".join(f"{doing} {clock(now - began)}" for doing, began in self._state.doing.items())
+        return cut(said, self._console.width)
 
     def _chart(self) -> list[str]:
         """The front, where the terminal is high enough for it and what is said above."""

@@ -27,18 +27,20 @@ class Left:
     high: float
 
     def __str__(self) -> str:
-        if self.high <= 0:
-            return "0:00"
-        if self.high - self.value <= SINGLE * self.value:
-            return clock(self.value)
-        return f"{clock(self.low)} to {clock(self.high)}"
+        return self.said(clock)
+
+    def said(self, text: Callable[[float], str]) -> str:
+        """Such as 12:30, or 9:00 to 15:00 where a single figure would say too much; `text` says seconds."""
+        low, high = text(self.low), text(self.high)
+        is_single = low == high or self.high - self.value <= SINGLE * self.value
+        return text(self.value) if is_single else f"{low} to {high}"
 
 
 class TimeLeft:
     """Told of a stage and its steps as they end, it says what is left."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
+    def __init__(self, now: Callable[[], float] | None = None) -> None:
+        self._now = now or time.monotonic
         self.begin(0)
 
     def begin(self, steps: int, seconds: float | None = None) -> None:

@@ -1,6 +1,5 @@
 """What a notebook shows while a search runs: one output that is drawn anew, and stays as the last drawing."""
 
-import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from typing import Any, Protocol, Self
 
 from nas.measures import Measure
 from nas.reading.plain import one_line
+from nas.report.live.state import LONGEST, State
 from nas.report.notebook.html import trial_dots
 from nas.report.notebook.svg import front_svg
 from nas.report.text import percent, plural
@@ -18,7 +18,6 @@ from nas.results.trials import TrialRow
 
 _PERIOD_S = 0.3
 """Between two drawings at least."""
-_LONGEST = 450  # characters of a line
 
 
 class Output(Protocol):
@@ -54,13 +53,11 @@ class NotebookDisplay:
     def __init__(self, measure: Measure, show: Callable[[Drawn], Output] | None = None) -> None:
         self._measure, self._show = measure, show or _shown
         self._output: Output | None = None
-        self._stage, self._total, self._done = "", 0, 0
-        self._facts = self._doing = ""
+        self._state, self._facts = State(), ""
         self._trials: list[TrialRow] = []
         self._lines: list[str] = []
-        self._begun = self._drawn = 0.0
-        self._first, self._ends = 0, math.inf
-        self.warnings: list[str] = []
+        self._drawn = 0.0
+        self.limit, self.warnings = self._state.limit, self._state.warnings
 
     def __enter__(self) -> Self:
         return self
@@ -72,8 +69,7 @@ class NotebookDisplay:
 
     def stage(self, name: str, total: int, done: int = 0) -> None:
         """Begin a stage of `total` steps, of which an earlier run of the folder did `done`."""
-        self._stage, self._total, self._done, self._first = name, total, done, done
-        self._begun, self._ends, self._doing = time.monotonic(), math.inf, ""
+        self._state.begin(name, total, done)
         self._draw(at_once=True)
 
     def earlier(self, rows: Sequence[TrialRow]) -> None:
@@ -82,12 +78,8 @@ class NotebookDisplay:
 
     def now(self, *doing: str) -> None:
         """Say what is being done from here on."""
-        self._doing = ", ".join(doing)
+        self._state.now(*doing)
         self._draw()
-
-    def limit(self, seconds: float) -> None:
-        """The stage that has just begun ends after so many seconds at the latest."""
-        self._ends = time.monotonic() + seconds
 
     def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:
         """Report a finished trial; a rejected one is no step."""
@@ -101,7 +93,7 @@ class NotebookDisplay:
 
     def advance(self) -> None:
         """Report one finished step of the stage."""
-        self._done += 1
+        self._state.step()
         self._draw()
 
     def message(self, text: str) -> None:
@@ -111,10 +103,8 @@ class NotebookDisplay:
 
     def warning(self, text: str) -> None:
         """Show a warning, each once, and keep it for front.json and the report."""
-        text = one_line(text, _LONGEST)
-        if text not in self.warnings:
-            self.warnings.append(text)
-            self.message(f"warning: {text}")
+        if line := self._state.warned(text):
+            self.message(line)
 
     def _draw(self, *, at_once: bool = False) -> None:
         now = time.monotonic()
@@ -128,23 +118,22 @@ class NotebookDisplay:
             self._output.update(drawn)
 
     def _line(self) -> str:
-        parts = [f"{self._stage}: {self._done} of {self._total}", self._left(), self._facts, self._doing]
+        state = self._state
+        left = state.left.left() if state.done < state.total else None
+        time_left = f"{left.said(_words)} left" if left else ""
+        parts = [f"{state.stage}: {state.done} of {state.total}", time_left, self._facts, *state.doing]
         return ", ".join(part for part in parts if part)
 
-    def _left(self) -> str:
-        """How long the stage takes yet, by its pace so far."""
-        steps, left, now = self._done - self._first, self._total - self._done, time.monotonic()
-        if steps < 1 or left < 1:
-            return ""
-        seconds = max(0, min((now - self._begun) / steps * left, self._ends - now))
-        return f"{plural(round(seconds / 60), 'minute')} left" if seconds >= 90 else f"{round(seconds)} s left"
-
     def _html(self) -> str:
-        bar = f'<progress value="{self._done}" max="{max(1, self._total)}"></progress>'
-        lines = "<br>".join(escape(one_line(line, _LONGEST)) for line in self._lines)
+        bar = f'<progress value="{self._state.done}" max="{max(1, self._state.total)}"></progress>'
+        lines = "<br>".join(escape(one_line(line, LONGEST)) for line in self._lines)
         told = f"<details><summary>{plural(len(self._lines), 'line')}</summary>{lines}</details>" if lines else ""
         picture = front_svg(trial_dots(self._trials, self._measure), (), self._measure)
         return f"<div>{bar} {escape(self._line())}{told}{picture}</div>"
+
+
+def _words(seconds: float) -> str:
+    return plural(round(seconds / 60), "minute") if seconds >= 90 else f"{round(seconds)} s"
 
 
 def _shown(drawn: Drawn) -> Output:
