@@ -54,6 +54,36 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
     assert lines[3:] == ["confirm: 1 to do", "[bold]kept as it is[/bold]"]
 
 
+def test_a_log_says_now_and_then_how_far_a_stage_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of six minutes each, then of ten seconds; trials have lines of their own."""
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    console, text = shown(terminal=False)
+    trial = sample_trials(1)[0]
+    with TerminalDisplay(console) as progress:
+        progress.stage("baselines", 6)
+        for _ in range(6):
+            now[0] += 360
+            progress.advance()
+        progress.stage("test", 11)
+        for _ in range(11):
+            now[0] += 10
+            progress.advance()
+        progress.stage("search", 2)
+        now[0] += 360
+        progress.trial(trial, front_size=1, hypervolume=0.25, best=0.9)
+    lines = text.getvalue().splitlines()
+    assert lines[:9] == [
+        "baselines: 6 to do",
+        *(f"baselines: {done} of 6 done" for done in (1, 2)),
+        *(f"baselines: {done} of 6 done, {left}:00 left" for done, left in ((3, 18), (4, 12), (5, 6))),
+        "test: 11 to do",
+        "test: 6 of 11 done, 0:50 left",
+        "search: 2 to do",
+    ]
+    assert [line[:10] for line in lines[9:]] == ["trial 1/2 "]
+
+
 def test_live_display_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     console, text = shown(terminal=True)

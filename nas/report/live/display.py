@@ -1,7 +1,7 @@
 """`TerminalDisplay`: a live display of a search on a terminal, or plain lines.
 
-Anywhere else (a log file, a pipe, CI) it prints one line per finished trial, without control characters. The search
-calls it as an observer.
+Anywhere else (a log file, a pipe, CI) it prints one line per finished trial, and now and then how far a stage is,
+without control characters. The search calls it as an observer.
 """
 
 import time
@@ -27,6 +27,8 @@ from nas.results.trials import TrialRow
 _NARROW = 72  # columns that the bars need
 _CHART = 12  # lines
 _ABOVE_AND_BELOW = 8  # lines of the terminal that are not the chart's
+QUIET_S = 60.0
+"""Where lines are printed, a step that ends after so long without one has its own."""
 
 
 class TerminalDisplay:
@@ -47,7 +49,7 @@ class TerminalDisplay:
         self._live: Live | None = None
         self._task = self._bars.add_task("", visible=False)
         self._stopped = self._failed = self._rejected = 0
-        self._facts = ""
+        self._facts, self._printed = "", time.monotonic()
         self.limit, self.now, self.warnings = self._state.limit, self._state.now, self._state.warnings
 
     def __enter__(self) -> Self:
@@ -84,7 +86,7 @@ class TerminalDisplay:
         self._stopped += row.state == "stopped"
         self._failed += row.state == "failed"
         self._facts = _facts(front_size, hypervolume, best, self._stopped, self._failed)
-        self.advance()
+        self._step()
         if not self._is_live:
             after = f"  front {front_size}  hypervolume {hypervolume:.3f}" + _count("stopped", self._stopped)
             self._print(f"trial {self._state.done}/{self._state.total}  {_trial_text(row)}{after}")
@@ -93,8 +95,11 @@ class TerminalDisplay:
 
     def advance(self) -> None:
         """Report one finished step of the stage."""
-        self._state.step()
-        self._bars.advance(self._task)
+        self._step()
+        state, is_quiet = self._state, time.monotonic() - self._printed >= QUIET_S
+        if is_quiet and not self._is_live and state.done < state.total:
+            left = state.left.left()
+            self._print(f"{state.stage}: {state.done} of {state.total} done" + (f", {left} left" if left else ""))
 
     def message(self, text: str) -> None:
         """Print one line, above the live display where there is one."""
@@ -110,6 +115,10 @@ class TerminalDisplay:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def _step(self) -> None:
+        self._state.step()
+        self._bars.advance(self._task)
 
     def _render(self) -> Group:
         facts = (self._facts + _count("rejected by the budget", self._rejected)).strip()
@@ -131,6 +140,7 @@ class TerminalDisplay:
         return [as_ascii(line) for line in lines] if self._console.options.ascii_only else lines
 
     def _print(self, text: str) -> None:
+        self._printed = time.monotonic()
         self._console.print(one_line(self._mark + text), markup=False, highlight=False, soft_wrap=True)
 
 
