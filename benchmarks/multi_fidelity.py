@@ -53,7 +53,7 @@ class Quiet:
     def stage(self, name: str, total: int, done: int = 0) -> None:
         """Nothing."""
 
-    def advance(self) -> None:
+    def advance(self, share: float | None = None) -> None:
         """Nothing."""
 
     def earlier(self, rows: Sequence[TrialRow]) -> None:

@@ -109,8 +109,8 @@ class Progress(Protocol):
     def stage(self, name: str, total: int, done: int = 0) -> None:
         """A stage of `total` steps begins, of which `done` are there already."""
 
-    def advance(self) -> None:
-        """One step of the stage is done."""
+    def advance(self, share: float | None = None) -> None:
+        """One step of the stage is done, that `share` of what the stage began with; None: as much as any."""
 
     def message(self, text: str) -> None:
         """Something the user should know."""

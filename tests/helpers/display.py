@@ -33,7 +33,7 @@ class Silent:
     def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:
         """Nothing."""
 
-    def advance(self) -> None:
+    def advance(self, share: float | None = None) -> None:
         """Nothing."""
 
     def message(self, text: str) -> None:

@@ -218,6 +218,20 @@ def test_time_left_runs_down_and_ends_with_the_limit() -> None:
     assert str(left.left()) == "0:00", "never below"
 
 
+def test_a_step_counts_for_its_share_of_the_work() -> None:
+    """Eight trainings of networks of 128 to 1 MMACs, the large ones first, each second a MMAC."""
+    time = [0.0]
+    left = TimeLeft(lambda: time[0])
+    works = [2**power for power in range(7, -1, -1)]
+    left.begin(len(works))
+    for index, work in enumerate(works):
+        time[0] += work
+        left.step(work / sum(works))
+        if index >= 2:
+            rest = sum(works[index + 1 :])
+            assert str(left.left()) == clock(rest)
+
+
 def test_a_stage_begun_anew_knows_nothing_of_the_one_before() -> None:
     state = State()
     state.begin("search", 9, 2)

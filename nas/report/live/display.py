@@ -93,9 +93,9 @@ class TerminalDisplay:
         elif row.state == "failed":
             self._print(f"trial {row.number}  {_trial_text(row)}")
 
-    def advance(self) -> None:
-        """Report one finished step of the stage."""
-        self._step()
+    def advance(self, share: float | None = None) -> None:
+        """Report one finished step of the stage, that `share` of its work where it is known."""
+        self._step(share)
         state, is_quiet = self._state, time.monotonic() - self._printed >= QUIET_S
         if is_quiet and not self._is_live and state.done < state.total:
             left = state.left.left()
@@ -116,8 +116,8 @@ class TerminalDisplay:
             self._live.stop()
             self._live = None
 
-    def _step(self) -> None:
-        self._state.step()
+    def _step(self, share: float | None = None) -> None:
+        self._state.step(share)
         self._bars.advance(self._task)
 
     def _render(self) -> Group:

@@ -30,10 +30,10 @@ class State:
         """The stage that has just begun ends after so many seconds at the latest."""
         self.left.begin(self.total - self.done, seconds)
 
-    def step(self) -> None:
-        """One step of the stage is done."""
+    def step(self, share: float | None = None) -> None:
+        """One step of the stage is done, that `share` of its work where it is known."""
         self.done += 1
-        self.left.step()
+        self.left.step(share)
 
     def now(self, *doing: str) -> None:
         """What is being done from here on; what was already goes on."""

@@ -1,9 +1,9 @@
 """How long a stage will still take: what its steps took, and how far apart they were.
 
 A step that ended `HALVES` steps ago counts half of the last. Steps are taken for independent, so n of them take n times
-the mean, with a variance of n + n^2/k times theirs, where k steps tell the mean. Networks differ in size by a hundred
-times, so the first steps say little: a single figure is given where 8 of 10 should be within 30 % of it, else a range
-that should hold 8 of 10.
+the mean, with a variance of n + n^2/k times theirs, where k steps tell the mean; one whose share of the work is known
+counts as so many. Networks differ in size by a hundred times, so the first steps say little: a single figure is given
+where 8 of 10 should be within 30 % of it, else a range that should hold 8 of 10.
 """
 
 import math
@@ -45,29 +45,32 @@ class TimeLeft:
 
     def begin(self, steps: int, seconds: float | None = None) -> None:
         """A stage of so many `steps`, which ends after so many `seconds` at the latest."""
-        self._steps, self._took = steps, list[float]()
+        self._steps, self._took, self._worth = steps, list[float](), list[float]()
         self._last = self._began = self._now()
         self._limit = math.inf if seconds is None else seconds
 
-    def step(self) -> None:
-        """One of them has ended."""
+    def step(self, share: float | None = None) -> None:
+        """One of them has ended, which was that `share` of the work; None: as much as any."""
         now = self._now()
         self._took.append(now - self._last)
+        self._worth.append(1.0 if share is None else share * self._steps)
         self._last = now
 
     def left(self) -> Left | None:
         """From now on; None before three steps tell how long one takes."""
-        n, known = self._steps - len(self._took), len(self._took)
+        known = len(self._took)
+        n = max(0.0, self._steps - sum(self._worth))
         until_limit = self._limit - (self._now() - self._began)
-        if n <= 0:
+        if known >= self._steps:
             return Left(0, 0, 0)
         if known < _FEWEST:
             return None
         weights = [0.5 ** ((known - 1 - index) / HALVES) for index in range(known)]
         total = sum(weights)
-        mean = sum(w * took for w, took in zip(weights, self._took, strict=True)) / total
+        steps = list(zip(weights, self._took, self._worth, strict=True))
+        mean = sum(w * took for w, took, _ in steps) / sum(w * worth for w, _, worth in steps)
         tell = total**2 / sum(w * w for w in weights)
-        variance = sum(w * (took - mean) ** 2 for w, took in zip(weights, self._took, strict=True)) / total
+        variance = sum(w * (took - mean * worth) ** 2 for w, took, worth in steps) / total
         variance *= tell / (tell - 1)
         error = _EIGHTY * math.sqrt(variance * (n + n * n / tell))
         gone = self._now() - self._last

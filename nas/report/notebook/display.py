@@ -91,9 +91,9 @@ class NotebookDisplay:
             self._lines.append(f"trial {row.number} failed: {row.error}")
         self.advance()
 
-    def advance(self) -> None:
-        """Report one finished step of the stage."""
-        self._state.step()
+    def advance(self, share: float | None = None) -> None:
+        """Report one finished step of the stage, that `share` of its work where it is known."""
+        self._state.step(share)
         self._draw()
 
     def message(self, text: str) -> None:

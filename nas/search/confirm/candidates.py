@@ -17,6 +17,7 @@ from nas.search.record.jobs import Job
 from nas.search.record.trial import TrialRecord, records
 from nas.search.settings import ConfirmSettings
 from nas.spaces.architecture import Architecture
+from nas.spaces.cost import cost
 from nas.training.long import LongTraining, Trained
 
 Trainings = Mapping[str, Sequence[Trained | Failed]]
@@ -28,7 +29,10 @@ def train_longer(
 ) -> list[Trained | Failed]:
     """Train networks, each with a seed; what came of it, in their order. What was trained before is not again."""
     names = [jobs.trained(training.digest, arch, seed) for arch, seed in wanted]
-    todo = {name: Job(Trained, training, each, run.long_time_limit) for name, each in zip(names, wanted, strict=True)}
+    todo = {
+        name: Job(Trained, training, (arch, seed), run.long_time_limit, cost(arch).macs)
+        for name, (arch, seed) in zip(names, wanted, strict=True)
+    }
     results = run.do_once(stage, todo)
     for name, (arch, seed) in zip(names, wanted, strict=True):
         run.warn_of_failures(f"training {arch.key} with seed {seed}", results[name])

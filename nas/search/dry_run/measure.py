@@ -138,7 +138,7 @@ class _Silent:
     def stage(self, name: str, total: int, done: int = 0) -> None:
         """Nothing."""
 
-    def advance(self) -> None:
+    def advance(self, share: float | None = None) -> None:
         """Nothing."""
 
     def message(self, text: str) -> None:

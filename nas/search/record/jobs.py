@@ -24,13 +24,14 @@ T_co = TypeVar("T_co", covariant=True)
 class Job(Generic[T_co]):
     """Something to be done once: `function(*arguments)`, which returns a dataclass of the kind it `gives`.
 
-    It may take this many seconds.
+    It may take this many seconds. `work` is what it takes against others of its stage.
     """
 
     gives: type[T_co]
     function: Callable[..., T_co]
     arguments: tuple[Any, ...] = ()
     limit: float | None = None
+    work: float = 1.0
 
 
 def evaluate_once(
@@ -38,12 +39,16 @@ def evaluate_once(
 ) -> dict[str, T | Failed]:
     """Results of `jobs` by name, in their order; those left to do are a `stage` of the display.
 
+    What takes longest is begun first, so that those who do it end together (Graham 1969,
+    https://doi.org/10.1137/0117039).
+
     Each result, a lasting failure too, is a note of the study under its name, so that a resumed run does not repeat it.
     What fails for a reason that may pass is tried `MOST_TRIES` times, and again by a resumed run.
     """
     kept = study_notes(study)
     results = {name: _read(kept[name], job.gives, name) for name, job in jobs.items() if name in kept}
-    waiting = [name for name in jobs if name not in results]
+    waiting = sorted((name for name in jobs if name not in results), key=lambda name: -jobs[name].work)
+    work = sum(jobs[name].work for name in waiting)
     failed = Counter[str]()
     pending: Pending[str] = Pending(executor)
     if waiting:
@@ -67,7 +72,7 @@ def evaluate_once(
                     waiting.append(name)
                     continue
             results[name] = result
-            display.advance()
+            display.advance(jobs[name].work / work)
     display.now()
     return {name: results[name] for name in jobs}
 
