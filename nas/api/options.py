@@ -21,8 +21,8 @@ Limit = str | int | float
 class SearchOptions(TypedDict, total=False):
     """Every setting of `python -m nas.search`; docs/settings.md says what each does, conf/search.yaml its default.
 
-    What is dotted there is a mapping here: `confirm={"epochs": 10}` is `confirm.epochs=10`. An `experiment` is a file of
-    conf/experiment, settings that go together, and all others win over it; or several in a list.
+    What is dotted there is a mapping here: `confirm={"epochs": 10}` is `confirm.epochs=10`. An `experiment` is a
+    file of conf/experiment, settings that go together, over which all others win; several are a list.
     """
 
     experiment: str | Sequence[str] | None

@@ -138,11 +138,11 @@ class Measured:
         return {(kind, quantity): (low, high) for kind, quantity, low, high in self.ranges}
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=256)
 def measured(profile: HardwareProfile) -> Measured:
     """What `profile` has measured, and for a few-shot profile the known profile it adapts."""
     rows = profile.measurements + (load_profile(profile.like).measurements if profile.like else ())
-    seen = {layer for row in rows for layer in layers(row.architecture)}
+    seen = frozenset[Layer]().union(*(_kinds(row.architecture) for row in rows))
     values: dict[tuple[str, str], list[int]] = {}
     for layer in seen:
         for quantity, value in quantities(layer):
@@ -154,6 +154,11 @@ def measured(profile: HardwareProfile) -> Measured:
         tuple((*key, min(found), max(found)) for key, found in sorted(values.items())),
         borrows=not all(row.layers_ms for row in profile.measurements),
     )
+
+
+@lru_cache(maxsize=4096)  # one network is measured on each configuration of a device
+def _kinds(arch: Architecture) -> frozenset[Layer]:
+    return frozenset(layers(arch))
 
 
 def require_measured(arch: Architecture, ground: Measured) -> None:

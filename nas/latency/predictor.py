@@ -128,7 +128,7 @@ def latency(arch: Architecture, profile: HardwareProfile) -> Latency:
     return predictor(profile)(arch)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=256)  # more than the shelf has, all of which a report asks
 def predictor(profile: HardwareProfile) -> LatencyPredictor:
     """The predictor fitted to `profile`; fitted once.
 

@@ -14,6 +14,7 @@ whose role is `validate` are kept from every fit.
 """
 
 import os
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -282,7 +283,7 @@ def _load(folder: Path, configuration: str, stamp: tuple[float, ...]) -> Hardwar
         raise ProfileError(f"{folder.name} has no configuration {short(configuration)}; known: {known}")
     settings = data["configurations"][configuration]
     idle_watts = settings.get("idle_watts")
-    measurements = _measurements(folder, configuration, idle_watts)
+    measurements = _measurements(folder, stamp, configuration, idle_watts)
     energies = any(row.mj > 0 for rows in measurements.values() for row in rows)
     return HardwareProfile(
         name=folder.name,
@@ -338,16 +339,14 @@ def _energy_note(idle_watts: float | None) -> str:
     return f"Energy is net of the {idle_watts:g} W that the device draws with nothing to do."
 
 
-def _measurements(folder: Path, configuration: str, idle_watts: float | None) -> dict[str, tuple[Measurement, ...]]:
+def _measurements(
+    folder: Path, stamp: tuple[float, ...], configuration: str, idle_watts: float | None
+) -> dict[str, tuple[Measurement, ...]]:
     """The networks measured on `configuration`, by role."""
-    networks = read_networks(folder / "networks.csv")
-    kernels = {}
-    if (folder / "kernels.csv").exists():
-        for row, layers_ms, other_ms in read_kernels(folder / "kernels.csv", networks):
-            if row["configuration"] == configuration:
-                kernels[row["name"]] = layers_ms, other_ms
+    networks, kernel_rows, latencies = _tables(folder, stamp)
+    kernels = {row["name"]: split for row, *split in kernel_rows if row["configuration"] == configuration}
     chosen: dict[str, list[Measurement]] = {role: [] for role in ROLES}
-    for row, ms, spread_ms in read_latencies(folder / "latency.csv", networks):
+    for row, ms, spread_ms in latencies:
         if row["configuration"] == configuration:
             name = row["name"]
             split = kernels.get(name, ((), 0.0))
@@ -363,6 +362,14 @@ def _measurements(folder: Path, configuration: str, idle_watts: float | None) ->
         return replace(row, mj=mj, spread_mj=spread_mj)
 
     return {role: tuple(map(with_energy, found)) for role, found in chosen.items()}
+
+
+@lru_cache(maxsize=32)
+def _tables(folder: Path, stamp: tuple[float, ...]) -> tuple[Mapping[str, Architecture], Sequence[Any], Sequence[Any]]:
+    """The networks of all configurations, the rows of kernels.csv, and those of latency.csv."""
+    networks, kernels = read_networks(folder / "networks.csv"), folder / "kernels.csv"
+    split = tuple(read_kernels(kernels, networks)) if kernels.exists() else ()
+    return networks, split, tuple(read_latencies(folder / "latency.csv", networks))
 
 
 def _layer_times(folder: Path, configuration: str) -> tuple[LayerTime, ...]:

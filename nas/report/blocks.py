@@ -154,6 +154,18 @@ class FileRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OnShelf:
+    """A network on every device that is known: what is said at first, what the table's marks mean, and its rows.
+
+    A row: configuration, milliseconds, their interval, and the error of that profile.
+    """
+
+    title: str
+    legend: str
+    devices: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkPage:
     """All of one confirmed network; `drawing` is SVG."""
 
@@ -164,6 +176,7 @@ class NetworkPage:
     facts: tuple[tuple[str, str], ...]
     drawing: str
     layers: Table
+    shelf: OnShelf
     classes: Bars | None
     confusion: Confusion | None
     pairs: Table | None

@@ -31,7 +31,7 @@ def test_interrupted_and_called_again_it_goes_on(
 
     def interrupt(self: TerminalDisplay, *row: Any, **facts: Any) -> None:
         real(self, *row, **facts)
-        if self._done == 2:
+        if self._state.done == 2:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -281,6 +281,8 @@ def test_choices_stand_between_the_least_and_the_most() -> None:
     assert 200 <= len(lines) <= 300
     assert 1999 in lines, "the best"
     assert choices_chart([], choices).rows == []
+    drawn = [row[4] for row in choices_chart(many, choices).rows]
+    assert drawn == sorted(drawn), "the best on top"
 
 
 def test_fidelity_predictions_and_hypervolume() -> None:
@@ -302,3 +304,15 @@ def test_every_field_of_a_chart_of_our_own_is_a_column(name: str) -> None:
     assert fields == set(FIELDS[name])
     chart = front_chart(FRONT, TRIALS) if name == "nas-front" else choices_chart(TRIALS, choices)
     assert set(FIELDS[name].values()) <= set(chart.columns)
+    assert set(re.findall(r"\$\{string:(\w+)\}", json.dumps(SPECIFICATIONS[name]))) == {"title"}, "all that is sent"
+
+
+def test_the_layers_of_the_front_share_axes_and_tell_every_kind_apart() -> None:
+    encodings = [layer["encoding"] for layer in SPECIFICATIONS["nas-front"]["layer"]]
+    for axis, title in (("x", "cost"), ("y", "accuracy")):
+        assert {each[axis]["title"] for each in encodings} == {title}, "else the axis is called after every field"
+        assert len({json.dumps(each[axis]["scale"]) for each in encodings}) == 1
+    kinds = {row[0] for row in front_chart(FRONT, TRIALS).rows}
+    for scale in (encodings[0]["color"]["scale"], encodings[-1]["shape"]["scale"]):
+        assert kinds <= set(scale["domain"])
+        assert len(set(scale["range"])) == len(scale["domain"])

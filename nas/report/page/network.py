@@ -12,6 +12,7 @@ from nas.report.anatomy.table import grouped, shown
 from nas.report.blocks import Bars, Column, Confusion, FileRow, Mistakes, NetworkPage, Shot, Table
 from nas.report.devices import views
 from nas.report.network_row import NetworkRow, network_row
+from nas.report.page.shelf import on_shelf
 from nas.report.page.stages import stages_svg
 from nas.report.text import address, bytes_text, count_text, percent
 from nas.results.front import Front
@@ -37,6 +38,7 @@ def network_page(front: Front, member: Member) -> NetworkPage:
         facts=tuple(_facts(front, row)),
         drawing=stages_svg(found),
         layers=_layers(found),
+        shelf=on_shelf(member.architecture, [view.hardware.name for view in views(front)]),
         classes=_classes(front, judged) if judged else None,
         confusion=_confusion(front, onnx) if onnx and onnx.accuracy else None,
         pairs=_pairs(front, onnx) if onnx and onnx.accuracy else None,

@@ -54,7 +54,7 @@ def front_chart(front: Front, trials: Sequence[TrialRow]) -> Chart:
 
 
 def choices_chart(trials: Sequence[TrialRow], choices: Callable[[TrialRow], Mapping[str, Choice]]) -> Chart:
-    """What each evaluated network chose, a row for each choice, for parallel coordinates.
+    """What each evaluated network chose, a row for each choice, for parallel coordinates, of which the best lie on top.
 
     `place` is that of the value among all that were chosen, 0 for the least and 1 for the most.
     """
@@ -68,7 +68,7 @@ def choices_chart(trials: Sequence[TrialRow], choices: Callable[[TrialRow], Mapp
     places = {name: _places(list(values)) for name, values in seen.items()}
     rows = [
         [row.number, name, str(value), places[name][value], row.accuracy]
-        for row, chosen in made
+        for row, chosen in reversed(made)
         for name, value in chosen.items()
     ]
     return Chart("Choices of the networks", CHOICE_COLUMNS, rows, "place", "accuracy")
@@ -113,44 +113,60 @@ def _axis(field: str, kind: str, **more: Any) -> dict[str, Any]:
     return {"field": f"${{field:{field}}}", "type": kind, **more}
 
 
+_TITLE = "${string:title}"
 _LINEAR = {"scale": {"zero": False}}
+_LOG = {"scale": {"type": "log", "nice": False}}  # a nice one ends at powers of ten, far from the networks
+_MARKS = {
+    "trial": ("circle", "#999999"),
+    "confirmed": ("diamond", "#56B4E9"),
+    "front": ("square", "#D55E00"),
+    "baseline": ("triangle-up", "#0072B2"),
+}
+"""The shape and the colour of each kind of network."""
+_SHAPES, _COLOURS = ({"domain": list(_MARKS), "range": list(each)} for each in zip(*_MARKS.values(), strict=True))
 _FRONT_POINT = {
-    "x": _axis("x", "quantitative", scale={"type": "log"}, title="cost"),
+    "x": _axis("x", "quantitative", title="cost", **_LOG),
     "y": _axis("y", "quantitative", title="accuracy", **_LINEAR),
-    "color": _axis("kind", "nominal", title=None),
+    "color": _axis("kind", "nominal", title=None, scale=_COLOURS),
 }
 SPECIFICATIONS: Mapping[str, Mapping[str, Any]] = {
     "nas-front": {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "title": _TITLE,
         "data": {"name": "wandb"},
         "layer": [
             {
                 "mark": {"type": "rule", "opacity": 0.6},
                 "encoding": {
                     **_FRONT_POINT,
-                    "y": _axis("low", "quantitative", **_LINEAR),
+                    "y": _axis("low", "quantitative", title="accuracy", **_LINEAR),
                     "y2": {"field": "${field:high}"},
                 },
             },
             {
                 "mark": {"type": "rule", "opacity": 0.6},
-                "encoding": {**_FRONT_POINT, "x": _axis("left", "quantitative"), "x2": {"field": "${field:right}"}},
+                "encoding": {
+                    **_FRONT_POINT,
+                    "x": _axis("left", "quantitative", title="cost", **_LOG),
+                    "x2": {"field": "${field:right}"},
+                },
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 60, "tooltip": {"content": "data"}},
-                "encoding": {**_FRONT_POINT, "shape": _axis("kind", "nominal", title=None)},
+                "encoding": {**_FRONT_POINT, "shape": _axis("kind", "nominal", title=None, scale=_SHAPES)},
             },
         ],
     },
     "nas-choices": {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "title": _TITLE,
         "data": {"name": "wandb"},
         "mark": {"type": "line", "opacity": 0.5, "tooltip": {"content": "data"}},
         "encoding": {
             "x": _axis("choice", "nominal", sort=None, title=None),
             "y": _axis("place", "quantitative", title="least to most"),
             "detail": {"field": "${field:trial}"},
-            "color": _axis("accuracy", "quantitative", **_LINEAR),
+            "color": _axis("accuracy", "quantitative", scale={"zero": False, "scheme": "viridis", "reverse": True}),
         },
     },
 }
