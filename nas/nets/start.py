@@ -6,7 +6,8 @@ from typing import Self
 from torch import Tensor
 
 from nas.nets.conventions import Conventions
-from nas.nets.pretrained import load
+from nas.nets.pretrained import family, load
+from nas.nets.pretrained.base import Pretrained
 from nas.nets.reconstruct import reconstructed
 from nas.nets.supernet import Supernet, begin_from
 from nas.spaces.architecture import Architecture
@@ -28,6 +29,16 @@ class FromWeights:
     def of(cls, inits: tuple[str, ...], space: SearchSpace | None = None) -> Self:
         """The weights that `load` takes `inits` for; raises as it does."""
         return cls(inits, tuple(load(init).digest for init in inits), space)
+
+    @classmethod
+    def of_family(cls, init: str, space: SearchSpace | None = None) -> Self:
+        """Of `init` and the networks that it is one of a kind with; raises as `load` does."""
+        return cls.of(tuple(dict.fromkeys((init, *family(init)))), space)
+
+    def own(self, arch: Architecture) -> Pretrained:
+        """The weights of the blocks of `arch`, else the first."""
+        weights = [load(init) for init in self.inits]
+        return next((each for each in weights if each.arch.blocks == arch.blocks), weights[0])
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -51,6 +62,4 @@ class FromWeights:
 
     def fitted(self, arch: Architecture, images: Tensor) -> dict[str, Tensor]:
         """A state dict of `build(arch, conventions)`, fitted on `images`; raises as `reconstructed` does."""
-        weights = [load(init) for init in self.inits]
-        own = next((each for each in weights if each.arch.blocks == arch.blocks), weights[0])
-        return reconstructed(arch, own, images, self.space)
+        return reconstructed(arch, self.own(arch), images, self.space)

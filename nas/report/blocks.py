@@ -157,12 +157,12 @@ class FileRow:
 class OnShelf:
     """A network on every device that is known: what is said at first, what the table's marks mean, and its rows.
 
-    A row: configuration, milliseconds, their interval, and the error of that profile.
+    A row: device, profile, milliseconds, their interval, and the error of that profile.
     """
 
     title: str
     legend: str
-    devices: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...]
+    rows: tuple[tuple[str, str, str, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from nas.data.settings import AUGMENTATION
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunFailed
 from nas.exports import default_formats
-from nas.nets.pretrained import NONE, absolute, family, load
+from nas.nets.pretrained import NONE, absolute, load
 from nas.nets.pretrained.base import Pretrained
 from nas.nets.start import FromWeights
 from nas.problem import Problem
@@ -118,8 +118,8 @@ def trainings_for(
     start = compared = None
     if init != NONE:
         data = data.seen_as(load(init))
-        start = FittedStart(FromWeights.of((init,), problem.space), data.large, data.long_scale)
-        compared = replace(start, weights=FromWeights.of(family(init)))
+        start = FittedStart(FromWeights.of_family(init, problem.space), data.large, data.long_scale)
+        compared = replace(start, weights=FromWeights.of_family(init))
     preparation = Preparation(
         problem,
         data.small,

@@ -22,7 +22,7 @@ from nas.search.context import AGAIN, Run
 from nas.search.evaluations import Trainings
 from nas.search.loop import Stopping, search
 from nas.search.record.trial import accuracies, records
-from nas.search.result.about import About
+from nas.search.result.about import About, init_facts
 from nas.search.result.compose import compose
 from nas.search.result.fidelity import fidelity_warnings
 from nas.search.result.learning import learning_warnings
@@ -75,7 +75,7 @@ def run(context: Run, trainings: Trainings, sampler: BaseSampler, stopping: Stop
         _require(confirmed, "judged on the test images", context)
         confirmed = export_networks(
             *(context, trainings.export, confirmed),
-            lambda arch: _metadata(context, at_size(arch, trainings.long.scale(arch)), plan.about),
+            lambda arch: _metadata(context, at_size(arch, trainings.long.scale(arch)), plan),
         )
         _require(confirmed, "exported", context)
     finally:
@@ -135,9 +135,9 @@ def _cheap_accuracies(context: Run) -> list[float]:
     return accuracies([trial for trial in records(context.study) if trial.state == "complete"])
 
 
-def _metadata(context: Run, arch: Architecture, about: About) -> Mapping[str, Any]:
+def _metadata(context: Run, arch: Architecture, plan: Plan) -> Mapping[str, Any]:
     """What a file says of its network, at the pixels that it takes, beside what the confirmation knows."""
-    problem, init = context.problem, about.init
+    problem, init = context.problem, init_facts(plan.init, arch)
     costs = network_costs(problem.candidate(arch))
     figure = costs["latency_ms"]
     latency = {name: getattr(figure, name) for name in ("value", "low", "high", "how", "in_range")}
@@ -148,7 +148,7 @@ def _metadata(context: Run, arch: Architecture, about: About) -> Mapping[str, An
         "macs": str(costs["macs"]),
         "params": str(costs["params"]),
         "licence": _licence(init),
-        "run": {"space": problem.space.name, "budget": str(problem.budget), "search_seed": about.seed},
+        "run": {"space": problem.space.name, "budget": str(problem.budget), "search_seed": plan.about.seed},
         "version": source_version(),
         **start,
     }

@@ -10,7 +10,7 @@ from torch import nn
 
 from nas.errors import ConfigError
 from nas.nets.conventions import PLAIN, TENSORFLOW
-from nas.nets.pretrained import load
+from nas.nets.pretrained import family, load
 from nas.nets.slices import initial
 from nas.nets.start import FromWeights
 from nas.problem import Problem
@@ -18,7 +18,7 @@ from nas.proxies.base import Evaluation
 from nas.search.checks import check_settings
 from nas.search.confirm.baselines import networks_to_compare
 from nas.search.evaluations import Trainings, decode_images, make_trainings
-from nas.search.plan import _metadata
+from nas.search.plan import Plan, _metadata
 from nas.search.result.about import about_settings, data_facts
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
@@ -112,9 +112,14 @@ def test_images_are_normalised_as_the_weights_want(tmp_path: Path) -> None:
     facts = about.init
     assert facts is not None
     assert (facts.name, facts.licence, facts.tensors) == ("efficientnet_lite0", "Apache-2.0", 296)
-    told = _metadata(run, baseline("efficientnet_lite0_r64", 1, 10), about)
-    assert told["init"]["licence"] == "Apache-2.0"
-    assert "Apache-2.0" in told["licence"]
+    plan = Plan(settings.confirm, settings.baselines, settings.warm_start, about, init=settings.init)
+    for name, theirs in (
+        ("mobilenet_v2_w0.5", "efficientnet_lite0"),
+        *((name, name) for name in family(settings.init)),
+    ):
+        told = _metadata(run, baseline(f"{name}_r64", 1, 10), plan)
+        assert (told["init"]["name"], told["init"]["licence"]) == (theirs, "Apache-2.0")
+        assert f"trained from {theirs}, whose licence is Apache-2.0" in told["licence"]
 
 
 def test_it_is_compared_with_the_network_of_the_weights_at_several_sizes(weights: Path) -> None:
@@ -148,6 +153,22 @@ def test_efficientnet_lite_are_compared_with_all_three() -> None:
     start = FromWeights.of(tuple(f"efficientnet_lite{size}" for size in range(3)))
     state = start.fitted(found["efficientnet_lite2_r96"], torch.zeros(2, 3, 96, 96))
     assert state["0.0.weight"].abs().sum() == load("efficientnet_lite2").state["0.0.weight"].abs().sum()
+
+
+@needs_lite(0)
+@needs_lite(1)
+@needs_lite(2)
+@pytest.mark.parametrize("size", range(3))
+def test_a_network_of_the_family_is_trained_once_as_candidate_and_as_baseline(tmp_path: Path, size: int) -> None:
+    """Both start from its own weights, whichever of the family `init` is; what is cut out is cut out of `init`."""
+    trainings = trainings_of(tmp_path, "search_space=lite", f"init=efficientnet_lite{size}", "proxy.resolution=8")
+    assert trainings.long.digest == trainings.baseline.digest
+    assert isinstance(trainings.long.start, FittedStart)
+    weights = trainings.long.start.weights
+    for other in range(3):
+        name = f"efficientnet_lite{other}"
+        assert weights.own(baseline(f"{name}_r64", 3, 10)) == load(name)
+    assert weights.own(ARCH) == load(f"efficientnet_lite{size}")
 
 
 def test_it_names_the_run_and_its_content_must_agree(

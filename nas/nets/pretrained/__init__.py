@@ -16,7 +16,8 @@ NAMED: Mapping[str, Callable[[str], Pretrained]] = dict.fromkeys(efficientnet_li
 """Networks whose weights a package brings."""
 
 FAMILIES: tuple[tuple[str, ...], ...] = (efficientnet_lite.NETWORKS,)
-"""Networks that are compared with each other's searches, each with weights of its own."""
+"""Networks of one kind, each with weights of its own: where a search begins with one, the others are compared with it,
+and start from theirs."""
 
 SPACES: Mapping[str, str] = dict.fromkeys(efficientnet_lite.NETWORKS, "lite")
 """The shipped space that is made of the weights."""

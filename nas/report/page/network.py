@@ -38,7 +38,7 @@ def network_page(front: Front, member: Member) -> NetworkPage:
         facts=tuple(_facts(front, row)),
         drawing=stages_svg(found),
         layers=_layers(found),
-        shelf=on_shelf(member.architecture, [view.hardware.name for view in views(front)]),
+        shelf=on_shelf(member.architecture, [view.hardware.name for view in views(front)], front.hardware.precision),
         classes=_classes(front, judged) if judged else None,
         confusion=_confusion(front, onnx) if onnx and onnx.accuracy else None,
         pairs=_pairs(front, onnx) if onnx and onnx.accuracy else None,

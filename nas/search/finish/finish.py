@@ -97,7 +97,7 @@ def _asked(settings: TrainSettings, subject: Subject, name: str, arch: Architect
     view, start = _images(settings, subject, name, arch, say), None
     if subject.init != NONE:
         view = replace(view, statistics=load(subject.init).statistics(view.images.channels))
-        start = FittedStart(FromWeights.of((subject.init,), subject.space), view, scale)
+        start = FittedStart(FromWeights.of_family(subject.init, subject.space), view, scale)
     seeds = tuple(settings.seed + number for number in range(settings.seeds))
     long = replace(long, pictures=view, start=start)
     asked = Asked(name, arch, replace(full, long=long), seeds, settings.calibration, settings.int8_loss, teacher)

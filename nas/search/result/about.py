@@ -5,11 +5,13 @@ from dataclasses import asdict, dataclass
 
 from nas.data.images import Images
 from nas.nets.pretrained import NONE, absolute, load
+from nas.nets.start import FromWeights
 from nas.problem import Problem
 from nas.reading.plain import readable
 from nas.results.front import DataFacts, Init, Scalar
 from nas.search.evaluations import rung_names
 from nas.search.settings import SearchSettings
+from nas.spaces.architecture import Architecture
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,12 @@ def about_settings(settings: SearchSettings, problem: Problem, data: DataFacts, 
     """What to say of these settings; `command` is what makes the run again."""
     rungs = rung_names(settings)
     proxy = {**asdict(settings.proxy), "how": rungs[-1], "own_resolution": max(problem.space.resolution)}
-    return About(settings.seed, data, settings.sampler.name, proxy, rungs, command, _init(settings.init))
+    return About(settings.seed, data, settings.sampler.name, proxy, rungs, command, init_facts(settings.init))
 
 
-def _init(init: str) -> Init | None:
+def init_facts(init: str, arch: Architecture | None = None) -> Init | None:
+    """What trainings start from; of `arch`, which may be a network of the family that has weights of its own."""
     if init == NONE:
         return None
-    weights = load(absolute(init))
+    weights = FromWeights.of_family(absolute(init)).own(arch) if arch else load(absolute(init))
     return Init(readable(weights.name), readable(weights.source), weights.licence, weights.taken)
