@@ -11,6 +11,7 @@ from nas.search.dry_run.estimate import Estimate, Step
 
 _WRITTEN = "front.json, trials.csv, report.html, front.png, models/, images/, .hydra/"
 _WIDTH = 14
+_THERE = "which is there: a run with these settings goes on, another is refused"
 
 
 def outlook_lines(found: Estimate, problem: Problem, folder: Path, storage: str | None) -> Iterator[str]:
@@ -28,7 +29,7 @@ def outlook_lines(found: Estimate, problem: Problem, folder: Path, storage: str 
         "total": f"about {seconds(found.total_s)}; tests, files and timings of the confirmed networks come on top",
         "disk": f"about {_bytes(found.total_bytes)}: images {_bytes(found.image_bytes)}, models "
         f"{_bytes(found.file_bytes)}, record {_bytes(found.record_bytes)}",
-        "folder": f"{folder}, {'which is there: the run goes on' if folder.exists() else 'which would be made'}",
+        "folder": f"{folder}, {_THERE if folder.exists() else 'which would be made'}",
         "written": f"{_WRITTEN}{'' if storage else ', study.journal'}",
     }
     yield "dry run: nothing is kept"

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from nas.report.outlook import seconds
+from nas.report.outlook import outlook_lines, seconds
 from nas.search.dry_run.estimate import Estimate, Step, reaching
 from tests.helpers.calls import call
+from tests.helpers.search import problem
 
 FOUND = Estimate("32x3 fc10", 1, 2, 5.0, (Step("s", 1, 4),), (Step("a", 2, 10), Step("b", 8, 3)), (), 1, 2, 3, None)
 
@@ -29,6 +30,15 @@ def test_fewer_networks_reach_a_later_rung() -> None:
 @pytest.mark.parametrize(("amount", "shown"), [(0.123, "0.12 s"), (42.3, "42 s"), (318, "5.3 min"), (7560, "2.1 h")])
 def test_durations_are_short(amount: float, shown: str) -> None:
     assert seconds(amount) == shown
+
+
+def test_it_says_whether_the_folder_is_there(tmp_path: Path) -> None:
+    for name, said in (
+        ("new", "would be made"),
+        ("", "is there: a run with these settings goes on, another is refused"),
+    ):
+        (line,) = (each for each in outlook_lines(FOUND, problem(), tmp_path / name, None) if "folder  " in each)
+        assert line.endswith(f", which {said}")
 
 
 def test_it_tries_the_search_and_keeps_nothing(
