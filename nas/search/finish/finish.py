@@ -212,7 +212,7 @@ def _tested(asked: Asked, subject: Subject, trained: list[FullyTrained], command
         best_epoch=best.best,
         seconds=sum(each.trained.seconds for each in trained),
         teacher=readable(asked.teacher.name) if asked.teacher else None,
-        init=None if subject.init == NONE else readable(load(subject.init).name),
+        init=None if subject.init == NONE else readable(FromWeights.of_family(subject.init).own(arch).name),
         files=tuple(timed(file, subject.folder) for file in exported.files),
         command=readable(command),
         weights=exported.weights,
