@@ -1,17 +1,16 @@
 """A whole run: search, baselines, confirmation, files, timing; everything resumable, one step each."""
 
 from collections.abc import Mapping, Sized
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from optuna.samplers import BaseSampler
 
 from nas.errors import RunError, RunFailed
 from nas.exports.graph import at_size
-from nas.identity import source_version
 from nas.nets.pretrained import NONE
 from nas.results.finished import with_finished
-from nas.results.front import Front, Init
+from nas.results.front import Front
 from nas.results.run_folder import write_front
 from nas.results.trials import write_trials
 from nas.search.confirm.baselines import networks_to_compare, train_baselines
@@ -22,7 +21,7 @@ from nas.search.context import AGAIN, Run
 from nas.search.evaluations import Trainings
 from nas.search.loop import Stopping, search
 from nas.search.record.trial import accuracies, records
-from nas.search.result.about import About, init_facts
+from nas.search.result.about import About, origin
 from nas.search.result.compose import compose
 from nas.search.result.fidelity import fidelity_warnings
 from nas.search.result.learning import learning_warnings
@@ -137,26 +136,15 @@ def _cheap_accuracies(context: Run) -> list[float]:
 
 def _metadata(context: Run, arch: Architecture, plan: Plan) -> Mapping[str, Any]:
     """What a file says of its network, at the pixels that it takes, beside what the confirmation knows."""
-    problem, init = context.problem, init_facts(plan.init, arch)
+    problem = context.problem
     costs = network_costs(problem.candidate(arch))
     figure = costs["latency_ms"]
     latency = {name: getattr(figure, name) for name in ("value", "low", "high", "how", "in_range")}
     latency |= {"hardware": problem.profile.label, "resolution": arch.resolution}
-    start = {"init": asdict(init)} if init else {}
     return {
         "latency_ms": latency,
         "macs": str(costs["macs"]),
         "params": str(costs["params"]),
-        "licence": _licence(init),
         "run": {"space": problem.space.name, "budget": str(problem.budget), "search_seed": plan.about.seed},
-        "version": source_version(),
-        **start,
+        **origin(plan.init, arch),
     }
-
-
-def _licence(init: Init | None) -> str:
-    """Under which terms the weights stand."""
-    if init is None:
-        return "trained from random weights: what the licence of your images says holds for the weights"
-    known = init.licence or "unknown, ask who gave them"
-    return f"trained from {init.name}, whose licence is {known}; what the licence of your images says holds too"

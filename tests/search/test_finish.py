@@ -6,10 +6,12 @@ from pathlib import Path
 
 import onnx
 import pytest
+import torch
 import yaml
 
 import nas.train
 from nas.data.settings import DataSettings
+from nas.nets.build import build
 from nas.results.finished import with_finished
 from nas.results.front import Front
 from nas.results.run_folder import read_front
@@ -18,6 +20,7 @@ from nas.spaces.architecture import Architecture
 from tests.helpers.calls import call, check_refused
 from tests.helpers.images import write_classes
 from tests.helpers.run_sample import check_run, sample_front, sample_trials, write_run
+from tests.helpers.weights import trained
 
 ARCH = Architecture.from_notation("16x1 conv3/2-8 sep3/2-16 fc10")
 DATA = {"source": "digits", "path": None, "limit": 120, "val_fraction": 0.2, "test_fraction": 0.2}
@@ -86,6 +89,31 @@ def test_a_member_is_finished_after_an_interruption_and_told_in_the_run(
     assert "is finished already" in capsys.readouterr().out
     bare = replace(front, front=_without(front), confirmed=_without(front))
     assert with_finished(bare, run) == front  # what a search that is resumed writes
+
+
+def test_files_name_what_a_training_starts_from(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    colours = replace(ARCH, in_channels=3)
+    torch.save({"state_dict": trained(colours).state_dict(), "notation": colours.notation}, run.parent / "mine.pth")
+    asked = (f"arch='{ARCH.notation}'", "data=digits", "data.limit=120", "hydra.run.dir=out", *QUICK)
+    assert call(monkeypatch, "train", *asked, "init=mine.pth") == 0
+    (about,) = (run.parent / "out" / "finished").glob("*.json")
+    assert json.loads(about.read_text())["finished"]["init"] == "mine"
+    files = list((run.parent / "out" / "finished").glob("*.onnx"))
+    assert len(files) == 2
+    for file in files:
+        texts = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
+        assert texts["licence"].startswith("trained from mine, whose licence is unknown, ask who gave them")
+        assert json.loads(texts["init"])["tensors"] == len(build(ARCH).state_dict())
+
+    assert call(monkeypatch, "train", "run=run", "member=2", *QUICK) == 0
+    found = check_run(run).front[1].finished
+    assert found is not None
+    texts = {entry.key: entry.value for entry in onnx.load(run / found.files[0].path).metadata_props}
+    assert (found.init, "init" in texts) == (None, False)
+    assert texts["licence"].startswith("trained from random weights")
+    front = read_front(run)
+    assert json.loads(texts["run"]) == {"space": front.search_space, "search_seed": front.seed}
+    assert texts["version"].startswith("0.")
 
 
 def _without(front: Front) -> tuple[nas.results.member.Member, ...]:

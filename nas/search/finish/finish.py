@@ -27,6 +27,7 @@ from nas.search.confirm.export import Export, timed
 from nas.search.confirm.intervals import accuracy_intervals
 from nas.search.finish.settings import TrainSettings
 from nas.search.finish.subject import Subject
+from nas.search.result.about import init_facts, origin
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.training.full import Epoch, FullTraining, FullyTrained, is_first_process
@@ -212,7 +213,7 @@ def _tested(asked: Asked, subject: Subject, trained: list[FullyTrained], command
         best_epoch=best.best,
         seconds=sum(each.trained.seconds for each in trained),
         teacher=readable(asked.teacher.name) if asked.teacher else None,
-        init=None if subject.init == NONE else readable(FromWeights.of_family(subject.init).own(arch).name),
+        init=start.name if (start := init_facts(subject.init, arch)) else None,
         files=tuple(timed(file, subject.folder) for file in exported.files),
         command=readable(command),
         weights=exported.weights,
@@ -224,6 +225,9 @@ def _metadata(asked: Asked, subject: Subject) -> Mapping[str, Any]:
     costs = cost(asked.arch)
     found: dict[str, Any] = {"macs": str(costs.macs), "params": str(costs.params)}
     found["training"] = {"epochs": asked.full.long.recipe.epochs, "how": "nas.train"}
+    found |= origin(subject.init, asked.arch)
+    if subject.front:
+        found["run"] = {"space": subject.front.search_space, "search_seed": subject.front.seed}
     if subject.front and (member := subject.about(asked.arch)):
         figure: DeviceFigure = member.latency_ms
         latency = {name: getattr(figure, name) for name in ("value", "low", "high", "how", "in_range")}

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from nas.data.images import Images
+from nas.identity import source_version
 from nas.nets.pretrained import NONE, absolute, load
 from nas.nets.start import FromWeights
 from nas.problem import Problem
@@ -57,3 +59,16 @@ def init_facts(init: str, arch: Architecture | None = None) -> Init | None:
         return None
     weights = FromWeights.of_family(absolute(init)).own(arch) if arch else load(absolute(init))
     return Init(readable(weights.name), readable(weights.source), weights.licence, weights.taken)
+
+
+def origin(init: str, arch: Architecture) -> dict[str, Any]:
+    """What a file of `arch` says of where its weights come from: what they started from, under which licence, and what
+    made them.
+    """
+    found = init_facts(init, arch)
+    if found is None:
+        licence = "trained from random weights: what the licence of your images says holds for the weights"
+        return {"licence": licence, "version": source_version()}
+    known = found.licence or "unknown, ask who gave them"
+    licence = f"trained from {found.name}, whose licence is {known}; what the licence of your images says holds too"
+    return {"licence": licence, "init": asdict(found), "version": source_version()}
