@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 import optuna
 
-from benchmarks.multi_fidelity import Quiet
 from benchmarks.proxy_fidelity import photographs
+from benchmarks.quiet import Quiet
 from benchmarks.search_efficiency import machine, versions
 from benchmarks.tables import hypervolume, problem
 from nas.commandline import parse

@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.intervals import half_width
-from benchmarks.multi_fidelity import Quiet
 from benchmarks.proxy_fidelity import photographs
+from benchmarks.quiet import Quiet
 from benchmarks.search_efficiency import machine, versions
 from nas.commandline import parse
 from nas.commandline.composing import compose, read_arguments

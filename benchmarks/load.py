@@ -29,6 +29,7 @@ from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.study import Study, create_study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from benchmarks.quiet import Quiet
 from nas.latency.profile import load_profile
 from nas.problem import Problem, reference_point
 from nas.proxies.base import Evaluation, Failed
@@ -36,7 +37,7 @@ from nas.report.figures import save_front_png
 from nas.report.html import write_report
 from nas.results.front import DataFacts
 from nas.results.run_folder import read_front, write_front
-from nas.results.trials import TrialRow, read_trials, write_trials
+from nas.results.trials import read_trials, write_trials
 from nas.search.confirm.network import Confirmed
 from nas.search.context import Run
 from nas.search.executors.inline import InlineExecutor
@@ -112,21 +113,6 @@ class Given(BaseSampler):
 
     def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any) -> Any:
         raise NotImplementedError
-
-
-class Quiet:
-    """A display that shows nothing."""
-
-    warnings: Sequence[str] = ()
-
-    def stage(self, name: str, total: int, done: int = 0) -> None: ...
-    def advance(self, share: float | None = None) -> None: ...
-    def earlier(self, rows: Sequence[TrialRow]) -> None: ...
-    def now(self, *doing: str) -> None: ...
-    def limit(self, seconds: float) -> None: ...
-    def message(self, text: str) -> None: ...
-    def warning(self, text: str) -> None: ...
-    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None: ...
 
 
 def problem() -> Problem:

@@ -16,13 +16,13 @@ import optuna
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
+from benchmarks.quiet import Quiet
 from benchmarks.tables import Problem as Table
 from benchmarks.tables import problem as table
 from benchmarks.tables import shares
 from nas.latency.profile import load_profile
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
-from nas.results.trials import TrialRow
 from nas.search.context import Run
 from nas.search.executors.inline import InlineExecutor
 from nas.search.loop import Stopping, search
@@ -43,36 +43,6 @@ VARIANTS = {
     "rungs, stopped networks inform the model": (True, True),
 }
 """By name: whether there is a cheap rung, and whether the model learns of networks stopped there."""
-
-
-class Quiet:
-    """A display that shows nothing."""
-
-    warnings: Sequence[str] = ()
-
-    def stage(self, name: str, total: int, done: int = 0) -> None:
-        """Nothing."""
-
-    def advance(self, share: float | None = None) -> None:
-        """Nothing."""
-
-    def earlier(self, rows: Sequence[TrialRow]) -> None:
-        """Nothing."""
-
-    def now(self, *doing: str) -> None:
-        """Nothing."""
-
-    def limit(self, seconds: float) -> None:
-        """Nothing."""
-
-    def trial(self, row: TrialRow, *, front_size: int, hypervolume: float, best: float | None) -> None:
-        """Nothing."""
-
-    def message(self, text: str) -> None:
-        """Nothing."""
-
-    def warning(self, text: str) -> None:
-        """Nothing."""
 
 
 def noise_for(accuracies: NDArray[np.float64], tau: float) -> float:

@@ -35,7 +35,8 @@ import numpy as np
 import optuna
 from sqlalchemy import text
 
-from benchmarks.load import Given, Quiet, problem
+from benchmarks.load import Given, problem
+from benchmarks.quiet import Quiet
 from benchmarks.sleeping import seconds, sleep, sleeping
 from nas.problem import reference_point
 from nas.proxies.base import Evaluation
