@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nas.errors import ConfigError
 from nas.reading.words import cut, short
+from nas.recording.runner.timing import EXACT
 
 
 class OnnxTeacher:
@@ -32,6 +33,7 @@ class OnnxTeacher:
             raise ConfigError(f"there is no teacher {short(str(path), 99)}; give an ONNX file")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
+        options.add_session_config_entry(*EXACT)
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # whatever ONNX Runtime raises
