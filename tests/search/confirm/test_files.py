@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
@@ -27,6 +26,7 @@ from nas.spaces.load import load_space
 from nas.training.long import LongTraining, bits, hexadecimal
 from nas.training.metrics import wilson
 from nas.training.recipe import Recipe
+from tests.helpers.sessions import opened
 
 SPACE = load_space("tiny").with_data(1, 10)
 SMALL = SPACE.architecture([0] * len(SPACE.variables))
@@ -113,8 +113,7 @@ def test_flags_as_text(count: int) -> None:
 
 
 def run(path: Path, images: np.ndarray) -> np.ndarray:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(None, {"images": images})[0])
+    return np.asarray(opened(path).run(None, {"images": images})[0])
 
 
 def test_a_confirmed_network_is_files_that_explain_themselves(training: LongTraining, tmp_path: Path) -> None:
@@ -152,7 +151,7 @@ def test_a_confirmed_network_is_files_that_explain_themselves(training: LongTrai
         assert file.path is not None
         assert file.accuracy is not None
         path, share = tmp_path / file.path, file.accuracy.value
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        session = opened(path)
         metadata = session.get_modelmeta().custom_metadata_map
         said = json.loads(metadata["accuracy"])
         assert said == {"value": share, "split": "test", "seed": 7, "resolution": PIXELS}
