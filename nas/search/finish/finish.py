@@ -27,7 +27,7 @@ from nas.search.confirm.export import Export, timed
 from nas.search.confirm.intervals import accuracy_intervals
 from nas.search.finish.settings import TrainSettings
 from nas.search.finish.subject import Subject
-from nas.search.result.about import init_facts, origin
+from nas.search.result.about import origin
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.training.full import Epoch, FullTraining, FullyTrained, is_first_process
@@ -204,7 +204,8 @@ def _tested(asked: Asked, subject: Subject, trained: list[FullyTrained], command
     best = max(trained, key=lambda each: each.trained.val)
     formats = default_formats(subject.front.hardware.runtime) if subject.front else BY_DEFAULT
     export = Export(long, subject.folder / FOLDER, asked.calibration, formats, asked.int8_loss)
-    exported = export(arch, best.trained.seed, _metadata(asked, subject))
+    said = _metadata(asked, subject)
+    exported = export(arch, best.trained.seed, said)
     scale = long.scale(arch)
     return Finished(
         accuracy=Accuracy(mean.value, mean.low, mean.high, "finished", len(judged), scale),
@@ -213,7 +214,7 @@ def _tested(asked: Asked, subject: Subject, trained: list[FullyTrained], command
         best_epoch=best.best,
         seconds=sum(each.trained.seconds for each in trained),
         teacher=readable(asked.teacher.name) if asked.teacher else None,
-        init=start.name if (start := init_facts(subject.init, arch)) else None,
+        init=said["init"]["name"] if "init" in said else None,
         files=tuple(timed(file, subject.folder) for file in exported.files),
         command=readable(command),
         weights=exported.weights,

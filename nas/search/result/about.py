@@ -66,9 +66,13 @@ def origin(init: str, arch: Architecture) -> dict[str, Any]:
     made them.
     """
     found = init_facts(init, arch)
-    if found is None:
-        licence = "trained from random weights: what the licence of your images says holds for the weights"
-        return {"licence": licence, "version": source_version()}
-    known = found.licence or "unknown, ask who gave them"
-    licence = f"trained from {found.name}, whose licence is {known}; what the licence of your images says holds too"
-    return {"licence": licence, "init": asdict(found), "version": source_version()}
+    start = {"init": asdict(found)} if found else {}
+    return {"licence": _licence(found), "version": source_version(), **start}
+
+
+def _licence(init: Init | None) -> str:
+    """Under which terms the weights stand."""
+    if init is None:
+        return "trained from random weights: what the licence of your images says holds for the weights"
+    known = init.licence or "unknown, ask who gave them"
+    return f"trained from {init.name}, whose licence is {known}; what the licence of your images says holds too"
