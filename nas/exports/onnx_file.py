@@ -12,18 +12,15 @@ import onnxruntime
 
 from nas.exports.graph import Run, in_batches
 from nas.recording.host_timing import time_model
-from nas.recording.runner.timing import EXACT
+from nas.recording.runner.timing import session_options
 from nas.resources import replace_file
 from nas.results.member import HostTiming
 
 
 def open_onnx(model: bytes | Path) -> Run:
     """The ONNX model in ONNX Runtime, on one thread; int8 is computed as the model says, on any CPU."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.add_session_config_entry(*EXACT)
     content = model if isinstance(model, bytes) else model.read_bytes()  # it opens no path that is not UTF-8
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(content, session_options(1), providers=["CPUExecutionProvider"])
     size = session.get_inputs()[0].shape[0]
     return in_batches(
         lambda images: np.asarray(session.run(None, {"images": images})[0]), size if isinstance(size, int) else None

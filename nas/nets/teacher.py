@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nas.errors import ConfigError
 from nas.reading.words import cut, short
-from nas.recording.runner.timing import EXACT
+from nas.recording.runner.timing import session_options
 
 
 class OnnxTeacher:
@@ -31,9 +31,7 @@ class OnnxTeacher:
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise ConfigError(f"there is no teacher {short(str(path), 99)}; give an ONNX file")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.add_session_config_entry(*EXACT)
+        options = session_options(torch.get_num_threads())
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # whatever ONNX Runtime raises

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import onnxruntime
 
-from nas.recording.runner.timing import EXACT
+from nas.recording.runner.timing import session_options
 
 
 def opened(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.add_session_config_entry(*EXACT)
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(path), session_options(1), providers=["CPUExecutionProvider"])

@@ -19,7 +19,7 @@ from nas.exports.onnx_graph import onnx_model
 from nas.nets import build
 from nas.nets.conventions import PLAIN, TENSORFLOW, Conventions, SamePadded, same_padding
 from nas.nets.supernet import Supernet, recalibrate
-from nas.recording.runner.timing import EXACT
+from nas.recording.runner.timing import session_options
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.spaces.load import load_space
@@ -97,9 +97,8 @@ def test_a_supernet_follows_the_conventions() -> None:
 
 def optimised(path: Path, images: Tensor) -> tuple[Counter[str], Tensor]:
     """The nodes that ONNX Runtime runs of a file, and its logits."""
-    options = onnxruntime.SessionOptions()
+    options = session_options(1)
     options.optimized_model_filepath, options.log_severity_level = str(path.with_suffix(".optimised")), 3
-    options.add_session_config_entry(*EXACT)
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     nodes = onnx.load(path.with_suffix(".optimised")).graph.node
     return Counter(node.op_type for node in nodes), torch.from_numpy(session.run(None, {"images": images.numpy()})[0])

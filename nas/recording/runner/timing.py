@@ -20,9 +20,17 @@ from .runtime import onnxruntime
 PATIENCE = 4  # how many times as long a burst may last until it has runs enough
 LOST = 0.01  # share of a run that its threads may have waited for a core
 PROBE_WARMUP, PROBE_LOOPS = 500, 3000  # of the short loop: some 20 to 200 microseconds
-EXACT = ("session.x64quantprecision", "1")  # on x86 without VNNI int8 products are else summed in 16 bits, too few
 SPINNING_S = 0.003  # ONNX Runtime's threads go on for less than that after a run
 DISTURBED = 1.4  # how many times its least time the short loop may take; a shared core takes 1.6 times as long
+
+
+def session_options(threads: int) -> Any:
+    """Options of a session of so many threads that computes int8 as the model says, on any CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # on x86 without VNNI products of int8 are else summed in 16 bits, which saturate
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    return options
 
 
 def open_session(
@@ -33,14 +41,12 @@ def open_session(
     Raises:
         ValueError: the model cannot be loaded; one line says why.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options = session_options(threads)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     level = f"ORT_ENABLE_{optimization.upper()}"
     options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
-    options.add_session_config_entry(*EXACT)
     if profiles:
         options.enable_profiling = True
         options.profile_file_prefix = profiles
