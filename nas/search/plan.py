@@ -9,6 +9,7 @@ from optuna.samplers import BaseSampler
 from nas.errors import RunError, RunFailed
 from nas.exports.graph import at_size
 from nas.nets.pretrained import NONE
+from nas.results.costs import DeviceFigure
 from nas.results.finished import with_finished
 from nas.results.front import Front
 from nas.results.run_folder import write_front
@@ -21,7 +22,7 @@ from nas.search.context import AGAIN, Run
 from nas.search.evaluations import Trainings
 from nas.search.loop import Stopping, search
 from nas.search.record.trial import accuracies, records
-from nas.search.result.about import About, origin
+from nas.search.result.about import About, latency_facts, origin
 from nas.search.result.compose import compose
 from nas.search.result.fidelity import fidelity_warnings
 from nas.search.result.learning import learning_warnings
@@ -139,10 +140,9 @@ def _metadata(context: Run, arch: Architecture, plan: Plan) -> Mapping[str, Any]
     problem = context.problem
     costs = network_costs(problem.candidate(arch))
     figure = costs["latency_ms"]
-    latency = {name: getattr(figure, name) for name in ("value", "low", "high", "how", "in_range")}
-    latency |= {"hardware": problem.profile.label, "resolution": arch.resolution}
+    assert isinstance(figure, DeviceFigure)
     return {
-        "latency_ms": latency,
+        "latency_ms": latency_facts(figure, problem.profile.label, arch),
         "macs": str(costs["macs"]),
         "params": str(costs["params"]),
         "run": {"space": problem.space.name, "budget": str(problem.budget), "search_seed": plan.about.seed},

@@ -19,7 +19,6 @@ from nas.nets.start import FromWeights
 from nas.nets.teacher import FileTeacher, open_teacher
 from nas.reading.plain import readable
 from nas.reading.words import cut
-from nas.results.costs import DeviceFigure
 from nas.results.finished import FOLDER, FinishedFile, is_whole, read_finished, with_finished, write_finished
 from nas.results.member import Accuracy, Finished
 from nas.results.run_folder import read_front, write_front
@@ -27,7 +26,7 @@ from nas.search.confirm.export import Export, timed
 from nas.search.confirm.intervals import accuracy_intervals
 from nas.search.finish.settings import TrainSettings
 from nas.search.finish.subject import Subject
-from nas.search.result.about import origin
+from nas.search.result.about import latency_facts, origin
 from nas.spaces.architecture import Architecture
 from nas.spaces.cost import cost
 from nas.training.full import Epoch, FullTraining, FullyTrained, is_first_process
@@ -230,9 +229,7 @@ def _metadata(asked: Asked, subject: Subject) -> Mapping[str, Any]:
     if subject.front:
         found["run"] = {"space": subject.front.search_space, "search_seed": subject.front.seed}
     if subject.front and (member := subject.about(asked.arch)):
-        figure: DeviceFigure = member.latency_ms
-        latency = {name: getattr(figure, name) for name in ("value", "low", "high", "how", "in_range")}
-        found["latency_ms"] = latency | {"hardware": subject.front.hardware.label, "resolution": asked.arch.resolution}
+        found["latency_ms"] = latency_facts(member.latency_ms, subject.front.hardware.label, asked.arch)
     return found
 
 

@@ -10,6 +10,7 @@ from nas.nets.pretrained import NONE, absolute, load
 from nas.nets.start import FromWeights
 from nas.problem import Problem
 from nas.reading.plain import readable
+from nas.results.costs import DeviceFigure
 from nas.results.front import DataFacts, Init, Scalar
 from nas.search.evaluations import rung_names
 from nas.search.settings import SearchSettings
@@ -68,6 +69,12 @@ def origin(init: str, arch: Architecture) -> dict[str, Any]:
     found = init_facts(init, arch)
     start = {"init": asdict(found)} if found else {}
     return {"licence": _licence(found), "version": source_version(), **start}
+
+
+def latency_facts(figure: DeviceFigure, hardware: str, arch: Architecture) -> dict[str, Any]:
+    """What a file of `arch` says of its milliseconds on the device that is called `hardware`."""
+    said = {name: getattr(figure, name) for name in ("value", "low", "high", "how", "in_range")}
+    return said | {"hardware": hardware, "resolution": arch.resolution}
 
 
 def _licence(init: Init | None) -> str:
