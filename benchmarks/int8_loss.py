@@ -8,7 +8,7 @@ train/<class> and val/<class>; a test split is carved from train. Then takes it 
 accuracy on the test images, against fp32 in ONNX Runtime.
 
 What is trained is kept in `--folder`, and what is finished is added to `results.jsonl` there, so that the same command
-goes on where it stopped; the table is of all that is there at these epochs.
+goes on where it stopped; the table is of all that is there with these settings.
 """
 
 import argparse
@@ -84,12 +84,12 @@ NETWORKS: Mapping[str, Architecture] = {
 }
 
 
-def trained(name: str, data: ImageData, epochs: int, seed: int, folder: Path) -> torch.nn.Module:
+def trained(name: str, data: ImageData, recipe: Recipe, seed: int, folder: Path) -> torch.nn.Module:
     """The network, trained, or as it was trained before."""
-    path, arch = folder / f"{name}-{epochs}-{seed}.safetensors", NETWORKS[name]
+    path, arch = folder / f"{name}-{recipe.epochs}-{recipe.precision}-{seed}.safetensors", NETWORKS[name]
     if not path.is_file():
         print(f"training {name}, seed {seed}", flush=True)
-        fitted = fit(arch, data, Recipe(epochs, 64, 0.1), seed)
+        fitted = fit(arch, data, recipe, seed)
         write_safetensors(path, fitted.net.state_dict(), {"notation": arch.notation})
     net = build(arch)
     net.load_state_dict(read_safetensors(path)[0])
@@ -150,6 +150,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS, help=names(NETWORKS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"), help="that networks are trained in")
     parser.add_argument("--calibration", type=int, default=256, help="training images that ranges are taken from")
     parser.add_argument("--points", type=float, default=0.5, help="that the ladder may lose on validation images")
     asked = parser.parse_args()
@@ -158,18 +159,19 @@ def main() -> None:
     images = prepare(settings, 0, PIXELS, asked.folder / "images")
     results = asked.folder / "results.jsonl"
     done = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
+    recipe = Recipe(asked.epochs, 64, 0.1, precision=asked.precision)
+    shared = {name: getattr(asked, name) for name in ("epochs", "points", "calibration", "precision")}
     for seed in asked.seeds:
         for name in asked.networks:
-            mine = {"network": name, "seed": seed, "epochs": asked.epochs, "points": asked.points}
-            mine["calibration"] = asked.calibration
-            if any(all(each[key] == value for key, value in mine.items()) for each in done):
+            mine = {"network": name, "seed": seed, **shared}
+            if any(mine.items() <= each.items() for each in done):
                 continue
             data = ImageData(images, batch_size=64, seed=seed, flip=True, shift=4, device="cpu")
-            net = trained(name, data, asked.epochs, seed, asked.folder)
+            net = trained(name, data, recipe, seed, asked.folder)
             done.append({**mine, **measured(name, data, net, asked.calibration, asked.points)})
             with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(done[-1]) + "\n")
-    print(table([each for each in done if each["epochs"] == asked.epochs and each["points"] == asked.points]))
+    print(table([each for each in done if shared.items() <= each.items()]))
 
 
 if __name__ == "__main__":
