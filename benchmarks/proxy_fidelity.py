@@ -28,6 +28,8 @@ import yaml
 from benchmarks.fidelity_table import Network, table
 from benchmarks.search_efficiency import machine, versions
 from benchmarks.tables import data_file
+from nas.commandline import parse
+from nas.commandline.composing import compose, read_arguments
 from nas.data.prepare import prepare
 from nas.data.settings import DataSettings
 from nas.data.views import ImageView, TrainingResolution
@@ -39,12 +41,13 @@ from nas.proxies.scores import SCORES
 from nas.proxies.scores.evaluate import TrainingFree
 from nas.proxies.scores.population import ScorePopulation
 from nas.proxies.short import ShortTraining, correct_accuracy
-from nas.proxies.supernet import SHARED, RankedByBoth, SharedAccuracy
+from nas.proxies.supernet import SHARED, RankedByBoth, SharedAccuracy, SupernetProxy
 from nas.resources import data_dir
+from nas.search.settings import SearchSettings
 from nas.spaces.architecture import Architecture
 from nas.spaces.load import load_space
 from nas.training.recipe import Recipe
-from nas.training.supernet.train import SharedRecipe, train_supernet
+from nas.training.supernet.train import train_supernet
 from nas.training.supernet.weights import SharedWeights
 
 PIXELS = 32
@@ -194,16 +197,18 @@ def supernet(
 
     Accuracy, minus the loss, and both joined with the scores.
     """
-    defaults = yaml.safe_load((data_dir("conf") / "proxy" / "supernet.yaml").read_text(encoding="utf-8"))
-    chosen = {field.name: defaults[field.name] for field in fields(SharedRecipe) if field.name in defaults}
-    recipe = SharedRecipe(**{**chosen, "epochs": None, "minutes": minutes, "precision": "bf16"})
+    words = ["proxy=supernet", f"proxy.minutes={minutes}", "training.precision=bf16"]
+    settings = parse(compose("search", SearchSettings, read_arguments(words))[0], SearchSettings)
+    proxy = settings.proxy
+    assert isinstance(proxy, SupernetProxy)
+    recipe = proxy.recipe(settings.training, len(images(pixels).images.train), pretrained=False)
     space, pictures, scale = load_space("nas_bench_macro"), images(pixels), TrainingResolution(pixels, PIXELS)
     seconds = train_supernet(
         *(space, pictures, recipe, scale, seed, checkpoint),
         progress=lambda at: print(f"supernet {at.share:.1%}, loss {at.loss:.3f}", end="\r", file=sys.stderr),
     )
-    judging = replace(pictures, val_limit=defaults["validation"])
-    weights = SharedWeights(space, judging, checkpoint, scale, defaults["calibration"], precision="bf16")
+    judging = replace(pictures, val_limit=proxy.validation)
+    weights = SharedWeights(space, judging, checkpoint, scale, proxy.calibration, precision="bf16")
     shared = SharedAccuracy(weights)
     free = TrainingFree(pictures, tuple(joined), scale, seed)
     rows = [{**free(arch).values, SHARED: shared(arch).rank_value} for arch in population()]

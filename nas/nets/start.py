@@ -52,13 +52,9 @@ class FromWeights:
 
     def shared(self, space: SearchSpace) -> Supernet:
         """The shared weights of `space`, begun from the first; raises as `begin_from` does."""
-        net = self.empty(space)
+        net = Supernet(space, self.conventions)
         begin_from(net, load(self.inits[0]))
         return net
-
-    def empty(self, space: SearchSpace) -> Supernet:
-        """Shared weights of the same form, as new ones are drawn."""
-        return Supernet(space, self.conventions, shared_statistics=True)
 
     def fitted(self, arch: Architecture, images: Tensor) -> dict[str, Tensor]:
         """A state dict of `build(arch, conventions)`, fitted on `images`; raises as `reconstructed` does."""

@@ -15,7 +15,7 @@ and blocks with and without the norm between, since that norm frees a kernel of 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, product
+from itertools import product
 from typing import Any
 
 import torch
@@ -38,17 +38,13 @@ from nas.spaces.stage import Stage
 class Supernet(nn.Module):
     """The largest blocks of `space`, drawn as `nas.nets.build` draws weights; seed torch for repeatable ones.
 
-    Its networks follow `conventions`. With `shared_statistics` batch norms share their statistics too, which training
-    leaves as they are: those of pretrained weights, of which taking new ones costs most of what they know.
+    Its networks follow `conventions`.
     """
 
-    def __init__(
-        self, space: SearchSpace, conventions: Conventions = PLAIN, *, shared_statistics: bool = False
-    ) -> None:
+    def __init__(self, space: SearchSpace, conventions: Conventions = PLAIN) -> None:
         super().__init__()
         self.space = space
         self.conventions = conventions
-        self.shared_statistics = shared_statistics
         self.blocks = nn.ModuleDict()
         reached = space.in_channels
         for stage in space.stages:
@@ -64,24 +60,21 @@ class Supernet(nn.Module):
         assert isinstance(classifier, nn.Linear)
         self.classifier: nn.Linear = classifier
         for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.num_batches_tracked = None
-                if not shared_statistics:  # of no network in particular
-                    module.running_mean = module.running_var = None
+            if isinstance(module, nn.BatchNorm2d):  # statistics of no network in particular
+                module.num_batches_tracked = module.running_mean = module.running_var = None
 
     def forward(self, images: Tensor, arch: Architecture, statistics: Mapping[str, Tensor] | None = None) -> Tensor:
         """Logits (N, classes) of `arch` for images (N, in_channels, H, W).
 
-        Batch norm uses the shared statistics, or those of this batch, or those in `statistics` under their names in
-        the `state_dict` of `build(arch)`.
+        Batch norm uses the statistics of this batch, or those in `statistics` under their names in the `state_dict` of
+        `build(arch)`.
 
         Raises:
             SpaceError: the network is not in the space.
         """
         x = images
         for number, (place, block, channels) in enumerate(self._walk(arch)):
-            of_batch = statistics is None and not self.shared_statistics
-            module = _skeleton(block, channels, self.conventions).train(of_batch)
+            module = _skeleton(block, channels, self.conventions).train(statistics is None)
             state = self._slices(place, module)
             if statistics is not None:
                 state |= {name: statistics[f"{number}.{name}"] for name, _ in module.named_buffers()}
@@ -104,7 +97,7 @@ class Supernet(nn.Module):
         return state | {f"{last}.bias": self.classifier.bias}
 
     def subnet(self, arch: Architecture) -> nn.Module:
-        """`build(arch)` with a copy of its weights; the statistics of batch norms are shared ones or a new network's.
+        """`build(arch)` with a copy of its weights; the statistics of batch norms are a new network's.
 
         Raises:
             SpaceError: the network is not in the space.
@@ -126,12 +119,8 @@ class Supernet(nn.Module):
             channels = block.out_channels
 
     def _slices(self, key: str, module: nn.Module) -> dict[str, Tensor]:
-        """The weights of `module`, and the statistics of its norms where they are shared."""
         shared = _by_role(self.blocks[key])
-        wanted = (module.named_parameters(), module.named_buffers() if self.shared_statistics else ())
-        return {
-            name: _slice(shared[_role(name)], tensor.shape) for name, tensor in chain(*wanted) if _role(name) in shared
-        }
+        return {name: _slice(shared[_role(name)], weight.shape) for name, weight in module.named_parameters()}
 
     def _classifier_weight(self, channels: int) -> Tensor:
         return self.classifier.weight[:, :channels]
@@ -225,7 +214,7 @@ def _skeleton(block: Block, channels: int, conventions: Conventions) -> nn.Modul
 
 
 def _by_role(block: nn.Module) -> dict[str, Tensor]:
-    return {_role(name): tensor for name, tensor in chain(block.named_parameters(), block.named_buffers())}
+    return {_role(name): weight for name, weight in block.named_parameters()}
 
 
 def _role(name: str) -> str:

@@ -165,8 +165,10 @@ class Proxy(Protocol):
         """Its name in `PROXIES`, and that of the rung it is by itself."""
 
     @property
-    def resolution(self) -> int | None:
-        """Pixels at the space's largest resolution, others in proportion; None: each network's own."""
+    def resolution(self) -> int | Literal["auto"] | None:
+        """Pixels at the space's largest resolution, others in proportion; None: each network's own; auto: what suits
+        the start of its trainings.
+        """
 
     def prepare(self, preparation: Preparation) -> Prepared:
         """Do what is needed before the first network."""

@@ -17,7 +17,7 @@ from nas.proxies.scores.evaluate import TrainingFree
 from nas.proxies.scores.population import ScorePopulation
 from nas.spaces.architecture import Architecture
 from nas.training.metrics import wilson
-from nas.training.settings import SUPERNET, Batch, Pixels, Positive, TrainingSettings
+from nas.training.settings import RATES, SUPERNET, Batch, Pixels, Positive, TrainingSettings
 from nas.training.supernet.train import Progress, SharedRecipe, largest, train_supernet
 from nas.training.supernet.weights import FromShared, SharedWeights, TaughtByShared
 
@@ -33,19 +33,21 @@ class SupernetProxy:
 
     name: Literal["supernet"]
     epochs: Positive | None
-    """Passes over the training images; every image goes through all networks of its step."""
+    """Passes over the training images, such as 10; every image goes through all networks of its step. null: 20, or from
+    pretrained weights those that make 100,000 images, 40 at most."""
     minutes: Annotated[float, Gt(0)] | None
-    """Wall-clock minutes, such as 5, instead, with epochs=null; such a run does not repeat exactly."""
-    resolution: Pixels | None
-    """Pixels at the space's largest resolution, such as 32, others in proportion; null: each network's own."""
+    """Wall-clock minutes, such as 5, instead of epochs; such a run does not repeat exactly."""
+    resolution: Pixels | Literal["auto"] | None
+    """Pixels at the space's largest resolution, such as 32, others in proportion; null: each network's own; auto: 16,
+    or from pretrained weights their own."""
     batch_size: Batch
     """Images in a batch."""
-    learning_rate: Annotated[float, Gt(0)]
-    """Peak, for a batch of 64; scales with the batch size."""
+    learning_rate: Annotated[float, Gt(0)] | None
+    """Peak, such as 0.1, for a batch of 64; scales with the batch size; null: 0.1, or from pretrained weights 0.001."""
     networks: Positive
     """Networks at random in each step."""
-    sandwich: bool
-    """Train the largest and the smallest network in each step, too."""
+    sandwich: bool | None
+    """Train the largest and the smallest network in each step, too; null: unless they start from pretrained weights."""
     distillation: Annotated[float, Ge(0), Le(1)]
     """Of a sandwich: share of the largest network's soft outputs in what the others learn."""
     drawn: Literal["choices", "macs"]
@@ -59,18 +61,28 @@ class SupernetProxy:
     start: bool
     """Begin the long trainings of candidates with their shared weights."""
 
-    def recipe(self, training: TrainingSettings) -> SharedRecipe:
-        """How the shared weights are trained."""
+    def pixels(self, *, pretrained: bool) -> int | None:
+        """`resolution`, decided."""
+        if self.resolution == "auto":
+            return None if pretrained else 16
+        return self.resolution
+
+    def recipe(self, training: TrainingSettings, images: int, *, pretrained: bool) -> SharedRecipe:
+        """How the shared weights are trained on so many `images`, from `pretrained` weights or from scratch."""
+        epochs, optimizer = self.epochs, training.optimizer_of(pretrained=pretrained)
+        if epochs is None and self.minutes is None:
+            epochs = min(40, math.ceil(100_000 / images)) if pretrained else 20
         return SharedRecipe(
-            self.epochs,
+            epochs,
             self.minutes,
             self.batch_size,
-            self.learning_rate,
+            optimizer,
+            self.learning_rate or RATES[optimizer, pretrained] * (1 if pretrained else 0.5),
             momentum=training.momentum,
             weight_decay=training.weight_decay,
             label_smoothing=training.label_smoothing,
             networks=self.networks,
-            sandwich=self.sandwich,
+            sandwich=not pretrained if self.sandwich is None else self.sandwich,
             distillation=self.distillation,
             drawn=self.drawn,
             precision=training.precision,
@@ -78,7 +90,8 @@ class SupernetProxy:
 
     def prepare(self, preparation: Preparation) -> Prepared:
         """Train the shared weights, or go on with them; and judge a population with them, if scores are joined."""
-        given, recipe = preparation, self.recipe(preparation.training)
+        given, images = preparation, len(preparation.pictures.images.train)
+        recipe = self.recipe(given.training, images, pretrained=given.start is not None)
         space, precision = given.problem.space, given.training.precision
         path, pictures = given.folder / "supernet.pt", replace(given.pictures, val_limit=self.validation)
         begun = given.start.weights if given.start else None

@@ -65,7 +65,7 @@ def _confirmation(settings: SearchSettings, images: int) -> Iterator[str]:
 
 def _pixels(settings: SearchSettings, largest: int) -> Iterator[str]:
     """Where pretrained features are judged on images far smaller than those they are cut out for."""
-    pixels = settings.proxy.resolution or largest
+    pixels = settings.proxy_pixels or largest
     if settings.init != NONE and 2 * pixels < largest:
         yield (
             f"proxy.resolution={pixels} shows networks of {largest} pixels little of what pretrained weights know; "

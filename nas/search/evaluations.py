@@ -98,7 +98,7 @@ def decode_images(settings: SearchSettings, problem: Problem, native: int, folde
         augmentation = {name: getattr(data, name) for name in AUGMENTATION}
         return ImageView(place, **augmentation, accelerator=settings.accelerator)
 
-    small = TrainingResolution(min(settings.proxy.resolution or largest, largest), largest)
+    small = TrainingResolution(min(settings.proxy_pixels or largest, largest), largest)
     large = TrainingResolution(min(settings.confirm.resolution or largest, largest), largest)
     seen = pictures(small)
     seen = replace(seen, shift=math.ceil(seen.shift * small.pixels / largest))

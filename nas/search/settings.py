@@ -19,6 +19,7 @@ from nas.proxies.implied import implied_proxy
 from nas.proxies.probe import NEEDS_INIT
 from nas.proxies.scores.evaluate import ScoreSettings
 from nas.proxies.short import LongSettings
+from nas.proxies.supernet import SupernetProxy
 from nas.reading.words import cut, short
 from nas.recording.devices import Reached
 from nas.recording.devices.base import Reach
@@ -204,6 +205,12 @@ class SearchSettings:
                 f"confirm.members={self.confirm.members} is more than can be confirmed with "
                 f"confirm.networks={self.confirm.networks}, which goes up to {most}; raise confirm.networks"
             )
+
+    @property
+    def proxy_pixels(self) -> int | None:
+        """Pixels of the proxy at the space's largest resolution; none: each network's own."""
+        proxy = self.proxy
+        return proxy.pixels(pretrained=self.init != NONE) if isinstance(proxy, SupernetProxy) else proxy.resolution
 
     @staticmethod
     def meant(words: Sequence[str]) -> list[str]:

@@ -70,9 +70,13 @@ class TrainingSettings:
         path = self.distillation.teacher
         return None if path in (None, SUPERNET) else Path(path).expanduser().resolve()
 
+    def optimizer_of(self, *, pretrained: bool) -> Literal["sgd", "adamw"]:
+        """`optimizer`, decided."""
+        return self.optimizer or ("adamw" if pretrained else "sgd")
+
     def recipe(self, epochs: int, batch_size: int, learning_rate: float | None, *, pretrained: bool) -> Recipe:
         """The recipe of one of the trainings, from `pretrained` weights or from scratch, which decides what is null."""
-        optimizer = self.optimizer or ("adamw" if pretrained else "sgd")
+        optimizer = self.optimizer_of(pretrained=pretrained)
         return Recipe(
             epochs,
             batch_size,

@@ -22,7 +22,7 @@ from nas.proxies.score import RankedByScores
 from nas.proxies.scores.evaluate import TrainingFree
 from nas.proxies.scores.population import ScorePopulation
 from nas.proxies.short import Prior, ShortTraining, correct_accuracy
-from nas.proxies.supernet import SHARED, RankedByBoth
+from nas.proxies.supernet import SHARED, RankedByBoth, SupernetProxy
 from nas.search.__main__ import main
 from nas.search.record.notes import study_notes
 from nas.search.rungs import check_rungs, rank_values, rung_record
@@ -31,6 +31,7 @@ from nas.spaces.architecture import Architecture
 from nas.training.recipe import Recipe
 from tests.helpers.journal import load_journal
 from tests.helpers.weights import trained
+from tests.whole.test_run_folder import settings_of
 
 ARCH = Architecture.from_notation("16x1 conv3/2-8 sep3/2-16 fc10")
 
@@ -213,6 +214,34 @@ def test_a_search_by_a_supernet(
     assert search(monkeypatch, tmp_path, "proxy=supernet", "proxy.epochs=2", "proxy.calibration=2") == 0
     assert weights.stat().st_mtime_ns == written
     assert finished(tmp_path)[0]["front"] == front["front"]
+
+
+@pytest.mark.parametrize(
+    ("words", "images", "expected"),
+    [
+        ((), 5000, (20, None, "sgd", 0.1, True, 16)),
+        (("init=mine.pth",), 5000, (20, None, "adamw", 0.001, False, None)),
+        (("init=mine.pth",), 90_000, (2, None, "adamw", 0.001, False, None)),
+        (("init=mine.pth",), 500, (40, None, "adamw", 0.001, False, None)),
+        (("init=mine.pth", "training.optimizer=sgd", "proxy.minutes=5"), 500, (None, 5, "sgd", 0.01, False, None)),
+        (
+            ("proxy.epochs=3", "proxy.sandwich=false", "training.optimizer=adamw"),
+            500,
+            (3, None, "adamw", 0.01, False, 16),
+        ),
+        (("init=mine.pth", "proxy.resolution=24", "proxy.sandwich=true"), 5000, (20, None, "adamw", 0.001, True, 24)),
+        (("proxy.resolution=null", "proxy.learning_rate=0.3"), 5000, (20, None, "sgd", 0.3, True, None)),
+    ],
+)
+def test_how_shared_weights_are_trained_depends_on_what_they_start_from(
+    words: tuple[str, ...], images: int, expected: tuple[Any, ...]
+) -> None:
+    settings = settings_of("proxy=supernet", *words)
+    proxy, pretrained = settings.proxy, settings.init != "none"
+    assert isinstance(proxy, SupernetProxy)
+    recipe = proxy.recipe(settings.training, images, pretrained=pretrained)
+    found = (recipe.epochs, recipe.minutes, recipe.optimizer, recipe.learning_rate, recipe.sandwich)
+    assert (*found, settings.proxy_pixels) == expected
 
 
 @pytest.mark.usefixtures("inline")

@@ -15,6 +15,7 @@ from nas.nets.slices import initial
 from nas.nets.start import FromWeights
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
+from nas.proxies.supernet import SharedAccuracy
 from nas.search.checks import check_settings
 from nas.search.confirm.baselines import networks_to_compare
 from nas.search.evaluations import Trainings, decode_images, make_trainings
@@ -77,6 +78,21 @@ def test_trainings_and_baselines_start_from_the_weights(weights: Path, tmp_path:
     exported = trainings.export(arch, 1, {})
     assert {file.error for file in exported.files} == {None}
     assert long.digest != trainings_of(tmp_path, "confirm.resolution=16", "proxy.resolution=8").long.digest
+
+
+def test_shared_weights_begin_in_the_weights_and_get_norms_of_the_images(weights: Path, tmp_path: Path) -> None:
+    words = ["proxy=supernet", "proxy.epochs=1", "proxy.joined=false", "proxy.resolution=8", f"init={weights}"]
+    settings = settings_of("search_space=tiny", "budget=null", "data.limit=60", *words)
+    run = context(tiny_problem(), in_memory(tiny_problem()), folder=tmp_path)
+    trainings = make_trainings(settings, decode_images(settings, run.problem, 8, tmp_path), run)
+    arch = TINY.architecture([0] * len(TINY.variables))
+    evaluator = trainings.ladder.rungs[0].evaluator
+    assert isinstance(evaluator, SharedAccuracy)
+    found, cut = evaluator.weights.subnet(arch).state_dict(), initial(arch, load(str(weights)), TINY)
+    moved = (found["0.0.weight"] - cut["0.0.weight"]).abs().max()
+    assert 0 < moved < 0.05  # trained at a low rate, from there
+    assert not torch.allclose(found["0.1.running_mean"], cut["0.1.running_mean"], atol=0.01)
+    assert 0 <= evaluator(arch).accuracy <= 1
 
 
 def test_without_init_nothing_changes(tmp_path: Path) -> None:

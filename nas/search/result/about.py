@@ -50,7 +50,8 @@ def data_facts(settings: SearchSettings, images: Images) -> DataFacts:
 def about_settings(settings: SearchSettings, problem: Problem, data: DataFacts, command: str) -> About:
     """What to say of these settings; `command` is what makes the run again."""
     rungs = rung_names(settings)
-    proxy = {**asdict(settings.proxy), "how": rungs[-1], "own_resolution": max(problem.space.resolution)}
+    proxy = {**asdict(settings.proxy), "resolution": settings.proxy_pixels, "how": rungs[-1]}
+    proxy |= {"own_resolution": max(problem.space.resolution)}
     return About(settings.seed, data, settings.sampler.name, proxy, rungs, command, init_facts(settings.init))
 
 

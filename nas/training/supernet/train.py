@@ -40,7 +40,7 @@ from nas.training.supernet.stream import NetworkStream
 
 @dataclass(frozen=True, slots=True)
 class SharedRecipe:
-    """How shared weights are trained: SGD with Nesterov momentum, a linear warm-up, then a cosine to zero.
+    """How shared weights are trained: a linear warm-up, then a cosine to zero.
 
     `learning_rate` is the peak for a batch of 64 and scales with the batch size. Weight decay leaves out batch
     norm and biases.
@@ -51,6 +51,8 @@ class SharedRecipe:
     minutes: float | None = None
     """Wall-clock minutes instead of epochs; such a training does not repeat to the bit."""
     batch_size: int = 64
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """sgd: with Nesterov momentum; adamw: `momentum` is its first beta."""
     learning_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
@@ -262,6 +264,8 @@ def resized(images: Tensor, pixels: int) -> Tensor:
     return resize(images, pixels).contiguous(memory_format=torch.channels_last)
 
 
-def _optimizer(net: nn.Module, recipe: SharedRecipe) -> torch.optim.SGD:
+def _optimizer(net: nn.Module, recipe: SharedRecipe) -> torch.optim.Optimizer:
     groups = decay_groups(net, recipe.weight_decay)
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)

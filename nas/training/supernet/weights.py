@@ -27,7 +27,7 @@ class SharedWeights:
     """The networks of `space` with the weights in the file `checkpoint`, which `train_supernet` wrote.
 
     The statistics of batch norms are taken from `calibration` batches of `batch_size` training images, the same for
-    all networks of one resolution; those that were begun from pretrained weights, by `start`, share theirs.
+    all networks of one resolution. `start` is what they were begun from, if that is not nothing.
     """
 
     space: SearchSpace
@@ -59,8 +59,6 @@ class SharedWeights:
         """`arch` with its weights and the statistics of its batch norms; raises as `judge` does."""
         net = _open_supernet(self.space, self.pictures, self.checkpoint, self.scale, self.start).subnet(arch)
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self.start:
-            return net.eval()
         batches = islice(self._data(arch).train_dataloader(), self.calibration)
         with autocast(self.precision, self.pictures.device):
             recalibrate(net, (images.to(memory_format=torch.channels_last) for images, _ in batches))
@@ -129,6 +127,6 @@ def _open_supernet(
     if not content["finished"]:
         raise RunError(f"the training of {short(str(checkpoint), 200)} is not finished; go on with it first")
     with torch.device("meta"):
-        net = start.empty(space) if start else Supernet(space)
+        net = Supernet(space, start.conventions if start else PLAIN)
     net.load_state_dict(content["weights"], assign=True)
     return net.to(pictures.device)
