@@ -56,8 +56,9 @@ class SupernetProxy:
     """Batches of training images for the batch norms of each network judged."""
     validation: Positive | None
     """At most this number of validation images that judge a network, stratified; null: all."""
-    joined: bool
-    """Rank by shared weights and training-free scores (score.names) together."""
+    joined: bool | None
+    """Rank by shared weights and training-free scores (score.names) together; null: unless they start from pretrained
+    weights, of which the scores know nothing."""
     start: bool
     """Begin the long trainings of candidates with their shared weights."""
 
@@ -90,17 +91,16 @@ class SupernetProxy:
 
     def prepare(self, preparation: Preparation) -> Prepared:
         """Train the shared weights, or go on with them; and judge a population with them, if scores are joined."""
-        given, images = preparation, len(preparation.pictures.images.train)
-        recipe = self.recipe(given.training, images, pretrained=given.start is not None)
+        given, begun = preparation, preparation.start.weights if preparation.start else None
+        recipe = self.recipe(given.training, len(given.pictures.images.train), pretrained=begun is not None)
         space, precision = given.problem.space, given.training.precision
         path, pictures = given.folder / "supernet.pt", replace(given.pictures, val_limit=self.validation)
-        begun = given.start.weights if given.start else None
         weights = SharedWeights(space, pictures, path, given.scale, self.calibration, precision=precision, start=begun)
         seconds = train_shared(given, weights, recipe)
         given.progress.message(f"supernet: trained in {seconds:.0f} s")
         made_by = digest((recipe, given.scale, given.seed, begun), version=1)
         evaluator: Evaluator = SharedAccuracy(weights)
-        if self.joined:
+        if begun is None if self.joined is None else self.joined:
             evaluator = rank_with_scores(given, SharedAccuracy(weights), made_by)
         teacher = None
         if given.training.distillation.teacher == SUPERNET:

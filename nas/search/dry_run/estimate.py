@@ -21,8 +21,8 @@ class Step:
 class Estimate:
     """A search as it would be; `notation` and `macs` are of the network on which the steps were measured.
 
-    `alone_s` is done once and by one process: decoding images, training shared weights. `evaluations` are those of the
-    search, one each rung; `trainings` the confirmations and baselines at their most.
+    `alone_s` is that of decoding images, by one process. `evaluations` are those of the search, one each rung;
+    `trainings` the confirmations and baselines at their most.
     """
 
     notation: str

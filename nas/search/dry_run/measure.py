@@ -13,7 +13,7 @@ import numpy as np
 
 from nas.errors import NasError, RunFailed
 from nas.nets.device import use_one_thread
-from nas.nets.pretrained import absolute
+from nas.nets.pretrained import NONE, absolute
 from nas.problem import Problem
 from nas.proxies.base import Failed
 from nas.proxies.supernet import SupernetProxy
@@ -49,7 +49,7 @@ def measure(settings: SearchSettings, checked: Checked) -> Estimate:
         folder = Path(place)
         images, decode_s = _timed(lambda: decode_images(settings, problem, checked.pixels, folder))
         image_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        trainings, preparations, shared_s = _prepared(settings, images, problem, folder, arch)
+        trainings, preparations = _prepared(settings, images, problem, folder, arch)
         wanted = reaching(settings.trials, settings.keep, len(trainings.ladder.rungs))
         evaluations = [
             Step(rung.name, _timed(partial(rung.evaluator, arch))[1], networks)
@@ -64,7 +64,7 @@ def measure(settings: SearchSettings, checked: Checked) -> Estimate:
         arch.notation,
         own.macs,
         settings.workers or os.cpu_count() or 1,
-        decode_s + shared_s,
+        decode_s,
         tuple(preparations),
         tuple(evaluations),
         (
@@ -87,8 +87,8 @@ def typical(problem: Problem, seed: int) -> Architecture:
 
 def _prepared(
     settings: SearchSettings, data: Data, problem: Problem, folder: Path, arch: Architecture
-) -> tuple[Trainings, list[Step], float]:
-    """The trainings, what their proxy does for many networks beforehand, and seconds of what it does once."""
+) -> tuple[Trainings, list[Step]]:
+    """The trainings, and what their proxy does beforehand: once, or for many networks."""
     steps: list[Step] = []
 
     def evaluate(
@@ -101,12 +101,14 @@ def _prepared(
     proxy, times, fixed_s = settings.proxy, 1.0, 0.0
     if isinstance(proxy, SupernetProxy):
         images = len(data.images.train)
-        fixed_s = 60 * (proxy.minutes or 0)
-        times = 0 if proxy.minutes else (proxy.epochs or 1) * images / min(images, FEW)
+        planned = proxy.recipe(settings.training, images, pretrained=settings.init != NONE)
+        fixed_s = 60 * (planned.minutes or 0)
+        times = (planned.epochs or 0) * images / min(images, FEW)
         settings = replace(settings, proxy=replace(proxy, epochs=1, minutes=None))
         data = replace(data, small=replace(data.small, limit=min(images, FEW)))
     trainings, seconds = _timed(lambda: trainings_for(settings, data, problem, folder, evaluate, _Silent()))
-    return trainings, steps, fixed_s + times * (seconds - sum(step.seconds for step in steps))
+    once_s = fixed_s + times * (seconds - sum(step.seconds for step in steps))
+    return trainings, [Step("shared weights", once_s, int(isinstance(proxy, SupernetProxy))), *steps]
 
 
 def _training(trainings: Trainings, arch: Architecture, images: int) -> float:
