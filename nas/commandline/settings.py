@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from nas.commandline.messages import first_line, known_keys
 from nas.errors import ConfigError
@@ -80,14 +81,15 @@ def _validated(where: str, values: Any, settings: type[Settings]) -> Settings:
 
 def complaint(where: str, error: ValidationError) -> str:
     """The first error of settings below the dotted place `where`, which ends in a dot if it is not empty."""
-    first = error.errors()[0]
+    first, *others = error.errors()
     if first["type"] == "json_invalid":  # the one thing that `json.dumps` writes and no reader takes
         return f"a setting {NO_TEXT}"
-    parts = [_key(part) for part in map(str, first["loc"]) if not _is_kind(part)]
+    parts = _keys(first)
     place = cut(f"{where}{'.'.join(parts)}".removesuffix("."), 120)
     if first["type"] == "missing":
         return f"{place} is not set; give {place}=…"
-    problem = cut(first["msg"][0].lower() + first["msg"][1:], 200)
+    words = [each["ctx"]["expected"] for each in others if each["type"] == "literal_error" and _keys(each) == parts]
+    problem = cut(" or ".join([first["msg"][0].lower() + first["msg"][1:], *words]), 200)
     return f"{place}: {problem}, got {short(hide_within(first['input']))}"
 
 
@@ -96,6 +98,11 @@ def checked_numbers(place: str, value: Any) -> None:
     for where, number in _numbers(place, value):
         if not -LARGEST <= number <= LARGEST:
             raise ConfigError(f"{where}: must be a finite number, of at most 15 digits, got {short(number)}")
+
+
+def _keys(error: ErrorDetails) -> list[str]:
+    """The keys that lead to the value that is wrong."""
+    return [_key(part) for part in map(str, error["loc"]) if not _is_kind(part)]
 
 
 def _is_kind(part: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from nas.errors import ConfigError
 from nas.identity import digest
 from nas.nets.device import use_one_thread
 from nas.proxies.base import Evaluation, Evaluator, Failed, Preparation, Prepared
@@ -61,6 +62,12 @@ class SupernetProxy:
     weights, of which the scores know nothing."""
     start: bool
     """Begin the long trainings of candidates with their shared weights."""
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None and self.minutes is not None:
+            raise ConfigError(
+                f"proxy.epochs={self.epochs} and proxy.minutes={self.minutes:g} both say how long; leave one out"
+            )
 
     def pixels(self, *, pretrained: bool) -> int | None:
         """`resolution`, decided."""

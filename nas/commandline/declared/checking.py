@@ -109,4 +109,4 @@ def _check_value(settings: Sequence[Setting], override: Override) -> None:
         except ValidationError as error:
             refused.append(complaint(f"{setting.key}.", error))
     if len(refused) == len(settings):
-        raise ConfigError(refused[-1])
+        raise ConfigError(max(refused, key=len))  # the one that takes most

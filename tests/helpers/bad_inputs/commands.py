@@ -245,6 +245,8 @@ SETTINGS = [
     _search(r"sampler\.startup: ", "sampler=tpe", "sampler.startup=0"),
     _search(r"sampler\.population: ", "sampler=nsga2", "sampler.population=1"),
     _search(r"proxy\.minutes: ", "proxy=supernet", "proxy.minutes=0"),
+    _search(r"proxy\.resolution: .* integer or 'auto', got 'own'", "proxy=supernet", "proxy.resolution=own"),
+    _search(r"proxy\.epochs=3 and proxy\.minutes=2 both", "proxy=supernet", "proxy.epochs=3", "proxy.minutes=2"),
     _search(r"proxy\.drawn: ", "proxy=supernet", "proxy.drawn=evenly"),
     _search(r"proxy\.distillation: ", "proxy=supernet", "proxy.distillation=2"),
     _search(r"proxy\.networks: ", "proxy=supernet", "proxy.networks=0"),
