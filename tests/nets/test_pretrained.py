@@ -162,6 +162,13 @@ def test_old_files_without_counts_half_precision_and_no_classifier(v2: dict[str,
     assert "no classifier" in found.told
 
 
+def test_weights_are_whole_wherever_they_are_first_read(v2: dict[str, Tensor], tmp_path: Path) -> None:
+    torch.save(v2, tmp_path / "mine.pth")
+    with torch.device("meta"):
+        found = load(str(tmp_path / "mine.pth"))
+    assert {tensor.device.type for tensor in found.state.values()} == {"cpu"}
+
+
 @pytest.mark.parametrize("each", list(known()), ids=lambda each: each.name)
 def test_every_network_known_is_recognised(each: Any) -> None:
     with torch.device("meta"):

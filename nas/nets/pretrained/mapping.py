@@ -81,7 +81,7 @@ def mapped(tensors: Tensors, arch: Architecture) -> tuple[dict[str, Tensor], boo
     head = len(given) == len(wanted)
     if len(given) not in (len(wanted), len(wanted) - 2):
         raise ConfigError(f"it has {len(given)} tensors, where {arch.notation[:60]}… has {len(wanted)}")
-    state = {name: torch.zeros(tensor.shape, dtype=tensor.dtype) for name, tensor in empty.items()}
+    state = {name: torch.zeros(tensor.shape, dtype=tensor.dtype, device="cpu") for name, tensor in empty.items()}
     for name, (theirs, tensor) in zip(wanted, given.items(), strict=False):
         if _last(name) != _last(theirs) or tensor.shape != empty[name].shape:
             found, expected = list(tensor.shape), list(empty[name].shape)

@@ -126,7 +126,8 @@ def _open_supernet(
     content = read(checkpoint, facts(space, pictures, scale, start))
     if not content["finished"]:
         raise RunError(f"the training of {short(str(checkpoint), 200)} is not finished; go on with it first")
+    conventions = start.conventions if start else PLAIN
     with torch.device("meta"):
-        net = Supernet(space, start.conventions if start else PLAIN)
+        net = Supernet(space, conventions)
     net.load_state_dict(content["weights"], assign=True)
     return net.to(pictures.device)
