@@ -21,12 +21,15 @@ from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import Block
 from nas.spaces.catalogue import NETWORKS
+from nas.spaces.interchange.slim import read_slim
 
-_MOST_BYTES = 1_000_000  # of a JSON file
+_MOST_BYTES = 1_000_000  # of a file that is read
 _NAME = re.compile(
     r"(?P<family>[a-z0-9_]+?)(?:_w(?P<width>[0-9]{1,3}(?:\.[0-9]{1,9})?))?(?:_s(?P<stride>[0-9]{1,7}))?"
     r"(?:_r(?P<resolution>[0-9]{1,7}))?"
 )
+_TIMM = re.compile(r"\s*(cn|dsa?|u?ir|er)_[a-z]")
+_SLIM = re.compile(r"\s*\[?\s*(Conv|DepthSepConv)\(")
 STRIDES = (1, 2, 4, 8, 16, 32)
 """Total strides that they may have, the last of which is their own."""
 
@@ -98,7 +101,11 @@ def with_sizes(name: str, stride: int, resolution: int) -> str:
 
 
 def load_architecture(name_or_path: str | Path) -> Architecture:
-    """A network from the name of a baseline, a JSON file, an ONNX file of this project, or a notation line.
+    """A network from the name of a baseline, a file, or a line.
+
+    A line is a notation, timm's block strings, a stage each (`ds_r1_k3_s1_c16 ir_r2_k3_s2_e6_c24`), or the list that
+    TF-slim has. A file holds one of the latter two, or JSON, ours or timm's with its `arch_def`; or it is an ONNX file
+    of this project.
 
     Raises:
         ArchitectureError: no such network, or the file or line cannot be read.
@@ -107,16 +114,35 @@ def load_architecture(name_or_path: str | Path) -> Architecture:
     path = Path(os.path.expanduser(text))
     if path.suffix == ".onnx":
         return _of_onnx(path)
-    if " " in text.strip() and not os.path.exists(path):  # Path.exists raises on a very long line
-        return Architecture.from_notation(text)
+    if not os.path.exists(path):  # Path.exists raises on a very long line
+        if found := _of_others(text):
+            return found
+        if " " in text.strip():
+            return Architecture.from_notation(text)
     if path.suffix != ".json" and (not os.path.exists(path) or os.path.isdir(path)):
         return baseline(text)
     where = cut(text, 200)
-    data = parse_json(read_text(path, ArchitectureError, _MOST_BYTES), where, ArchitectureError)
+    content = read_text(path, ArchitectureError, _MOST_BYTES)
     try:
-        return Architecture.from_json(data)
+        if found := _of_others(content):
+            return found
     except ArchitectureError as error:
         raise ArchitectureError(f"{where}: {error}") from None
+    data = parse_json(content, where, ArchitectureError)
+    try:
+        of_timm = isinstance(data, dict) and "arch_def" in data
+        return Architecture.from_timm(data) if of_timm else Architecture.from_json(data)
+    except ArchitectureError as error:
+        raise ArchitectureError(f"{where}: {error}") from None
+
+
+def _of_others(text: str) -> Architecture | None:
+    """The network of timm's block strings or of TF-slim's list; none where `text` is neither."""
+    if _TIMM.match(text):
+        return Architecture.from_timm({"arch_def": [stage.split(",") for stage in text.split()]})
+    if _SLIM.match(text):
+        return Architecture(224, 3, 1000, read_slim(text))
+    return None
 
 
 def _of_onnx(path: Path) -> Architecture:

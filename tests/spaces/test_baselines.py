@@ -26,6 +26,42 @@ def test_load_architecture_takes_name_file_and_notation(tmp_path: Path) -> None:
     assert load_architecture("mobilenet_v2_w0.75_r192") == baseline("mobilenet_v2_w0.75_r192")
 
 
+TIMM = {"arch_def": [["ds_r1_k3_s1_c16"], ["ir_r2_k3_s2_e6_c24", "ir_r1_k5_s1_e6_c24"]]}
+SLIM = "[Conv(kernel=[3, 3], stride=2, depth=32),\n DepthSepConv(kernel=[3, 3], stride=1, depth=64)]"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ds_r1_k3_s1_c16 ir_r2_k3_s2_e6_c24,ir_r1_k5_s1_e6_c24", Architecture.from_timm(TIMM)),
+        ("ds_r1_k3_s1_c16", Architecture.from_timm({"arch_def": [["ds_r1_k3_s1_c16"]]})),
+        (json.dumps({**TIMM, "act_layer": "relu6"}), Architecture.from_timm({**TIMM, "act_layer": "relu6"})),
+        (SLIM, replace(baseline("mobilenet_v1"), blocks=baseline("mobilenet_v1").blocks[:2])),
+        (SLIM[1:-1], replace(baseline("mobilenet_v1"), blocks=baseline("mobilenet_v1").blocks[:2])),
+    ],
+)
+def test_load_architecture_takes_what_others_write(text: str, expected: Architecture, tmp_path: Path) -> None:
+    file = tmp_path / "network.txt"
+    file.write_text(text)
+    assert load_architecture(file) == expected
+    if "{" not in text:
+        assert load_architecture(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("ds_r1_k3_s1_c16 here", "cannot read the block string 'here'"),
+        ("Conv(kernel=[3, 5], stride=2, depth=32)", "entry 0 cannot be read: "),
+        ('{"arch_def": 3}', "a timm definition is a mapping with an arch_def"),
+    ],
+)
+def test_what_others_write_wrongly_is_refused_with_its_file(text: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "network.json"
+    file.write_text(text)
+    assert refusal(ArchitectureError, load_architecture, file).startswith(f"{file}: {told}")
+
+
 def test_load_architecture_takes_a_notation_longer_than_a_file_name() -> None:
     arch = Architecture(32, 3, 10, (Block("sep", 3, 1, 64), Block("mbconv", 3, 1, 64, 3)) * 40)
     assert len(arch.notation) > 400
