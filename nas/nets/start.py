@@ -40,6 +40,10 @@ class FromWeights:
         weights = [load(init) for init in self.inits]
         return next((each for each in weights if each.arch.blocks == arch.blocks), weights[0])
 
+    def has_own(self, arch: Architecture) -> bool:
+        """Whether there are weights of just the blocks of `arch`, so that nothing is cut."""
+        return self.own(arch).arch.blocks == arch.blocks
+
     @property
     def identity(self) -> tuple[str, ...]:
         """The same wherever the weights lie."""

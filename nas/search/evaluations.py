@@ -25,7 +25,7 @@ from nas.search.rungs import Ladder, Rung
 from nas.search.settings import SearchSettings
 from nas.spaces.architecture import Architecture
 from nas.training.long import LongTraining
-from nas.training.start import FittedStart
+from nas.training.start import FittedStart, OwnWeights
 
 T = TypeVar("T")
 
@@ -146,7 +146,7 @@ def trainings_for(
         recipe,
         data.long_scale,
         folder / "weights",
-        prepared.start or start,
+        OwnWeights(start, prepared.start) if start and prepared.start else prepared.start or start,
         prepared.teacher,
     )
     formats = confirm.formats or default_formats(problem.profile.runtime)

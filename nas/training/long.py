@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -29,6 +29,10 @@ from nas.training.recipe import Recipe
 
 class Start(Protocol):
     """What trainings start from; pickles, and its `identity` tells it from others."""
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Plain values that are others for another start."""
 
     @property
     def conventions(self) -> Conventions:

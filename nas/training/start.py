@@ -1,5 +1,6 @@
 """Pretrained weights as the start of a network, made ready with the user's images and no gradient."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -11,6 +12,7 @@ from nas.nets.reconstruct import images_needed
 from nas.nets.start import FromWeights
 from nas.spaces.architecture import Architecture
 from nas.training.head import head_in_closed_form
+from nas.training.long import Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,25 @@ class FittedStart:
         net.load_state_dict(self.weights.fitted(arch, images))
         head_in_closed_form(net, self.pictures.at(resolution, 64, seed=0))
         return net.state_dict()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWeights:
+    """Networks that have pretrained weights of their own, none of them cut, start from `fitted`, all `others` there."""
+
+    fitted: FittedStart
+    others: Start
+
+    @property
+    def identity(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The same wherever weights and images lie."""
+        return self.fitted.identity, self.others.identity
+
+    @property
+    def conventions(self) -> Conventions:
+        """Those of the weights."""
+        return self.fitted.conventions
+
+    def __call__(self, arch: Architecture) -> Mapping[str, Tensor]:
+        """A state dict of `build(arch, conventions)`; raises as what it starts from."""
+        return (self.fitted if self.fitted.weights.has_own(arch) else self.others)(arch)

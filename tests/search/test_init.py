@@ -25,7 +25,7 @@ from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
-from nas.training.start import FittedStart
+from nas.training.start import FittedStart, OwnWeights
 from tests.helpers.calls import check_refused
 from tests.helpers.refusal import refusal
 from tests.helpers.search import PIXEL4, TINY, context, in_memory
@@ -93,6 +93,13 @@ def test_shared_weights_begin_in_the_weights_and_get_norms_of_the_images(weights
     assert 0 < moved < 0.05  # trained at a low rate, from there
     assert not torch.allclose(found["0.1.running_mean"], cut["0.1.running_mean"], atol=0.01)
     assert 0 <= evaluator(arch).accuracy <= 1
+    start = trainings.long.start
+    assert isinstance(start, OwnWeights)
+    assert torch.equal(start(arch)["0.0.weight"], found["0.0.weight"])
+    whole = replace(start, fitted=replace(start.fitted, weights=FromWeights.of((str(weights),))))
+    assert trainings.baseline.start
+    of_own = replace(ARCH, in_channels=1, classes=10)  # none of its blocks is cut, and it is not in the space
+    assert torch.equal(whole(of_own)["0.0.weight"], trainings.baseline.start(of_own)["0.0.weight"])
 
 
 def test_without_init_nothing_changes(tmp_path: Path) -> None:

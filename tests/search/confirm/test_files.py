@@ -92,7 +92,7 @@ class Zeros:
     def __call__(self, arch: Architecture) -> dict[str, torch.Tensor]:
         return {name: torch.zeros_like(tensor) for name, tensor in build(arch).state_dict().items()}
 
-    identity = "zeros"
+    identity = ("zeros",)
 
 
 def test_a_training_may_start_from_given_weights(training: LongTraining) -> None:
