@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from nas.commandline.messages import first_line, known_keys
 from nas.errors import ConfigError
@@ -84,11 +83,13 @@ def complaint(where: str, error: ValidationError) -> str:
     first, *others = error.errors()
     if first["type"] == "json_invalid":  # the one thing that `json.dumps` writes and no reader takes
         return f"a setting {NO_TEXT}"
-    parts = _keys(first)
+    parts = _keys(first["loc"])
     place = cut(f"{where}{'.'.join(parts)}".removesuffix("."), 120)
     if first["type"] == "missing":
         return f"{place} is not set; give {place}=…"
-    words = [each["ctx"]["expected"] for each in others if each["type"] == "literal_error" and _keys(each) == parts]
+    words = [
+        each["ctx"]["expected"] for each in others if each["type"] == "literal_error" and _keys(each["loc"]) == parts
+    ]
     problem = cut(" or ".join([first["msg"][0].lower() + first["msg"][1:], *words]), 200)
     return f"{place}: {problem}, got {short(hide_within(first['input']))}"
 
@@ -100,9 +101,9 @@ def checked_numbers(place: str, value: Any) -> None:
             raise ConfigError(f"{where}: must be a finite number, of at most 15 digits, got {short(number)}")
 
 
-def _keys(error: ErrorDetails) -> list[str]:
-    """The keys that lead to the value that is wrong."""
-    return [_key(part) for part in map(str, error["loc"]) if not _is_kind(part)]
+def _keys(place: tuple[str | int, ...]) -> list[str]:
+    """The keys that lead to a value, of pydantic's words for its place."""
+    return [_key(part) for part in map(str, place) if not _is_kind(part)]
 
 
 def _is_kind(part: str) -> bool:
