@@ -49,7 +49,7 @@ def judged(arch: Architecture, state: dict[str, Tensor], pictures: ImageView) ->
 
 def test_slices_know_much_of_what_the_whole_network_knows(start: FittedStart, pictures: ImageView) -> None:
     known = judged(WHOLE, start(WHOLE), pictures).accuracy
-    assert known > 0.9
+    assert known > 0.8
     for notation in SLICES:
         arch = Architecture.from_notation(notation)
         fitted = judged(arch, start(arch), pictures)
