@@ -330,13 +330,13 @@ def test_wrong_recipes(wrong: dict[str, object], message: str) -> None:
 def shared(tmp_path_factory: pytest.TempPathFactory, pictures: ImageView) -> SharedWeights:
     """The trained weights of `SPACE`."""
     path = tmp_path_factory.mktemp("shared") / "shared.pt"
-    train_supernet(SPACE, pictures, replace(RECIPE, epochs=20, networks=3), SCALE, 0, path)
+    train_supernet(SPACE, pictures, replace(RECIPE, epochs=40, networks=3), SCALE, 0, path)
     return SharedWeights(SPACE, pictures, path, SCALE, calibration=3, batch_size=60, precision="fp32")
 
 
 def test_shared_weights_have_learnt(shared: SharedWeights) -> None:
     evaluations = [SharedAccuracy(shared)(arch) for arch in networks(SPACE, 5)]
-    assert np.mean([e.accuracy for e in evaluations]) > 0.2  # 0.1 is chance
+    assert np.mean([e.accuracy for e in evaluations]) > 0.3  # 0.1 is chance
     assert {(e.how, e.seeds, e.resolution) for e in evaluations} == {("supernet", 1, 16)}
     assert all(e.low < e.accuracy < e.high and e.seconds > 0 for e in evaluations)
 
