@@ -27,9 +27,8 @@ import optuna
 from benchmarks.proxy_fidelity import photographs
 from benchmarks.quiet import Quiet
 from benchmarks.search_efficiency import machine, versions
+from benchmarks.search_settings import search_settings
 from benchmarks.tables import hypervolume, problem
-from nas.commandline import parse
-from nas.commandline.composing import compose, read_arguments
 from nas.errors import NasError
 from nas.nets.device import use_one_thread
 from nas.problem import reference_point
@@ -44,7 +43,6 @@ from nas.search.loop import Stopping, search
 from nas.search.parameters import genotype
 from nas.search.record.trial import records
 from nas.search.samplers.distinct import make_sampler
-from nas.search.settings import SearchSettings
 
 COMMON = (
     "search_space=nas_bench_macro",
@@ -85,7 +83,7 @@ class _Clock(Quiet):
 def run(name: str, seed: int, minutes: float, cache: Path) -> list[tuple[float, float, int]]:
     """CPU seconds, the share of the best hypervolume and the front's size after each trial of the search `name`."""
     words = [*COMMON, *SEARCHES[name], f"data.path={photographs(cache)}", f"seed={seed}"]
-    settings = parse(compose("search", SearchSettings, read_arguments(words))[0], SearchSettings)
+    settings = search_settings(words)
     clock = _Clock(time.process_time())
     checked = check_settings(settings)
     sought = checked.problem

@@ -31,8 +31,7 @@ from benchmarks.intervals import half_width
 from benchmarks.proxy_fidelity import photographs
 from benchmarks.quiet import Quiet
 from benchmarks.search_efficiency import machine, versions
-from nas.commandline import parse
-from nas.commandline.composing import compose, read_arguments
+from benchmarks.search_settings import search_settings
 from nas.errors import DataError, NasError, RunError
 from nas.proxies.base import Failed
 from nas.results.codec import to_json
@@ -43,7 +42,6 @@ from nas.search.evaluations import decode_images
 from nas.search.record import jobs
 from nas.search.record.jobs import Job, evaluate_once
 from nas.search.record.study import earlier_journal, open_study
-from nas.search.settings import SearchSettings
 from nas.spaces.architecture import Architecture
 from nas.training.long import Judged, LongTraining
 
@@ -104,7 +102,7 @@ def from_scratch(words: Sequence[str], networks: Sequence[Architecture], folder:
     Raises:
         RunError: one failed.
     """
-    settings = parse(compose("search", SearchSettings, read_arguments(words))[0], SearchSettings)
+    settings = search_settings(words)
     checked, confirm, place = check_settings(settings), settings.confirm, folder / "scratch"
     data = decode_images(settings, checked.problem, checked.pixels, folder)
     epochs = confirm.passes(len(data.large.images.train), pretrained=True)  # as many as the front's

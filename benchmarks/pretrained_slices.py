@@ -28,8 +28,7 @@ from scipy import stats
 from benchmarks.intervals import half_width
 from benchmarks.proxy_fidelity import cifar10
 from benchmarks.search_efficiency import machine, versions
-from nas.commandline import parse
-from nas.commandline.composing import compose, read_arguments
+from benchmarks.search_settings import search_settings
 from nas.data.views import TrainingResolution
 from nas.errors import NasError
 from nas.nets.device import use_one_thread
@@ -151,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for folder in (given.cache, given.results.parent):
         folder.mkdir(parents=True, exist_ok=True)
     words = [*given.words, f"init={given.init}", "proxy=supernet", f"proxy.epochs={given.shared or 'null'}"]
-    settings = parse(compose("search", SearchSettings, read_arguments(words))[0], SearchSettings)
+    settings = search_settings(words)
     space = load_space("lite").with_data(3, 10)
     pictures = replace(cifar10(given.cache, 32), limit=given.images, statistics=load(given.init).statistics(3))
     start = FittedStart(FromWeights.of((given.init,), space), pictures, TrainingResolution(given.pixels, given.pixels))

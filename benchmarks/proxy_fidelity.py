@@ -27,9 +27,8 @@ import yaml
 
 from benchmarks.fidelity_table import Network, table
 from benchmarks.search_efficiency import machine, versions
+from benchmarks.search_settings import search_settings
 from benchmarks.tables import data_file
-from nas.commandline import parse
-from nas.commandline.composing import compose, read_arguments
 from nas.data.prepare import prepare
 from nas.data.settings import DataSettings
 from nas.data.views import ImageView, TrainingResolution
@@ -43,7 +42,6 @@ from nas.proxies.scores.population import ScorePopulation
 from nas.proxies.short import ShortTraining, correct_accuracy
 from nas.proxies.supernet import SHARED, RankedByBoth, SharedAccuracy, SupernetProxy
 from nas.resources import data_dir
-from nas.search.settings import SearchSettings
 from nas.spaces.architecture import Architecture
 from nas.spaces.load import load_space
 from nas.training.recipe import Recipe
@@ -198,7 +196,7 @@ def supernet(
     Accuracy, minus the loss, and both joined with the scores.
     """
     words = ["proxy=supernet", f"proxy.minutes={minutes}", "training.precision=bf16"]
-    settings = parse(compose("search", SearchSettings, read_arguments(words))[0], SearchSettings)
+    settings = search_settings(words)
     proxy = settings.proxy
     assert isinstance(proxy, SupernetProxy)
     recipe = proxy.recipe(settings.training, len(images(pixels).images.train), pretrained=False)
