@@ -12,8 +12,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from nas.exports.graph import IMAGES, Graph, Node
-from nas.exports.int8.quantised import Quantised, before
+from nas.exports.graph import IMAGES, Floats, Graph, Node
+from nas.exports.int8.quantised import MOST_BIAS, Quantised, before
 from nas.recording.graph import IR_VERSION, OPSET
 from nas.spaces.activations import ACTIVATIONS, is_clamp
 from nas.spaces.layers import CONVOLUTIONS
@@ -133,13 +133,23 @@ class _Writer:
     def _weights(self, node: Node, integers: bool) -> list[str]:
         weight, bias = node.weights
         if not integers or self._quantised is None:
-            return [self._constant(f"{node.name}.weight", weight), self._constant(f"{node.name}.bias", bias)]
+            write = self._kept if self._quantised else self._constant
+            return [self._constant(f"{node.name}.weight", weight), write(f"{node.name}.bias", bias)]
         steps = self._quantised.steps(node)
         step = np.float32(self._quantised.scale(node.inputs[-1]).step)
         return [
             self._dequantised(f"{node.name}.weight", self._quantised.integers[node.name], steps),
             self._dequantised(f"{node.name}.bias", self._quantised.bias(node), (steps * step).astype(np.float32)),
         ]
+
+    def _kept(self, name: str, bias: Floats) -> str:
+        """The bias of a layer in fp32 among int8 ones, as integers of 31 bits and a scale.
+
+        Were it a plain constant like the weights, ONNX Runtime would take the layer to int8, with one scale for all its
+        weights (its optimiser WeightBiasQuantization).
+        """
+        steps = (np.maximum(np.abs(bias), 1e-12) / MOST_BIAS).astype(np.float32)
+        return self._dequantised(name, np.rint(bias / steps).astype(np.int32), steps)
 
     def _dequantised(self, name: str, values: NDArray[Any], steps: NDArray[np.float32]) -> str:
         """A constant of integers as floats, with one scale for each output channel."""

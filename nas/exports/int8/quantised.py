@@ -18,7 +18,8 @@ Range = tuple[float, float]
 
 LEVELS = 127
 """The largest weight as an integer."""
-_MOST_BIAS = 2**30
+MOST_BIAS = 2**30
+"""The largest bias as an integer."""
 
 
 def before(name: str) -> str:
@@ -79,7 +80,7 @@ def weight_steps(node: Node, step: float) -> Floats:
     """
     weight, bias = node.weights
     largest = np.abs(weight).reshape(len(weight), -1).max(axis=1) / LEVELS
-    needed = np.maximum(np.maximum(largest, np.abs(bias) / (step * _MOST_BIAS)), 1e-12)
+    needed = np.maximum(np.maximum(largest, np.abs(bias) / (step * MOST_BIAS)), 1e-12)
     if node.name == CLASSIFIER:
         needed = np.full_like(needed, needed.max())
     steps: Floats = needed.astype(np.float32)
