@@ -5,7 +5,8 @@
 Trains each network of `NETWORKS`, with a total stride of 8, on the 32 x 32 images of a folder such as CIFAR-10,
 train/<class> and val/<class>; a test split is carved from train. Then takes it to int8 by each rung of
 `nas.exports.int8.ladder`, and by the ladder itself, which chooses on the validation images. Losses are points of
-accuracy on the test images, against fp32 in ONNX Runtime.
+accuracy on the test images, against fp32 in ONNX Runtime; then come the test images, in percent, that plain
+quantisation and the ladder give the class of fp32.
 
 What is trained is kept in `--folder`, and what is finished is added to `results.jsonl` there, so that the same command
 goes on where it stopped; the table is of all that is there with these settings.
@@ -20,12 +21,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nas.data.batches import ImageData
 from nas.data.prepare import prepare
 from nas.data.settings import DataSettings
 from nas.exports.graph import Graph, graph_of
-from nas.exports.int8.ladder import RUNGS, climb, hold
+from nas.exports.int8.ladder import PLAIN, RUNGS, Bounds, climb, hold
 from nas.exports.int8.quantised import Quantised
 from nas.exports.onnx_file import open_onnx
 from nas.exports.onnx_graph import onnx_model
@@ -96,30 +98,41 @@ def trained(name: str, data: ImageData, recipe: Recipe, seed: int, folder: Path)
     return net.eval()
 
 
-def measured(name: str, data: ImageData, net: torch.nn.Module, calibration: int, points: float) -> dict[str, Any]:
-    """Accuracies on the test images, in percent: fp32, every rung, and what the ladder chooses."""
+def measured(name: str, data: ImageData, net: torch.nn.Module, calibration: int, bounds: Bounds) -> dict[str, Any]:
+    """Of the test images, in percent: accuracies in fp32, by every rung and by what the ladder chooses, and those of
+    each rung and of the ladder that have the class of fp32.
+    """
     graph, images = graph_of(net, NETWORKS[name]), calibration_images(data, calibration)
-    asked = asked_of_int8(data, points)
-    found: dict[str, Any] = {"fp32": _accuracy(graph, None, data)}
+    asked = asked_of_int8(data, bounds)
+    labels = np.concatenate([each.numpy() for _, each in data.test_dataloader()])
+    fp32 = _classes(graph, None, data)
+    shares = {"fp32": _percent(fp32 == labels)}
+    same: dict[str, float] = {}
     for rung, quantised, kept in climb(graph, torch.from_numpy(images), asked):
         label = f"{rung} ({len(kept)})" if kept else rung
-        found[label] = _accuracy(graph, quantised, data)
-        print(f"{name}: {label}: {found[label] - found['fp32']:+.2f} points on test", flush=True)
+        found = _classes(graph, quantised, data)
+        shares[label], same[label] = _percent(found == labels), _percent(found == fp32)
+        change = shares[label] - shares["fp32"]
+        print(f"{name}: {label}: {change:+.2f} points on test, {same[label]:.2f} % as fp32", flush=True)
     held = hold(graph, images, asked)
-    chosen = _accuracy(graph, held.quantised, data)
-    return {"rungs": found, "ladder": {"test": chosen, **held.facts()}}
+    found = _classes(graph, held.quantised, data)
+    chosen = {"test": _percent(found == labels), "same": _percent(found == fp32)}
+    return {"rungs": shares, "same": same, "ladder": {**chosen, **held.facts()}}
 
 
-def _accuracy(graph: Graph, quantised: Quantised | None, data: ImageData) -> float:
-    model = onnx_model(quantised.graph if quantised else graph, quantised)
-    run = open_onnx(model.SerializeToString())
-    right = [run(images.numpy()).argmax(1) == labels.numpy() for images, labels in data.test_dataloader()]
-    return 100 * float(np.concatenate(right).mean())
+def _classes(graph: Graph, quantised: Quantised | None, data: ImageData) -> NDArray[np.int64]:
+    run = open_onnx(onnx_model(quantised.graph if quantised else graph, quantised).SerializeToString())
+    return np.concatenate([run(images.numpy()).argmax(1) for images, _ in data.test_dataloader()])
+
+
+def _percent(which: NDArray[np.bool_]) -> float:
+    return 100 * float(which.mean())
 
 
 def table(records: Sequence[Mapping[str, Any]]) -> str:
     """One row a network: means over seeds; losses in points of test accuracy."""
-    lines = [f"| network | seeds | fp32, % | {' | '.join(RUNGS)} | the ladder | by |", "|" + "---|" * (len(RUNGS) + 5)]
+    heads = ["network", "seeds", "fp32, %", *RUNGS, "the ladder", "by", "as fp32: plain", "as fp32: the ladder"]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for name in NETWORKS:
         mine = [each for each in records if each["network"] == name]
         if not mine:
@@ -130,7 +143,9 @@ def table(records: Sequence[Mapping[str, Any]]) -> str:
             cells.append(f"{np.mean(lost):.2f}")
         ladder = [each["rungs"]["fp32"] - each["ladder"]["test"] for each in mine]
         by = ", ".join(dict.fromkeys(each["ladder"]["rung"] for each in mine))
-        lines.append(f"| {' | '.join([*cells, f'{np.mean(ladder):.2f}', by])} |")
+        plain, chosen = ([each[which][key] for each in mine] for which, key in (("same", PLAIN), ("ladder", "same")))
+        cells += [f"{np.mean(ladder):.2f}", by, f"{np.mean(plain):.2f}", f"{np.mean(chosen):.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -153,6 +168,7 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"), help="that networks are trained in")
     parser.add_argument("--calibration", type=int, default=256, help="training images that ranges are taken from")
     parser.add_argument("--points", type=float, default=0.5, help="that the ladder may lose on validation images")
+    parser.add_argument("--agreement", type=float, default=98, help="percent of those that must get the class of fp32")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     settings = DataSettings("imagefolder", str(asked.images))
@@ -160,7 +176,8 @@ def main() -> None:
     results = asked.folder / "results.jsonl"
     done = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
     recipe = Recipe(asked.epochs, 64, 0.1, precision=asked.precision)
-    shared = {name: getattr(asked, name) for name in ("epochs", "points", "calibration", "precision")}
+    shared = {name: getattr(asked, name) for name in ("epochs", "points", "agreement", "calibration", "precision")}
+    bounds = Bounds(asked.points, asked.agreement)
     for seed in asked.seeds:
         for name in asked.networks:
             mine = {"network": name, "seed": seed, **shared}
@@ -168,7 +185,7 @@ def main() -> None:
                 continue
             data = ImageData(images, batch_size=64, seed=seed, flip=True, shift=4, device="cpu")
             net = trained(name, data, recipe, seed, asked.folder)
-            done.append({**mine, **measured(name, data, net, asked.calibration, asked.points)})
+            done.append({**mine, **measured(name, data, net, asked.calibration, bounds)})
             with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(done[-1]) + "\n")
     print(table([each for each in done if shared.items() <= each.items()]))

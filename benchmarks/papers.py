@@ -175,7 +175,7 @@ def as_int8(net: nn.Module, arch: Architecture, data: ImageData, folder: Path) -
     plain.load_state_dict(net.state_dict())
     calibration = [images for (images, _), _ in zip(data.train_dataloader(), range(CALIBRATION), strict=False)]
     images = torch.cat(calibration).contiguous().numpy()
-    plainest = ladder.Asked(most_points=None, rungs=(ladder.PLAIN,))
+    plainest = ladder.Asked(ladder.ANY, rungs=(ladder.PLAIN,))
     trained = TrainedNetwork(plain, arch, arch.resolution, {}, lambda: images, asked=plainest)
     with tempfile.TemporaryDirectory(dir=folder) as place:
         target = Path(place) / "net.int8.onnx"

@@ -29,7 +29,8 @@ Floats = NDArray[np.float32]
 Run = Callable[[Floats], Floats]
 """From images as the network sees them, N x C x R x R, to logits, N x classes."""
 
-Labelled = Iterable[tuple[Floats, NDArray[np.int64]]]
+Labels = NDArray[np.int64]
+Labelled = Iterable[tuple[Floats, Labels]]
 """Batches of images as the network sees them, with their labels."""
 
 

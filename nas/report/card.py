@@ -112,12 +112,13 @@ def _remarks(file: ModelFile) -> Iterator[str]:
     if file.not_run:
         yield f"not run here: {file.not_run}"
     if found := file.int8:
-        yield f"{found.rung}, {found.loss_points:.2f} points lost in validation"
+        same = "" if found.agreement is None else f" and {found.agreement:.1f} % in the class of fp32"
+        yield f"{found.rung}, {found.loss_points:.2f} points lost{same} in validation"
         if found.fp32_layers:
             kept = (f"{layer.layer} ({layer.bytes} bytes, {layer.ms:+.3f} ms)" for layer in found.fp32_layers)
             yield f"in fp32: {', '.join(kept)}"
-        if found.held is False:
-            yield f"no way to int8 held {found.most_points:g} points"
+        if found.unheld:
+            yield f"no way to int8 is good enough: it {found.unheld}"
     if file.slower:
         yield file.slower
 

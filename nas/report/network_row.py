@@ -122,7 +122,7 @@ def _further(member: Member) -> Iterator[FurtherCell]:
 
 def _link(file: ModelFile, path: str) -> FileLink:
     accuracy = f"{percent(file.accuracy.value)} %" if file.accuracy else ""
-    unheld = f"loses {file.int8.loss_points:.1f} points" if file.int8 and file.int8.held is False else None
+    unheld = file.int8.unheld if file.int8 else None
     note = "; ".join(text for text in (unheld, file.slower) if text)
     return FileLink(file.kind, address(path), accuracy, bytes_text(file.bytes), note)
 

@@ -132,6 +132,8 @@ class TriedRung:
     """what it does beside what those before it do"""
     loss_points: Finite
     """points of accuracy lost on the validation images"""
+    agreement: Finite | None = None
+    """percent of the validation images that get the class of fp32; null in files of earlier versions"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +141,32 @@ class Int8:
     """How a network became int8, and what that lost on the validation images, in points of accuracy."""
 
     rung: str
-    """the cheapest way that loses no more than allowed, or, if none does, the best"""
+    """the cheapest way that keeps within both bounds; if none does, of those that keep the accuracy the one that agrees
+    most with fp32, or else the most accurate"""
     loss_points: Finite
     """lost by this file"""
     most_points: Finite | None
     """the most that was allowed; null for any"""
     held: Flag | None
-    """whether it lost no more; null where any loss was allowed"""
+    """whether it keeps within both bounds; null where any loss was allowed"""
     fp32_layers: tuple[KeptFloat, ...]
     """layers that stayed in fp32"""
     tried: tuple[TriedRung, ...]
     """each way that was tried, in order"""
+    agreement: Finite | None = None
+    """percent of the validation images that this file gives the class of fp32; null in files of earlier versions"""
+    least_agreement: Finite | None = None
+    """the least that was allowed; null for any"""
+
+    @property
+    def unheld(self) -> str | None:
+        """What is worse than allowed: `loses 1.2 points, 0.5 are allowed`; None where nothing is, or any loss was."""
+        if self.held is not False:
+            return None
+        if self.least_agreement is None or (self.most_points is not None and self.loss_points > self.most_points):
+            return f"loses {self.loss_points:.1f} points, {self.most_points:g} are allowed"
+        differing, allowed = 100 - (self.agreement or 0.0), 100 - self.least_agreement
+        return f"gives {differing:.1f} % of images another class than fp32, {allowed:g} are allowed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from nas.data.settings import AUGMENTATION
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import RunFailed
 from nas.exports import default_formats
+from nas.exports.int8.ladder import Bounds
 from nas.nets.pretrained import NONE, absolute, load
 from nas.nets.pretrained.base import Pretrained
 from nas.nets.start import FromWeights
@@ -150,7 +151,8 @@ def trainings_for(
         prepared.teacher,
     )
     formats = confirm.formats or default_formats(problem.profile.runtime)
-    export = Export(long, folder / "models", confirm.calibration, formats, confirm.int8_loss)
+    bounds = Bounds(confirm.int8_loss, confirm.int8_agreement)
+    export = Export(long, folder / "models", confirm.calibration, formats, bounds)
     return Trainings(Ladder(rungs, settings.keep), export, settings.seed + 1, compared)
 
 

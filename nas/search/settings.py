@@ -65,6 +65,8 @@ class ConfirmSettings:
     int8_loss: Annotated[float, Ge(0), Le(100)] | None = 0.5
     """Points of accuracy that int8 may lose on the validation images: the cheapest way that keeps within is taken;
     null: any, by the plainest way."""
+    int8_agreement: Annotated[float, Ge(0), Le(100)] | None = 98
+    """Percent of the validation images, such as 99, that int8 must give the class of fp32; null for any."""
     formats: tuple[str, ...] | None = None
     """Of the files, such as [onnx,tflite_int8], of those that `nas.export` knows; null: onnx and onnx_int8, and on
     devices that were measured with TensorFlow Lite tflite and tflite_int8 too, if the extra `tflite` is installed."""

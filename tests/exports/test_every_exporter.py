@@ -15,7 +15,7 @@ from nas.errors import NasError
 from nas.exports import EXPORTERS
 from nas.exports.base import TrainedNetwork
 from nas.exports.files import lacks, write_file
-from nas.exports.int8.ladder import Asked
+from nas.exports.int8.ladder import ANY, Asked
 from nas.exports.lite.file import tflite_metadata
 from tests.helpers.networks import ARCH, noise, trained_like
 
@@ -37,7 +37,7 @@ TIMED = [name for name in RUNNING if EXPORTERS[name].time is not None]
 
 
 def trained(net: nn.Module, batch: int | None = None) -> TrainedNetwork:
-    return TrainedNetwork(net, ARCH, TRAINED_AT, METADATA, lambda: noise(40), batch, Asked(most_points=None))
+    return TrainedNetwork(net, ARCH, TRAINED_AT, METADATA, lambda: noise(40), batch, Asked(ANY))
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,13 @@ from nas.exports.int8 import ladder
 from nas.exports.int8.equalise import equalised
 from nas.exports.int8.finetune import finetuned
 from nas.exports.int8.fitting import fitted, nearest
-from nas.exports.int8.ladder import FLOATS, PLAIN, RUNGS, Asked, hold
+from nas.exports.int8.ladder import ANY, FLOATS, PLAIN, RUNGS, Asked, Bounds, Judgement, hold
 from nas.exports.int8.quantised import Range, scale_of
 from nas.exports.int8.ranges import least_error, smallest_and_largest
 from nas.exports.int8.simulated import logits, plain, rounding, run, through_8_bits
 from nas.exports.int8.worst import losses
+from nas.exports.onnx_file import open_onnx
+from nas.exports.onnx_graph import onnx_model
 from tests.helpers.networks import ARCH, noise, trained_like
 
 IMAGES = torch.from_numpy(noise(48))
@@ -126,6 +128,26 @@ def test_the_worst_layers_are_found_and_their_bytes() -> None:
     assert [loss.error for loss in found] == sorted((loss.error for loss in found), reverse=True)
 
 
+@pytest.mark.parametrize("name", ["block1.depthwise", "block2.depthwise", "block2.project", "classifier"])
+def test_layers_in_fp32_are_so_in_onnx_runtime(name: str) -> None:
+    made = graph("relu", uneven=2.0)  # one scale for all channels would be far too coarse
+    kept = nearest(made, smallest_and_largest(made, IMAGES), frozenset([name]))
+    here = torch.from_numpy(open_onnx(onnx_model(made, kept).SerializeToString())(FRESH.numpy()))
+    assert error(here, logits(made, FRESH, *rounding(kept))) < 1e-4
+
+
+def test_biases_are_fitted_to_the_layers_in_fp32() -> None:
+    made = graph("relu", uneven=2.0)
+    floats = frozenset(["block1.depthwise", "block2.project"])
+    ranges = smallest_and_largest(made, IMAGES)
+    plain_, found = nearest(made, ranges, floats), fitted(made, ranges, IMAGES, floats=floats)
+    assert found.floats == floats
+    lost = [error(logits(each.graph, FRESH, *rounding(each)), logits(made, FRESH)) for each in (plain_, found)]
+    assert lost[1] < lost[0]
+    again = fitted(made, ranges, IMAGES, integers={"block2.project": found.integers["block2.project"] - 1})
+    assert (again.integers["block2.project"] == found.integers["block2.project"] - 1).all()
+
+
 def test_fine_tuning_comes_nearer_to_its_teacher() -> None:
     made = coarse(graph("relu"))
     start = nearest(made, smallest_and_largest(made, IMAGES))
@@ -138,26 +160,50 @@ def test_fine_tuning_comes_nearer_to_its_teacher() -> None:
 
 
 def test_the_cheapest_rung_that_holds_wins() -> None:
-    held = hold(graph(), noise(40), Asked(most_points=50.0))
+    held = hold(graph(), noise(40), Asked(Bounds(points=50.0, agreement=50.0)))
     assert (held.rung, len(held.tried), held.result().held) == (PLAIN, 1, True)
     assert held.quantised.floats == frozenset()
 
 
-@pytest.mark.parametrize(("shares", "rung", "held"), [([0.9, 0.996], 1, True), ([0.9, 0.93, 0.92, 0.91], 1, False)])
-def test_rungs_are_climbed_until_one_holds(
-    monkeypatch: pytest.MonkeyPatch, shares: list[float], rung: int, held: bool
+def judged_as(monkeypatch: pytest.MonkeyPatch, *judgements: tuple[float, float]) -> None:
+    """Let the rungs have these accuracies and agreements, one after the other, and fp32 have all right."""
+    left = iter([Judgement(*each) for each in judgements])
+    monkeypatch.setattr(ladder, "_judge", lambda *_: (1.0, lambda quantised: next(left)))
+
+
+@pytest.mark.parametrize(
+    ("judgements", "rung", "unheld"),
+    [
+        ([(0.9, 0.99), (0.996, 0.99)], 1, None),
+        ([(0.9, 0.9), (0.93, 0.91), (0.92, 0.99)], 1, "loses 7.0 points, 0.5 are allowed"),
+        ([(0.996, 0.95), (0.995, 0.98)], 1, None),
+        ([(0.9, 0.97), (0.996, 0.95), (0.995, 0.979), (0.999, 0.96)], 2, "gives 2.1 % of images another class than"),
+    ],
+)
+def test_rungs_are_climbed_until_one_holds_both_bounds(
+    monkeypatch: pytest.MonkeyPatch, judgements: list[tuple[float, float]], rung: int, unheld: str | None
 ) -> None:
-    judged = iter([1.0, *shares])
-    monkeypatch.setattr(ladder, "_judge", lambda *_: lambda quantised: next(judged))
-    found = hold(graph(), noise(32), Asked(most_points=0.5, rungs=RUNGS[: len(shares)]))
-    assert (found.rung, found.result().held) == (RUNGS[rung], held)
-    assert [share for _, share in found.tried] == shares
-    assert found.result().loss_points == pytest.approx(100 * (1 - shares[rung]))
+    judged_as(monkeypatch, *judgements)
+    found = hold(graph(), noise(32), Asked(Bounds(0.5, 98), rungs=RUNGS[: len(judgements)]))
+    result, (accuracy, agreement) = found.result(), judgements[rung]
+    assert (found.rung, result.held) == (RUNGS[rung], unheld is None)
+    assert (result.unheld or "").startswith(unheld or "")
+    assert [judged for _, judged in found.tried] == judgements
+    assert result.loss_points == pytest.approx(100 * (1 - accuracy))
+    assert (result.agreement, result.least_agreement) == (pytest.approx(100 * agreement), 98)
+
+
+@pytest.mark.parametrize(("bounds", "held"), [(ANY, None), (Bounds(0.5, None), True)])
+def test_agreement_is_asked_with_the_accuracy_alone(
+    monkeypatch: pytest.MonkeyPatch, bounds: Bounds, held: bool | None
+) -> None:
+    judged_as(monkeypatch, (0.996, 0.5))
+    result = hold(graph(), noise(32), Asked(bounds)).result()
+    assert (result.rung, result.held, result.unheld, result.least_agreement) == (PLAIN, held, None, None)
 
 
 def test_layers_in_fp32_are_named_with_their_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    judged = iter([1.0, 0.5, 0.999])
-    monkeypatch.setattr(ladder, "_judge", lambda *_: lambda quantised: next(judged))
+    judged_as(monkeypatch, (0.5, 0.5), (0.999, 0.999))
     found = hold(graph(), noise(32), Asked(rungs=(PLAIN, FLOATS))).result()
     (layer,) = found.fp32_layers
     assert layer.layer in {node.name for node in graph().nodes}
@@ -169,10 +215,11 @@ def test_layers_in_fp32_are_named_with_their_cost(monkeypatch: pytest.MonkeyPatc
 def test_validation_images_judge() -> None:
     made, images = graph(), noise(60)
     labels = logits(made, torch.from_numpy(images)).numpy().argmax(1)
-    right = hold(made, noise(40), Asked(most_points=100.0, validation=lambda: [(images, labels)]))
-    wrong = hold(made, noise(40), Asked(most_points=100.0, validation=lambda: [(images, (labels + 1) % 5)]))
+    right = hold(made, noise(40), Asked(ANY, validation=lambda: [(images, labels)]))
+    wrong = hold(made, noise(40), Asked(ANY, validation=lambda: [(images, (labels + 1) % 5)]))
     assert (right.fp32, wrong.fp32) == (1.0, 0.0)
-    assert right.accuracy > 0.9
+    assert right.judged.accuracy > 0.9
+    assert right.judged.agreement == wrong.judged.agreement == right.judged.accuracy
 
 
 def test_a_network_without_numbers_is_refused() -> None:

@@ -17,7 +17,7 @@ from nas.exports.int8.quantised import LEVELS, Quantised
 from nas.exports.int8.simulated import as_it_is, plain, rounding, run
 
 STEPS = 400
-_RATE = 0.005
+_RATE = 0.0005
 """At its peak, as a share of their layer's standard deviation."""
 
 

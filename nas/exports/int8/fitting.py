@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nas.exports.graph import IMAGES, Graph, Node, activated, before_activation
-from nas.exports.int8.quantised import LEVELS, Quantised, Range, rounded, weight_steps
+from nas.exports.int8.quantised import LEVELS, Quantised, Range, rounded
 from nas.exports.int8.simulated import as_it_is, node_output, plain, rounding
 
 _MOST_NUMBERS = 2**26
@@ -36,19 +36,33 @@ def nearest(graph: Graph, ranges: Mapping[str, Range], floats: frozenset[str] = 
 
 
 @torch.no_grad()
-def fitted(graph: Graph, ranges: Mapping[str, Range], images: Tensor, *, adaptive: bool) -> Quantised:
-    """The graph in int8 with these ranges and corrected biases; weights rounded adaptively if asked for."""
+def fitted(
+    graph: Graph,
+    ranges: Mapping[str, Range],
+    images: Tensor,
+    *,
+    adaptive: bool = False,
+    integers: Mapping[str, NDArray[np.int8]] | None = None,
+    floats: frozenset[str] = frozenset(),
+) -> Quantised:
+    """The graph in int8 with these ranges and corrected biases, but for the nodes `floats`.
+
+    Weights are rounded adaptively if asked for, or are these `integers` by node; else each is the nearest.
+    """
     largest = max(max(node.layer.in_elements, node.layer.out_elements) for node in graph.nodes)
     images = images[: max(16, _MOST_NUMBERS // largest)]
     left = Counter(name for node in graph.nodes for name in node.inputs)
     found = nearest(graph, ranges)
+    found = replace(found, integers={**found.integers, **(integers or {})}, floats=floats)
     exact, stored = {IMAGES: images}, {IMAGES: rounding(found)[1](IMAGES, images)}
     for node in graph.nodes:
         true, given = ([values[name] for name in node.inputs] for values in (exact, stored))
         ours = node
         if node.weight is not None:
-            ours, integers = _fitted(node, found, true, given, adaptive)
-            found = _with(found, ours, integers)
+            if adaptive and node.name not in floats:
+                found = replace(found, integers={**found.integers, node.name: _adapted(node, found, true, given)})
+            ours = _corrected(node, found, true, given)
+            found = _with(found, ours)
         weights, visit = rounding(found)
         stored[node.name] = node_output(ours, given, weights(ours), visit)
         exact[node.name] = node_output(node, true, plain(node), as_it_is)
@@ -59,30 +73,24 @@ def fitted(graph: Graph, ranges: Mapping[str, Range], images: Tensor, *, adaptiv
     return found
 
 
-def _with(found: Quantised, node: Node, integers: NDArray[np.int8]) -> Quantised:
-    """The same with a node and its integers in place of the old ones."""
+def _with(found: Quantised, node: Node) -> Quantised:
+    """The same with a node in place of the old one."""
     nodes = tuple(node if each.name == node.name else each for each in found.graph.nodes)
-    graph = replace(found.graph, nodes=nodes)
-    return replace(found, graph=graph, integers={**found.integers, node.name: integers})
+    return replace(found, graph=replace(found.graph, nodes=nodes))
 
 
-def _fitted(
-    node: Node, found: Quantised, true: list[Tensor], given: list[Tensor], adaptive: bool
-) -> tuple[Node, NDArray[np.int8]]:
-    """A node with its bias corrected, and its integers; `true` and `given` are its inputs in fp32 and in int8."""
-    step = found.scale(node.inputs[-1]).step
-    target = before_activation(node, true, *plain(node))
-    integers = _adapted(node, step, given, target) if adaptive else rounded(node, step)
-    steps = torch.from_numpy(weight_steps(node, step))
-    weight = torch.from_numpy(integers).float() * steps.view(-1, *[1] * (integers.ndim - 1))
-    error = target - before_activation(node, given, weight, torch.from_numpy(node.weights[1]))
+def _corrected(node: Node, found: Quantised, true: list[Tensor], given: list[Tensor]) -> Node:
+    """A node with its bias corrected; `true` and `given` are its inputs in fp32 and in int8."""
+    weight, bias = rounding(found)[0](node)[0], torch.from_numpy(node.weights[1])
+    error = before_activation(node, true, *plain(node)) - before_activation(node, given, weight, bias)
     shift = error.transpose(0, 1).flatten(1).mean(1).numpy()
-    return replace(node, bias=node.weights[1] + shift), integers
+    return replace(node, bias=node.weights[1] + shift)
 
 
-def _adapted(node: Node, step: float, given: list[Tensor], target: Tensor) -> NDArray[np.int8]:
-    """The integers by which a node gives most nearly `target`, each one of the two around the weight."""
-    steps = torch.from_numpy(weight_steps(node, step)).view(-1, *[1] * (node.weights[0].ndim - 1))
+def _adapted(node: Node, found: Quantised, true: list[Tensor], given: list[Tensor]) -> NDArray[np.int8]:
+    """The integers, each of the two around its weight, by which a node gives most nearly what it gives in fp32."""
+    target = before_activation(node, true, *plain(node))
+    steps = torch.from_numpy(found.steps(node)).view(-1, *[1] * (node.weights[0].ndim - 1))
     bias, units = torch.from_numpy(node.weights[1]), torch.from_numpy(node.weights[0]) / steps
     floor = units.floor()
     part = ((units - floor - _LOW) / (_HIGH - _LOW)).clamp(1e-4, 1 - 1e-4)
@@ -93,15 +101,15 @@ def _adapted(node: Node, step: float, given: list[Tensor], target: Tensor) -> ND
         wish = activated(node.layer.activation, target)
         size = max(float(wish.pow(2).mean()), 1e-12)
         for number in range(_STEPS):
-            chosen = torch.randperm(len(wish), generator=generator)[:_IMAGES]
+            batch = torch.randperm(len(wish), generator=generator)[:_IMAGES]
             up = (torch.sigmoid(wanted) * (_HIGH - _LOW) + _LOW).clamp(0, 1)
-            got = before_activation(node, [each[chosen] for each in given], (floor + up) * steps, bias)
-            error = (activated(node.layer.activation, got) - wish[chosen]).pow(2).mean() / size
+            got = before_activation(node, [each[batch] for each in given], (floor + up) * steps, bias)
+            error = (activated(node.layer.activation, got) - wish[batch]).pow(2).mean() / size
             beta = 20 - 18 * max(0.0, number / _STEPS - 0.2) / 0.8
             undecided = (1 - (2 * up - 1).abs().pow(beta)).mean() if number > 0.2 * _STEPS else 0.0
             loss = error + 0.01 * undecided
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    found = floor + (wanted.detach() > 0).float()
-    return found.clamp(-LEVELS, LEVELS).numpy().astype(np.int8)
+    chosen = floor + (wanted.detach() > 0).float()
+    return chosen.clamp(-LEVELS, LEVELS).numpy().astype(np.int8)

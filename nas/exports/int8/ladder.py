@@ -1,19 +1,19 @@
-"""The rungs of int8, from cheap to expensive; the first whose loss of accuracy is allowed is taken.
+"""The rungs of int8, from cheap to expensive; the first that keeps within the bounds is taken.
 
-A rung is judged by its ONNX file in ONNX Runtime, on validation images. Where no rung holds, the best is taken, and the
-result says so.
+A rung is judged by its ONNX file in ONNX Runtime, on validation images: what accuracy it loses, and how many images get
+the class that fp32 gives them. Where no rung holds, the best is taken, and the result says so.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nas.exports.graph import Floats, Graph, Labelled
+from nas.exports.graph import Floats, Graph, Labelled, Labels
 from nas.exports.int8.equalise import equalised
 from nas.exports.int8.finetune import finetuned
 from nas.exports.int8.fitting import fitted, nearest
@@ -43,14 +43,45 @@ _SENSED = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How many points of accuracy int8 may lose, None for any, on `validation` images, as batches with labels.
+class Bounds:
+    """What int8 may lose: at most `points` of accuracy, None for any, whatever `agreement` is.
 
-    Without those, what counts is how often it gives calibration images another class than fp32. `training` gives
-    batches to learn from; without them there is no fine-tuning. `rungs` are those that may be tried.
+    And at least `agreement` percent of the images must get the class that fp32 gives them; None for any.
     """
 
-    most_points: float | None = 0.5
+    points: float | None = 0.5
+    agreement: float | None = 98.0
+
+    def keeps_accuracy(self, lost: float) -> bool:
+        """Whether so many points may be lost."""
+        return self.points is None or lost <= self.points + 1e-9
+
+    def hold(self, lost: float, agreement: float) -> bool:
+        """Whether so many points may be lost with such a share of images, in percent, in the class of fp32."""
+        wanted = None if self.points is None else self.agreement
+        return self.keeps_accuracy(lost) and (wanted is None or agreement >= wanted - 1e-9)
+
+
+ANY = Bounds(points=None)
+"""Any loss: the first rung is taken."""
+
+
+class Judgement(NamedTuple):
+    """Shares of the validation images, 0 to 1: those in their class, and those in the class that fp32 gives them."""
+
+    accuracy: float
+    agreement: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What int8 must hold on `validation` images, batches with labels; without those, on calibration images as fp32
+    labels them.
+
+    `training` gives batches to learn from; without them there is no fine-tuning. `rungs` are those that may be tried.
+    """
+
+    bounds: Bounds = Bounds()
     validation: Callable[[], Labelled] | None = None
     training: Callable[[], Iterable[Floats]] | None = None
     rungs: tuple[str, ...] = RUNGS
@@ -58,26 +89,28 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """A network in int8, on which rung, and the validation accuracy of that and of every rung tried."""
+    """A network in int8, on which rung, how that and every rung tried was judged, and the accuracy of fp32."""
 
     quantised: Quantised
     rung: str
     fp32: float
-    accuracy: float
-    most_points: float | None
+    judged: Judgement
+    bounds: Bounds
     kept: tuple[Loss, ...]
-    tried: tuple[tuple[str, float], ...]
+    tried: tuple[tuple[str, Judgement], ...]
 
     def result(self) -> Int8:
         """What front.json says of it."""
-        lost = 100 * (self.fp32 - self.accuracy)
+        lost, agreement = _percent(self.fp32, self.judged)
         return Int8(
             rung=self.rung,
-            loss_points=round(lost, 4),
-            most_points=self.most_points,
-            held=None if self.most_points is None else bool(lost <= self.most_points + 1e-9),
+            loss_points=lost,
+            most_points=self.bounds.points,
+            held=None if self.bounds.points is None else self.bounds.hold(lost, agreement),
             fp32_layers=tuple(KeptFloat(loss.node, loss.error, loss.bytes, loss.ms) for loss in self.kept),
-            tried=tuple(TriedRung(rung, round(100 * (self.fp32 - share), 4)) for rung, share in self.tried),
+            tried=tuple(TriedRung(rung, *_percent(self.fp32, judged)) for rung, judged in self.tried),
+            agreement=agreement,
+            least_agreement=None if self.bounds.points is None else self.bounds.agreement,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -86,23 +119,34 @@ class Held:
 
 
 def hold(graph: Graph, calibration: Floats, asked: Asked) -> Held:
-    """The graph in int8, by the first rung that loses no more than what is asked; ranges are those of `calibration`."""
-    judge = _judge(graph, calibration, asked)
-    fp32, tried = judge(None), list[tuple[str, float]]()
-    best: tuple[float, str, Quantised, tuple[Loss, ...]] | None = None
+    """The graph in int8, by the first rung that holds what is asked; ranges are those of `calibration`.
+
+    Where none does, it is the one that agrees most with fp32 among those that keep the accuracy, or else the most
+    accurate.
+    """
+    (fp32, judge), bounds = _judge(graph, calibration, asked), asked.bounds
+    tried: list[tuple[str, Judgement]] = []
+    best: tuple[tuple[bool, float], str, Judgement, Quantised, tuple[Loss, ...]] | None = None
     for rung, quantised, kept in climb(graph, torch.from_numpy(calibration), asked):
-        share = judge(quantised)
-        tried.append((rung, share))
-        holds = asked.most_points is None or 100 * (fp32 - share) <= asked.most_points + 1e-9
-        if holds or best is None or share > best[0]:
-            best = (share, rung, quantised, kept)
+        judged = judge(quantised)
+        tried.append((rung, judged))
+        lost, agreement = _percent(fp32, judged)
+        worth = (True, agreement) if bounds.keeps_accuracy(lost) else (False, judged.accuracy)
+        holds = bounds.hold(lost, agreement)
+        if holds or best is None or worth > best[0]:
+            best = (worth, rung, judged, quantised, kept)
         if holds:
             break
     if best is None:
         raise ValueError(f"no rung of int8 among {asked.rungs}")
-    share, rung, quantised, kept = best
+    _, rung, judged, quantised, kept = best
     kept = tuple(timed(quantised, kept, calibration[:1]))
-    return Held(quantised, rung, fp32, share, asked.most_points, kept, tuple(tried))
+    return Held(quantised, rung, fp32, judged, bounds, kept, tuple(tried))
+
+
+def _percent(fp32: float, judged: Judgement) -> tuple[float, float]:
+    """Points of accuracy lost, and images in the class of fp32, in percent."""
+    return round(100 * (fp32 - judged.accuracy), 4), round(100 * judged.agreement, 4)
 
 
 def climb(graph: Graph, images: Tensor, asked: Asked) -> Iterator[tuple[str, Quantised, tuple[Loss, ...]]]:
@@ -110,7 +154,7 @@ def climb(graph: Graph, images: Tensor, asked: Asked) -> Iterator[tuple[str, Qua
     wanted = [rung for rung in RUNGS if rung in asked.rungs and (rung != TRAINING or asked.training)]
     even: Graph | None = None
     ranges: dict[str, Range] = {}
-    last: Quantised | None = None
+    source, last = graph, None
     for rung in wanted:
         if rung in (PLAIN, RANGES):
             last = nearest(graph, (smallest_and_largest if rung == PLAIN else least_error)(graph, images))
@@ -119,6 +163,8 @@ def climb(graph: Graph, images: Tensor, asked: Asked) -> Iterator[tuple[str, Qua
         if even is None:
             even = equalised(graph, images)
             ranges = least_error(even, images)
+        if rung in (EQUALISED, BIASES, ROUNDING) or last is None:
+            source = even
         if rung == EQUALISED:
             last = nearest(even, ranges)
             yield rung, last, ()
@@ -126,33 +172,41 @@ def climb(graph: Graph, images: Tensor, asked: Asked) -> Iterator[tuple[str, Qua
             last = fitted(even, ranges, images, adaptive=rung == ROUNDING)
             yield rung, last, ()
         elif rung == FLOATS:
-            yield from _with_floats(last or nearest(even, ranges), images)
+            yield from _with_floats(source, last or nearest(even, ranges), images)
         elif asked.training:
-            yield rung, finetuned(nearest(even, ranges), graph, asked.training), ()
+            yield rung, finetuned(fitted(even, ranges, images), graph, asked.training), ()
 
 
-def _with_floats(quantised: Quantised, images: Tensor) -> Iterator[tuple[str, Quantised, tuple[Loss, ...]]]:
-    """The network with more and more of its worst layers in fp32."""
+def _with_floats(
+    graph: Graph, quantised: Quantised, images: Tensor
+) -> Iterator[tuple[str, Quantised, tuple[Loss, ...]]]:
+    """The graph with the integers of `quantised`, and more and more of its worst layers in fp32."""
     found = losses(quantised.graph, quantised.ranges, images[:_SENSED])
     count = 1
     while count <= max(1, int(_MOST_FLOATS * len(found))):
         kept = tuple(found[:count])
         floats = frozenset(loss.node for loss in kept)
-        yield FLOATS, Quantised(quantised.graph, quantised.ranges, quantised.integers, floats), kept
+        yield FLOATS, fitted(graph, quantised.ranges, images, integers=quantised.integers, floats=floats), kept
         count *= 2
 
 
-def _judge(graph: Graph, calibration: Floats, asked: Asked) -> Callable[[Quantised | None], float]:
-    """The accuracy of the network, in fp32 or in int8, 0 to 1."""
+def _judge(graph: Graph, calibration: Floats, asked: Asked) -> tuple[float, Callable[[Quantised], Judgement]]:
+    """The accuracy of the network in fp32, 0 to 1, and how it does in int8."""
     validation = asked.validation or partial(_as_fp32, graph, calibration)
 
-    def judge(quantised: Quantised | None) -> float:
-        model = onnx_model(quantised.graph if quantised else graph, quantised)
-        run = open_onnx(model.SerializeToString())
-        right = [run(images).argmax(1) == labels for images, labels in validation()]
-        return float(np.concatenate(right).mean())
+    def classes(quantised: Quantised | None) -> tuple[Labels, Labels]:
+        """Those that it gives to the images, in fp32 or in int8, and their own."""
+        run = open_onnx(onnx_model(quantised.graph if quantised else graph, quantised).SerializeToString())
+        found, labels = zip(*((run(images).argmax(1), labels) for images, labels in validation()), strict=True)
+        return np.concatenate(found), np.concatenate(labels)
 
-    return judge
+    fp32, labels = classes(None)
+
+    def judge(quantised: Quantised) -> Judgement:
+        found, labels = classes(quantised)
+        return Judgement(float((found == labels).mean()), float((found == fp32).mean()))
+
+    return float((fp32 == labels).mean()), judge
 
 
 def _as_fp32(graph: Graph, images: Floats) -> Labelled:

@@ -174,7 +174,7 @@ def _file(file: ModelFile) -> FileRow:
     accuracy = f"{percent(file.accuracy.value)} %" if file.accuracy else ""
     interval = f"{percent(file.accuracy.low)} to {percent(file.accuracy.high)}" if file.accuracy else ""
     timing = file.host_latency_ms
-    unheld = f"loses {file.int8.loss_points:.1f} points" if file.int8 and file.int8.held is False else ""
+    unheld = file.int8.unheld if file.int8 else None
     remarks = (file.error, f"not run here: {file.not_run}" if file.not_run else "", unheld, file.slower)
     return FileRow(
         label=file.kind if file.format != "onnx" else f"onnx {file.precision}",

@@ -16,7 +16,7 @@ from nas.exports import BY_DEFAULT, EXPORTERS
 from nas.exports.base import Exporter, TrainedNetwork
 from nas.exports.files import Reference, compare, confused, write_file
 from nas.exports.graph import Floats, Labelled, Run, at_size
-from nas.exports.int8.ladder import Asked
+from nas.exports.int8.ladder import ANY, Asked, Bounds
 from nas.exports.onnx_file import as_texts
 from nas.nets.conventions import Conventions
 from nas.nets.safetensors_file import write_safetensors
@@ -54,20 +54,19 @@ class Exported:
 class Export:
     """Writes a training as a file of each of the `formats` to a `folder` of the run folder.
 
-    Ranges of activations are taken from this many training images, `calibration`; int8 may lose so many points of
-    accuracy, null for any.
+    Ranges of activations are taken from this many training images, `calibration`; int8 keeps within `bounds`.
     """
 
     training: LongTraining
     folder: Path
     calibration: int
     formats: tuple[str, ...] = BY_DEFAULT
-    int8_loss: float | None = None
+    bounds: Bounds = ANY
 
     @property
     def digest(self) -> str:
         """Changes with everything that changes the files of a network, wherever the run folder is."""
-        return ":".join([self.training.digest, str(self.calibration), str(self.int8_loss), *self.formats])
+        return ":".join([self.training.digest, str(self.calibration), str(self.bounds), *self.formats])
 
     def __call__(self, arch: Architecture, seed: int, metadata: Mapping[str, Any]) -> Exported:
         """The files of one training, with `metadata` and what is known here.
@@ -79,7 +78,7 @@ class Export:
         known = {**told(arch, data, self.training.conventions), "seed": str(seed), **metadata}
         weights = self.folder / f"{arch.key}{WEIGHTS}"
         write_safetensors(weights, net.state_dict(), as_texts(known))
-        asked = asked_of_int8(data, self.int8_loss)
+        asked = asked_of_int8(data, self.bounds)
         trained = TrainedNetwork(
             *(net, arch, data.resolution, known), lambda: calibration_images(data, self.calibration), asked=asked
         )
@@ -108,10 +107,10 @@ class Files:
     again: bool
 
 
-def asked_of_int8(data: ImageData, most_points: float | None) -> Asked:
-    """What int8 may lose on the validation split, of many images on some; it learns from the training split."""
+def asked_of_int8(data: ImageData, bounds: Bounds) -> Asked:
+    """What int8 must hold on the validation split, of many images on some; it learns from the training split."""
     judged = _judging(data, few(data.images.val, _MOST_JUDGED, len(data.images.classes)))
-    return Asked(most_points, lambda: _seen(judged, "val"), lambda: (images for images, _ in _seen(data, "train")))
+    return Asked(bounds, lambda: _seen(judged, "val"), lambda: (images for images, _ in _seen(data, "train")))
 
 
 def told(arch: Architecture, data: ImageData, conventions: Conventions) -> dict[str, Any]:

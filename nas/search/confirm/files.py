@@ -64,9 +64,9 @@ def export_networks(
             continue
         exported[key] = replace(network, files=result.files, weights=result.weights)
         for file in result.files:
-            if file.int8 and file.int8.held is False and file.format == "onnx":
-                lost, most = file.int8.loss_points, file.int8.most_points
-                run.display.warning(f"{key} loses {lost:.1f} points in int8, more than confirm.int8_loss={most:g}")
+            if file.int8 and file.int8.unheld and file.format == "onnx":
+                bounds = "confirm.int8_loss and confirm.int8_agreement"
+                run.display.warning(f"{key} in int8 {file.int8.unheld} ({bounds}, in validation)")
             if file.error:
                 run.display.warning(f"{key} has no {file.kind} file: {file.error}")
     shutil.rmtree(export.training.folder, ignore_errors=True)

@@ -9,6 +9,7 @@ from nas.data.batches import ImageData
 from nas.data.saved import open_saved
 from nas.errors import DataError, ProfileError, RunError
 from nas.exports.base import TrainedNetwork
+from nas.exports.int8.ladder import Bounds
 from nas.latency.profile import load_profile
 from nas.nets.safetensors_file import Trained, open_trained
 from nas.reading.words import cut
@@ -25,11 +26,11 @@ _BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which formats, for how many images at a time, what int8 may lose in points, and how many images calibrate it."""
+    """Which formats, for how many images at a time, what int8 may lose, and how many images calibrate it."""
 
     formats: tuple[str, ...]
     batch: int | None
-    int8_loss: float | None
+    bounds: Bounds
     calibration: int
 
 
@@ -59,7 +60,7 @@ def _written(folder: Path, front: Front, member: Member, wanted: Wanted) -> tupl
         *(trained.net, member.architecture, data.resolution, known),
         lambda: calibration_images(data, wanted.calibration),
         wanted.batch,
-        asked_of_int8(data, wanted.int8_loss),
+        asked_of_int8(data, wanted.bounds),
     )
     models = folder / (FOLDER if member.finished else "models")
     files = write_files(network, wanted.formats, models, data, int(trained.said["seed"])).files

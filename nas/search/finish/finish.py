@@ -11,6 +11,7 @@ from nas.data.settings import AUGMENTATION
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import ConfigError, DataError
 from nas.exports import BY_DEFAULT, default_formats
+from nas.exports.int8.ladder import Bounds
 from nas.identity import digest
 from nas.nets.device import device_of
 from nas.nets.pretrained import NONE, load
@@ -46,7 +47,7 @@ class Asked:
     full: FullTraining
     seeds: tuple[int, ...]
     calibration: int
-    int8_loss: float | None
+    bounds: Bounds
     teacher: Path | None
 
     @property
@@ -64,7 +65,7 @@ class Asked:
             self.full.devices,
             self.seeds,
             self.calibration,
-            self.int8_loss,
+            self.bounds,
         )
         return digest(parts, version=1)
 
@@ -100,7 +101,8 @@ def _asked(settings: TrainSettings, subject: Subject, name: str, arch: Architect
         start = FittedStart(FromWeights.of_family(subject.init, subject.space), view, scale)
     seeds = tuple(settings.seed + number for number in range(settings.seeds))
     long = replace(long, pictures=view, start=start)
-    asked = Asked(name, arch, replace(full, long=long), seeds, settings.calibration, settings.int8_loss, teacher)
+    bounds = Bounds(settings.int8_loss, settings.int8_agreement)
+    asked = Asked(name, arch, replace(full, long=long), seeds, settings.calibration, bounds, teacher)
     return replace(asked, full=replace(full, long=replace(long, folder=place / asked.digest)))
 
 
@@ -202,7 +204,7 @@ def _tested(asked: Asked, subject: Subject, trained: list[FullyTrained], command
     (mean,) = accuracy_intervals([[each.accuracy for each in judged]], judged[0].images)
     best = max(trained, key=lambda each: each.trained.val)
     formats = default_formats(subject.front.hardware.runtime) if subject.front else BY_DEFAULT
-    export = Export(long, subject.folder / FOLDER, asked.calibration, formats, asked.int8_loss)
+    export = Export(long, subject.folder / FOLDER, asked.calibration, formats, asked.bounds)
     said = _metadata(asked, subject)
     exported = export(arch, best.trained.seed, said)
     scale = long.scale(arch)

@@ -82,6 +82,8 @@ class TrainSettings:
     """Training images that the ranges of int8 are taken from."""
     int8_loss: Annotated[float, Ge(0), Le(100)] | None
     """Points of accuracy that int8 may lose on the validation images; null for any, by the plainest way."""
+    int8_agreement: Annotated[float, Ge(0), Le(100)] | None
+    """Percent of the validation images, such as 99, that int8 must give the class of fp32; null for any."""
     accelerator: Free[Literal["auto", "cpu", "gpu"]]
     """Where networks are trained; auto: on a GPU where there is one."""
     devices: Positive

@@ -282,6 +282,7 @@ OTHERS = [
         (("run=nowhere", f"formats=[{LONG}]"), r"formats: unknown format 'xxx"),
         (("run=nowhere", "batch=none"), r"batch: "),
         (("run=nowhere", "int8_loss=nan"), r"int8_loss: "),
+        (("run=nowhere", "int8_agreement=101"), r"int8_agreement: "),
         (("run=nowhere", "format=xml"), r"format: "),
         (("run=nowhere", "member=[1,2]"), r"member"),
         (("run=nowhere", "members=1"), r"unknown setting 'members'"),
@@ -293,6 +294,7 @@ OTHERS = [
         "onnx": r"confirm\.formats: ",
     }.items()),
     _search(r"confirm\.int8_loss: ", "confirm.int8_loss=-1"),
+    _search(r"confirm\.int8_agreement: ", "confirm.int8_agreement=-1"),
     *(BadInput("predict", ("arch=mobilenet_v2", f"member={value}"), says=says) for value, says in [
         ("1", r"member=1 goes with the folder of a run"),
         ("[1]", r"member: "),
