@@ -306,5 +306,5 @@ def contestants(scores: Path | None = None) -> dict[str, Contestant]:
             with_optuna(lambda s: TPESampler(seed=s, multivariate=True), cached=True),
         ),
         "gp": Contestant("Optuna GPSampler", with_optuna(lambda s: GPSampler(seed=s)), seeds=20, evaluations=100),
-        "botorch": Contestant("BoTorch qLogNEHVI", botorch_qlognehvi, seeds=5, evaluations=100),
+        "botorch": Contestant("BoTorch qLogNEHVI", botorch_qlognehvi, seeds=20, evaluations=100),
     }

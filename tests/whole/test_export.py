@@ -82,7 +82,7 @@ def test_a_fixed_batch_and_no_other_file(
     assert re.fullmatch(
         rf"{ARCH.key} onnx int8: {re.escape(str(run))}/models/{ARCH.key}\.int8\.onnx, \d+ kB, {PIXELS} pixels, "
         r"accuracy [\d.]+ %, [\d.]+ % of 90 test images as torch, logits within \S+, "
-        r"min-max ranges, [+-][\d.]+ points lost in validation, .*ms here.*\n"
+        r"min-max ranges, [+-][\d.]+ points lost and [\d.]+ % as fp32 in validation, .*ms here.*\n"
         rf"how to prepare an image, and all else about it: {re.escape(str(run))}/models/{ARCH.key}\.md\n",
         capsys.readouterr().out,
     )
@@ -104,6 +104,7 @@ def test_a_fixed_batch_and_no_other_file(
         (("formats=[onnx,onnx]",), "formats names onnx twice"),
         (("batch=0",), "batch: "),
         (("int8_loss=-1",), "int8_loss: "),
+        (("int8_agreement=101",), "int8_agreement: "),
         (("calibration=0",), "calibration: "),
         (("run=/nowhere/at/all",), "/nowhere/at/all/front.json: cannot be read"),
     ],
