@@ -91,7 +91,9 @@ def complaint(where: str, error: ValidationError) -> str:
         each["ctx"]["expected"] for each in others if each["type"] == "literal_error" and _keys(each["loc"]) == parts
     ]
     problem = cut(" or ".join([first["msg"][0].lower() + first["msg"][1:], *words]), 200)
-    return f"{place}: {problem}, got {short(hide_within(first['input']))}"
+    text = first["type"] == "string_type" and isinstance(first["input"], list | dict)
+    quoted = f"; a text with brackets or commas is in quotes within quotes: \"{place}='…'\"" if text else ""
+    return f"{place}: {problem}, got {short(hide_within(first['input']))}{quoted}"
 
 
 def checked_numbers(place: str, value: Any) -> None:

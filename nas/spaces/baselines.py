@@ -17,6 +17,7 @@ from nas.reading.files import read_text
 from nas.reading.json_text import parse_json
 from nas.reading.onnx_metadata import read_metadata
 from nas.reading.words import alike, cut, short
+from nas.reading.yaml_text import parse_yaml
 from nas.resources import names
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import Block
@@ -29,6 +30,7 @@ _NAME = re.compile(
     r"(?:_r(?P<resolution>[0-9]{1,7}))?"
 )
 _TIMM = re.compile(r"\s*(cn|dsa?|u?ir|er)_[a-z]")
+_TIMM_LISTS = re.compile(r"\s*\[\s*\[")
 _SLIM = re.compile(r"\s*\[?\s*(Conv|DepthSepConv)\(")
 STRIDES = (1, 2, 4, 8, 16, 32)
 """Total strides that they may have, the last of which is their own."""
@@ -103,9 +105,9 @@ def with_sizes(name: str, stride: int, resolution: int) -> str:
 def load_architecture(name_or_path: str | Path) -> Architecture:
     """A network from the name of a baseline, a file, or a line.
 
-    A line is a notation, timm's block strings, a stage each (`ds_r1_k3_s1_c16 ir_r2_k3_s2_e6_c24`), or the list that
-    TF-slim has. A file holds one of the latter two, or JSON, ours or timm's with its `arch_def`; or it is an ONNX file
-    of this project.
+    A line is a notation, timm's block strings, a stage each (`ds_r1_k3_s1_c16 ir_r2_k3_s2_e6_c24`) or in lists
+    (`[['ds_r1_k3_s1_c16'], ['ir_r2_k3_s2_e6_c24']]`), or the list that TF-slim has. A file holds one of these three, or
+    JSON, ours or timm's with its `arch_def`; or it is an ONNX file of this project.
 
     Raises:
         ArchitectureError: no such network, or the file or line cannot be read.
@@ -140,6 +142,8 @@ def _of_others(text: str) -> Architecture | None:
     """The network of timm's block strings or of TF-slim's list; none where `text` is neither."""
     if _TIMM.match(text):
         return Architecture.from_timm({"arch_def": [stage.split(",") for stage in text.split()]})
+    if _TIMM_LISTS.match(text):
+        return Architecture.from_timm({"arch_def": parse_yaml(text, "block strings", ArchitectureError)})
     if _SLIM.match(text):
         return Architecture(224, 3, 1000, read_slim(text))
     return None

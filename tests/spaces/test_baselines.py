@@ -34,6 +34,11 @@ SLIM = "[Conv(kernel=[3, 3], stride=2, depth=32),\n DepthSepConv(kernel=[3, 3], 
     ("text", "expected"),
     [
         ("ds_r1_k3_s1_c16 ir_r2_k3_s2_e6_c24,ir_r1_k5_s1_e6_c24", Architecture.from_timm(TIMM)),
+        (
+            "[['ds_r1_k3_s1_c16'],  # stage 0\n ['ir_r2_k3_s2_e6_c24', 'ir_r1_k5_s1_e6_c24'],\n]",
+            Architecture.from_timm(TIMM),
+        ),
+        ("[[ds_r1_k3_s1_c16],[ir_r2_k3_s2_e6_c24,ir_r1_k5_s1_e6_c24]]", Architecture.from_timm(TIMM)),
         ("ds_r1_k3_s1_c16", Architecture.from_timm({"arch_def": [["ds_r1_k3_s1_c16"]]})),
         (json.dumps({**TIMM, "act_layer": "relu6"}), Architecture.from_timm({**TIMM, "act_layer": "relu6"})),
         (SLIM, replace(baseline("mobilenet_v1"), blocks=baseline("mobilenet_v1").blocks[:2])),
@@ -53,6 +58,8 @@ def test_load_architecture_takes_what_others_write(text: str, expected: Architec
     [
         ("ds_r1_k3_s1_c16 here", "cannot read the block string 'here'"),
         ("Conv(kernel=[3, 5], stride=2, depth=32)", "entry 0 cannot be read: "),
+        ("[[ds_r1_k3_s1_c16], [3]]", "cannot read the block string 3"),
+        ("[[ds_r1_k3_s1_c16], ir_r2", "block strings: not YAML: line 1: "),
         ('{"arch_def": 3}', "a timm definition is a mapping with an arch_def"),
     ],
 )

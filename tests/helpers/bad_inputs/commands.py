@@ -115,7 +115,7 @@ WORDS = [
         "trials=glob(*)": r"",
         "trials=interval(1,2)": r"",
     }.items()),
-    _search(r"cannot read the command line: Ambiguous value for argument 'trials=3,4'", "trials=3,4"),
+    _search(r"cannot read the command line: '3,4' has commas; trials=\[…\] is a list, ", "trials=3,4"),
     _search(r"cannot read the command line: .*--nonsense", "--nonsense"),
     _search(r"cannot read the command line: .*--cfg", "--cfg", "everything"),
     _search(r"cannot read the command line", "--resolve"),
