@@ -14,7 +14,7 @@ from nas.latency.predictor import latency
 from nas.latency.profile import known_profiles, load_profile
 from nas.reading.plain import one_line
 from nas.reading.safetensors_header import read_header
-from nas.report.text import bytes_text, count_text, percent
+from nas.report.text import bytes_text, count_text, percent, plural
 from nas.results.front import Front
 from nas.results.member import Member, ModelFile
 from nas.results.run_folder import write_text
@@ -84,7 +84,7 @@ def _facts(front: Front, member: Member, said: Mapping[str, str]) -> list[tuple[
         (
             "accuracy on the test images",
             f"{percent(accuracy.value)} % ({percent(accuracy.low)} to {percent(accuracy.high)}), mean of "
-            f"{accuracy.seeds} trainings at {accuracy.resolution} pixels",
+            f"{plural(accuracy.seeds, 'training')} at {accuracy.resolution} pixels",
         ),
         ("multiply-accumulates", count_text(int(said["macs"]))),
         ("parameters", count_text(int(said["params"]))),
