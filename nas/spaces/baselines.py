@@ -29,8 +29,9 @@ _NAME = re.compile(
     r"(?P<family>[a-z0-9_]+?)(?:_w(?P<width>[0-9]{1,3}(?:\.[0-9]{1,9})?))?(?:_s(?P<stride>[0-9]{1,7}))?"
     r"(?:_r(?P<resolution>[0-9]{1,7}))?"
 )
-_TIMM = re.compile(r"\s*(cn|dsa?|u?ir|er)_[a-z]")
-_TIMM_LISTS = re.compile(r"\s*\[\s*\[")
+_BLOCK_STRING = r"(cn|dsa?|u?ir|er)_[a-z]"
+_TIMM = re.compile(rf"\s*{_BLOCK_STRING}")
+_TIMM_LISTS = re.compile(rf"\s*\[\s*\[\s*['\"]?{_BLOCK_STRING}")
 _SLIM = re.compile(r"\s*\[?\s*(Conv|DepthSepConv)\(")
 STRIDES = (1, 2, 4, 8, 16, 32)
 """Total strides that they may have, the last of which is their own."""
