@@ -29,8 +29,7 @@ from nas.data.settings import DataSettings
 from nas.exports.graph import Graph, graph_of
 from nas.exports.int8.ladder import PLAIN, RUNGS, Bounds, climb, hold
 from nas.exports.int8.quantised import Quantised
-from nas.exports.onnx_file import open_onnx
-from nas.exports.onnx_graph import onnx_model
+from nas.exports.onnx_graph import open_graph
 from nas.nets.build import build
 from nas.nets.safetensors_file import read_safetensors, write_safetensors
 from nas.resources import names
@@ -105,23 +104,23 @@ def measured(name: str, data: ImageData, net: torch.nn.Module, calibration: int,
     graph, images = graph_of(net, NETWORKS[name]), calibration_images(data, calibration)
     asked = asked_of_int8(data, bounds)
     labels = np.concatenate([each.numpy() for _, each in data.test_dataloader()])
-    fp32 = _classes(graph, None, data)
+    fp32 = _classes(graph, data)
     shares = {"fp32": _percent(fp32 == labels)}
     same: dict[str, float] = {}
     for rung, quantised, kept in climb(graph, torch.from_numpy(images), asked):
         label = f"{rung} ({len(kept)})" if kept else rung
-        found = _classes(graph, quantised, data)
+        found = _classes(quantised, data)
         shares[label], same[label] = _percent(found == labels), _percent(found == fp32)
         change = shares[label] - shares["fp32"]
         print(f"{name}: {label}: {change:+.2f} points on test, {same[label]:.2f} % as fp32", flush=True)
     held = hold(graph, images, asked)
-    found = _classes(graph, held.quantised, data)
+    found = _classes(held.quantised, data)
     chosen = {"test": _percent(found == labels), "same": _percent(found == fp32)}
     return {"rungs": shares, "same": same, "ladder": {**chosen, **held.facts()}}
 
 
-def _classes(graph: Graph, quantised: Quantised | None, data: ImageData) -> NDArray[np.int64]:
-    run = open_onnx(onnx_model(quantised.graph if quantised else graph, quantised).SerializeToString())
+def _classes(network: Graph | Quantised, data: ImageData) -> NDArray[np.int64]:
+    run = open_graph(network)
     return np.concatenate([run(images.numpy()).argmax(1) for images, _ in data.test_dataloader()])
 
 

@@ -12,8 +12,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from nas.exports.graph import IMAGES, Floats, Graph, Node
+from nas.exports.graph import IMAGES, Floats, Graph, Node, Run
 from nas.exports.int8.quantised import MOST_BIAS, Quantised, before
+from nas.exports.onnx_file import open_onnx
 from nas.recording.graph import IR_VERSION, OPSET
 from nas.spaces.activations import ACTIVATIONS, is_clamp
 from nas.spaces.layers import CONVOLUTIONS
@@ -35,6 +36,12 @@ def onnx_model(graph: Graph, quantised: Quantised | None = None, batch: int | No
     made = helper.make_graph(nodes, "network", [images], [logits], constants)
     opsets = [helper.make_opsetid("", OPSET)]
     return helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="sepconv-nas")
+
+
+def open_graph(network: Graph | Quantised) -> Run:
+    """The ONNX model of a network, in fp32 or in int8, in ONNX Runtime."""
+    graph, quantised = (network.graph, network) if isinstance(network, Quantised) else (network, None)
+    return open_onnx(onnx_model(graph, quantised).SerializeToString())
 
 
 class _Writer:

@@ -20,8 +20,7 @@ from nas.exports.int8.fitting import fitted, nearest
 from nas.exports.int8.quantised import Quantised, Range
 from nas.exports.int8.ranges import least_error, smallest_and_largest
 from nas.exports.int8.worst import Loss, losses, timed
-from nas.exports.onnx_file import open_onnx
-from nas.exports.onnx_graph import onnx_model
+from nas.exports.onnx_graph import open_graph
 from nas.results.codec import to_json
 from nas.results.member import Int8, KeptFloat, TriedRung
 
@@ -194,13 +193,13 @@ def _judge(graph: Graph, calibration: Floats, asked: Asked) -> tuple[float, Call
     """The accuracy of the network in fp32, 0 to 1, and how it does in int8."""
     validation = asked.validation or partial(_as_fp32, graph, calibration)
 
-    def classes(quantised: Quantised | None) -> tuple[Labels, Labels]:
-        """Those that it gives to the images, in fp32 or in int8, and their own."""
-        run = open_onnx(onnx_model(quantised.graph if quantised else graph, quantised).SerializeToString())
+    def classes(network: Graph | Quantised) -> tuple[Labels, Labels]:
+        """Those that it gives to the images, and their own."""
+        run = open_graph(network)
         found, labels = zip(*((run(images).argmax(1), labels) for images, labels in validation()), strict=True)
         return np.concatenate(found), np.concatenate(labels)
 
-    fp32, labels = classes(None)
+    fp32, labels = classes(graph)
 
     def judge(quantised: Quantised) -> Judgement:
         found, labels = classes(quantised)
@@ -211,5 +210,5 @@ def _judge(graph: Graph, calibration: Floats, asked: Asked) -> tuple[float, Call
 
 def _as_fp32(graph: Graph, images: Floats) -> Labelled:
     """Images with the classes that fp32 gives them."""
-    run = open_onnx(onnx_model(graph).SerializeToString())
+    run = open_graph(graph)
     return [(batch, run(batch).argmax(1)) for batch in np.array_split(images, max(1, len(images) // 32))]

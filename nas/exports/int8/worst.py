@@ -12,8 +12,7 @@ from nas.exports.graph import Floats, Graph, Run
 from nas.exports.int8.fitting import nearest
 from nas.exports.int8.quantised import Quantised, Range
 from nas.exports.int8.simulated import logits, rounding
-from nas.exports.onnx_file import open_onnx
-from nas.exports.onnx_graph import onnx_model
+from nas.exports.onnx_graph import open_graph
 
 _ROUNDS = 25
 """In which a file with a layer in int8 and one with it in fp32 run in turn; the first fifth warms up."""
@@ -48,15 +47,11 @@ def losses(graph: Graph, ranges: Mapping[str, Range], images: Tensor) -> list[Lo
 
 def timed(quantised: Quantised, kept: tuple[Loss, ...], image: Floats) -> Iterator[Loss]:
     """The layers in fp32 with the milliseconds that each takes more than in int8; `image` is 1 x C x R x R."""
-    in_floats = _opened(quantised)
+    in_floats = open_graph(quantised)
     for loss in kept:
-        in_int8 = _opened(replace(quantised, floats=quantised.floats - {loss.node}))
+        in_int8 = open_graph(replace(quantised, floats=quantised.floats - {loss.node}))
         more = [_milliseconds(in_floats, image) - _milliseconds(in_int8, image) for _ in range(_ROUNDS)]
         yield replace(loss, ms=float(np.median(more[_ROUNDS // 5 :])))
-
-
-def _opened(quantised: Quantised) -> Run:
-    return open_onnx(onnx_model(quantised.graph, quantised).SerializeToString())
 
 
 def _milliseconds(run: Run, image: Floats) -> float:
