@@ -59,9 +59,10 @@ def fitted(
         true, given = ([values[name] for name in node.inputs] for values in (exact, stored))
         ours = node
         if node.weight is not None:
+            target = before_activation(node, true, *plain(node))
             if adaptive and node.name not in floats:
-                found = replace(found, integers={**found.integers, node.name: _adapted(node, found, true, given)})
-            ours = _corrected(node, found, true, given)
+                found = replace(found, integers={**found.integers, node.name: _adapted(node, found, given, target)})
+            ours = _corrected(node, found, given, target)
             found = _with(found, ours)
         weights, visit = rounding(found)
         stored[node.name] = node_output(ours, given, weights(ours), visit)
@@ -79,17 +80,16 @@ def _with(found: Quantised, node: Node) -> Quantised:
     return replace(found, graph=replace(found.graph, nodes=nodes))
 
 
-def _corrected(node: Node, found: Quantised, true: list[Tensor], given: list[Tensor]) -> Node:
-    """A node with its bias corrected; `true` and `given` are its inputs in fp32 and in int8."""
+def _corrected(node: Node, found: Quantised, given: list[Tensor], target: Tensor) -> Node:
+    """A node with its bias corrected, so that of the inputs `given` in int8 it makes `target` in the mean."""
     weight, bias = rounding(found)[0](node)[0], torch.from_numpy(node.weights[1])
-    error = before_activation(node, true, *plain(node)) - before_activation(node, given, weight, bias)
+    error = target - before_activation(node, given, weight, bias)
     shift = error.transpose(0, 1).flatten(1).mean(1).numpy()
     return replace(node, bias=node.weights[1] + shift)
 
 
-def _adapted(node: Node, found: Quantised, true: list[Tensor], given: list[Tensor]) -> NDArray[np.int8]:
-    """The integers, each of the two around its weight, by which a node gives most nearly what it gives in fp32."""
-    target = before_activation(node, true, *plain(node))
+def _adapted(node: Node, found: Quantised, given: list[Tensor], target: Tensor) -> NDArray[np.int8]:
+    """The integers by which a node gives most nearly `target`, each one of the two around the weight."""
     steps = torch.from_numpy(found.steps(node)).view(-1, *[1] * (node.weights[0].ndim - 1))
     bias, units = torch.from_numpy(node.weights[1]), torch.from_numpy(node.weights[0]) / steps
     floor = units.floor()

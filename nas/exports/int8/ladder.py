@@ -51,14 +51,19 @@ class Bounds:
     points: float | None = 0.5
     agreement: float | None = 98.0
 
+    @property
+    def least_agreement(self) -> float | None:
+        """The percent that is asked for, which is none where any loss is allowed."""
+        return None if self.points is None else self.agreement
+
     def keeps_accuracy(self, lost: float) -> bool:
         """Whether so many points may be lost."""
         return self.points is None or lost <= self.points + 1e-9
 
     def hold(self, lost: float, agreement: float) -> bool:
         """Whether so many points may be lost with such a share of images, in percent, in the class of fp32."""
-        wanted = None if self.points is None else self.agreement
-        return self.keeps_accuracy(lost) and (wanted is None or agreement >= wanted - 1e-9)
+        least = self.least_agreement
+        return self.keeps_accuracy(lost) and (least is None or agreement >= least - 1e-9)
 
 
 ANY = Bounds(points=None)
@@ -103,13 +108,16 @@ class Held:
         lost, agreement = _percent(self.fp32, self.judged)
         return Int8(
             rung=self.rung,
-            loss_points=lost,
+            loss_points=round(lost, 4),
             most_points=self.bounds.points,
             held=None if self.bounds.points is None else self.bounds.hold(lost, agreement),
             fp32_layers=tuple(KeptFloat(loss.node, loss.error, loss.bytes, loss.ms) for loss in self.kept),
-            tried=tuple(TriedRung(rung, *_percent(self.fp32, judged)) for rung, judged in self.tried),
-            agreement=agreement,
-            least_agreement=None if self.bounds.points is None else self.bounds.agreement,
+            tried=tuple(
+                TriedRung(rung, *(round(each, 4) for each in _percent(self.fp32, judged)))
+                for rung, judged in self.tried
+            ),
+            agreement=round(agreement, 4),
+            least_agreement=self.bounds.least_agreement,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -145,7 +153,7 @@ def hold(graph: Graph, calibration: Floats, asked: Asked) -> Held:
 
 def _percent(fp32: float, judged: Judgement) -> tuple[float, float]:
     """Points of accuracy lost, and images in the class of fp32, in percent."""
-    return round(100 * (fp32 - judged.accuracy), 4), round(100 * judged.agreement, 4)
+    return 100 * (fp32 - judged.accuracy), 100 * judged.agreement
 
 
 def climb(graph: Graph, images: Tensor, asked: Asked) -> Iterator[tuple[str, Quantised, tuple[Loss, ...]]]:
@@ -153,25 +161,23 @@ def climb(graph: Graph, images: Tensor, asked: Asked) -> Iterator[tuple[str, Qua
     wanted = [rung for rung in RUNGS if rung in asked.rungs and (rung != TRAINING or asked.training)]
     even: Graph | None = None
     ranges: dict[str, Range] = {}
-    source, last = graph, None
+    last: tuple[Graph, Quantised] | None = None
     for rung in wanted:
         if rung in (PLAIN, RANGES):
-            last = nearest(graph, (smallest_and_largest if rung == PLAIN else least_error)(graph, images))
-            yield rung, last, ()
+            last = graph, nearest(graph, (smallest_and_largest if rung == PLAIN else least_error)(graph, images))
+            yield rung, last[1], ()
             continue
         if even is None:
             even = equalised(graph, images)
             ranges = least_error(even, images)
-        if rung in (EQUALISED, BIASES, ROUNDING) or last is None:
-            source = even
         if rung == EQUALISED:
-            last = nearest(even, ranges)
-            yield rung, last, ()
+            last = even, nearest(even, ranges)
+            yield rung, last[1], ()
         elif rung in (BIASES, ROUNDING):
-            last = fitted(even, ranges, images, adaptive=rung == ROUNDING)
-            yield rung, last, ()
+            last = even, fitted(even, ranges, images, adaptive=rung == ROUNDING)
+            yield rung, last[1], ()
         elif rung == FLOATS:
-            yield from _with_floats(source, last or nearest(even, ranges), images)
+            yield from _with_floats(*(last or (even, nearest(even, ranges))), images)
         elif asked.training:
             yield rung, finetuned(fitted(even, ranges, images), graph, asked.training), ()
 
