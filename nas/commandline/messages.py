@@ -22,11 +22,11 @@ def in_one_line(error: Exception) -> str:
     merged = re.match(r"Error merging override (.*)", text)
     if merged:
         return f"cannot set {short(hide(merged[1]))}: {first_line(error.__cause__ or error)}"
-    several = re.match(r"Ambiguous value for argument '([^'=]*)=", text)
+    several = re.match(r"Ambiguous value for argument '(([^=]*)=.*)'", text)
     if several:
-        key, value = several[1], text.partition("=")[2].partition("\n")[0].removesuffix("'")
-        forms = f"{cut(key)}=[…] is a list, \"{cut(key)}='…'\" one text, and -m runs each"
-        return f"cannot read the command line: {short(hide(value))} has commas; {forms}"
+        key = cut(several[2])
+        forms = f"{key}=[…] is a list, \"{key}='…'\" one text, and -m runs each"
+        return f"cannot read the command line: {short(hide(several[1]))} has commas; {forms}"
     override = getattr(error, "override", None)  # of Hydra's parser
     where = f" in {short(hide(override))}" if override else ""
     why = "a character must be in quotes" if text.startswith("LexerNoViableAlt") else first_line(error)

@@ -115,7 +115,7 @@ WORDS = [
         "trials=glob(*)": r"",
         "trials=interval(1,2)": r"",
     }.items()),
-    _search(r"cannot read the command line: '3,4' has commas; trials=\[…\] is a list, ", "trials=3,4"),
+    _search(r"cannot read the command line: 'trials=3,4' has commas; trials=\[…\] is a list, ", "trials=3,4"),
     _search(r"cannot read the command line: .*--nonsense", "--nonsense"),
     _search(r"cannot read the command line: .*--cfg", "--cfg", "everything"),
     _search(r"cannot read the command line", "--resolve"),
@@ -263,6 +263,7 @@ SETTINGS = [
 
 OTHERS = [
     *(BadInput("predict", words, says=says) for words, says in [
+        (("arch=[[ds_r1_k3_s1_c16],[x]]", "hardware=pixel4"), r"arch: .*; a text with brackets .*: \"arch='…'\""),
         ((), r"arch is not set; give arch="),
         (("arch=null",), r"arch: .*string, got None"),
         (("arch=3",), r"arch: .*string, got 3"),
