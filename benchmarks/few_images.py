@@ -109,12 +109,13 @@ def from_scratch(words: Sequence[str], networks: Sequence[Architecture], folder:
     recipe = settings.training.recipe(epochs, confirm.batch_size, confirm.learning_rate, pretrained=False)
     training = LongTraining(data.large, recipe, data.long_scale, place / "weights")
     place.mkdir(exist_ok=True)
-    study = open_study(place, None, ("maximize",), {"training": training.digest}, earlier_journal(place))
+    study = open_study(place, None, ("maximize",), {}, earlier_journal(place))
     executor = settings.executor.start(settings.executor.slots(settings.workers))
     seed = settings.seed + 1
     try:
         wanted = {
-            jobs.tested(training.digest, arch, seed): Job(Judged, training.test, (arch, seed)) for arch in networks
+            jobs.tested(training.digest(arch), arch, seed): Job(Judged, training.test, (arch, seed))
+            for arch in networks
         }
         found = evaluate_once(study, executor, wanted, Quiet(), "from scratch")
     finally:

@@ -38,6 +38,9 @@ class Start(Protocol):
     def conventions(self) -> Conventions:
         """Those of the weights."""
 
+    def of(self, arch: Architecture) -> "Start":
+        """The start of `arch`, where that of others is another one."""
+
     def __call__(self, arch: Architecture) -> Mapping[str, Tensor]:
         """A state dict of `build(arch, conventions)`, where torch is seeded for what is drawn."""
 
@@ -92,10 +95,10 @@ class LongTraining:
         """Those of its networks."""
         return self.start.conventions if self.start else PLAIN
 
-    @property
-    def digest(self) -> str:
-        """Changes with everything that changes the result of a training, wherever the run folder is."""
-        return digest((self.recipe, self.scale, self.start, self.teacher), version=1, size=4)
+    def digest(self, arch: Architecture) -> str:
+        """Changes with everything that changes the result of a training of `arch`, wherever the run folder is."""
+        start = self.start and self.start.of(arch)
+        return digest((self.recipe, self.scale, start, self.teacher), version=1, size=4)
 
     def data(self, arch: Architecture, seed: int) -> ImageData:
         """The images as `arch` is trained and judged on them."""
@@ -134,7 +137,7 @@ class LongTraining:
 
     def weights(self, arch: Architecture, seed: int) -> Path:
         """The file of a training's weights."""
-        return self.folder / f"{arch.key}-{seed}-{self.digest}.pt"
+        return self.folder / f"{arch.key}-{seed}-{self.digest(arch)}.pt"
 
 
 def correct(predict: Callable[[Tensor], Classes], batches: Iterable[Batch]) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from torch import Tensor
 
@@ -36,6 +37,10 @@ class FittedStart:
         """Those of the weights."""
         return self.weights.conventions
 
+    def of(self, arch: Architecture) -> Self:
+        """Itself, for any."""
+        return self
+
     def __call__(self, arch: Architecture) -> dict[str, Tensor]:
         """A state dict of `build(arch, conventions)`; raises as `nas.nets.slices.initial` does."""
         resolution = self.scale(arch)
@@ -64,6 +69,10 @@ class OwnWeights:
         """Those of the weights."""
         return self.fitted.conventions
 
+    def of(self, arch: Architecture) -> Start:
+        """Where `arch` starts."""
+        return self.fitted if self.fitted.weights.has_own(arch) else self.others
+
     def __call__(self, arch: Architecture) -> Mapping[str, Tensor]:
         """A state dict of `build(arch, conventions)`; raises as what it starts from."""
-        return (self.fitted if self.fitted.weights.has_own(arch) else self.others)(arch)
+        return self.of(arch)(arch)

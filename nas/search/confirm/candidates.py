@@ -28,7 +28,7 @@ def train_longer(
     run: Run, training: LongTraining, stage: str, wanted: Sequence[tuple[Architecture, int]]
 ) -> list[Trained | Failed]:
     """Train networks, each with a seed; what came of it, in their order. What was trained before is not again."""
-    names = [jobs.trained(training.digest, arch, seed) for arch, seed in wanted]
+    names = [jobs.trained(training.digest(arch), arch, seed) for arch, seed in wanted]
     todo = {
         name: Job(Trained, training, (arch, seed), run.long_time_limit, cost(arch).macs)
         for name, (arch, seed) in zip(names, wanted, strict=True)

@@ -63,10 +63,9 @@ class Export:
     formats: tuple[str, ...] = BY_DEFAULT
     bounds: Bounds = ANY
 
-    @property
-    def digest(self) -> str:
-        """Changes with everything that changes the files of a network, wherever the run folder is."""
-        return ":".join([self.training.digest, str(self.calibration), str(self.bounds), *self.formats])
+    def digest(self, arch: Architecture) -> str:
+        """Changes with everything that changes the files of `arch`, wherever the run folder is."""
+        return ":".join([self.training.digest(arch), str(self.calibration), str(self.bounds), *self.formats])
 
     def __call__(self, arch: Architecture, seed: int, metadata: Mapping[str, Any]) -> Exported:
         """The files of one training, with `metadata` and what is known here.

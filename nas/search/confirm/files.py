@@ -27,16 +27,20 @@ def evaluate_on_test(run: Run, training: LongTraining, networks: Networks) -> di
 
     A network of which one is missing is left out, with a warning.
     """
+
+    def name_of(arch: Architecture, seed: int) -> str:
+        return jobs.tested(training.digest(arch), arch, seed)
+
     wanted = {}
     for network in networks.values():
         for trained in network.trainings:
-            name = jobs.tested(training.digest, network.architecture, trained.seed)
+            name = name_of(network.architecture, trained.seed)
             wanted[name] = Job(Judged, training.test, (network.architecture, trained.seed), run.long_time_limit)
     found = run.do_once("test", wanted)
     tested = {}
     for name, network in networks.items():
         seeds = [trained.seed for trained in network.trainings]
-        results = [found[jobs.tested(training.digest, network.architecture, seed)] for seed in seeds]
+        results = [found[name_of(network.architecture, seed)] for seed in seeds]
         run.warn_of_failures(f"judging {name}", *results)
         judged = tuple(result for result in results if not isinstance(result, Failed))
         if len(judged) == len(seeds):
@@ -77,7 +81,7 @@ def _export_name(run: Run, export: Export, network: Confirmed) -> str:
     """The name of the job that wrote the files as they are now, or is to write them."""
     attempt = 0
     while True:
-        name = jobs.exported(export.digest, network.architecture, network.best.seed, attempt)
+        name = jobs.exported(export.digest(network.architecture), network.architecture, network.best.seed, attempt)
         known = earlier_result(run.study, name, Exported)
         if not isinstance(known, Exported) or export.is_whole(known):
             return name

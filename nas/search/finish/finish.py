@@ -58,7 +58,7 @@ class Asked:
         seen = [getattr(long.pictures, name) for name in AUGMENTATION]
         counts = [len(split) for split in images.splits.values()]
         parts = (
-            long.digest,
+            long.digest(self.arch),
             seen,
             counts,
             images.mean,

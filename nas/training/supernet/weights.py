@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -84,6 +85,10 @@ class FromShared:
     def conventions(self) -> Conventions:
         """Those of the networks."""
         return self.shared.conventions
+
+    def of(self, arch: Architecture) -> Self:
+        """Itself, for any."""
+        return self
 
     def __call__(self, arch: Architecture) -> dict[str, Tensor]:
         """A state dict of `build(arch)`; raises as `SharedWeights.judge` does."""

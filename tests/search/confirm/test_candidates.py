@@ -43,7 +43,7 @@ class FakeTraining:
     spread: float = 0.0
     fail: Callable[[str, int], bool] = lambda key, seed: False
     fail_test: Callable[[str, int], bool] = lambda key, seed: False
-    digest: str = "r"
+    name: str = "r"
     asked: list[tuple[str, int]] = field(default_factory=list)
 
     def __call__(self, arch: Architecture, seed: int) -> Trained:
@@ -54,6 +54,9 @@ class FakeTraining:
         share = evaluate(arch).accuracy + self.spread * rng.standard_normal()
         correct = np.arange(200) < round(200 * share)
         return Trained(seed, float(correct.mean()), hexadecimal(correct), 200, 16, 1.0)
+
+    def digest(self, arch: Architecture) -> str:
+        return self.name
 
     def test(self, arch: Architecture, seed: int) -> Judged:
         if self.fail_test(arch.key, seed):
@@ -146,7 +149,7 @@ def test_a_network_is_judged_by_the_seeds_that_did_not_fail() -> None:
     study = in_memory(problem())
     go(problem(), study, trials=10)
     whole = list(confirming(study, FakeTraining()))
-    training = FakeTraining(digest="other", fail=lambda key, seed: key == whole[0] or (key, seed) == (whole[1], 7))
+    training = FakeTraining(name="other", fail=lambda key, seed: key == whole[0] or (key, seed) == (whole[1], 7))
     said = Told()
     confirmed = confirming(study, training, display=said)
     assert list(confirmed) == whole[1:]
@@ -164,7 +167,7 @@ def test_further_seeds_go_where_membership_is_open_and_are_bounded(slots: int) -
     settled = FakeTraining()
     confirming(study, settled, slots=slots)
     before = len(settled.asked)
-    training = FakeTraining(spread=0.1, digest="noisy")
+    training = FakeTraining(spread=0.1, name="noisy")
     plain = confirming(study, training, slots=slots)
     assert len(training.asked) == before
     more = confirming(study, training, slots=slots, extra=9)
@@ -176,7 +179,7 @@ def test_further_seeds_go_where_membership_is_open_and_are_bounded(slots: int) -
     for key, network in more.items():
         assert [trained.seed for trained in network.trainings] == list(range(7, 7 + len(network.trainings)))
         assert len(network.trainings) >= 2, key
-    again = FakeTraining(spread=0.1, digest="noisy")
+    again = FakeTraining(spread=0.1, name="noisy")
     assert confirming(study, again, slots=slots, extra=9) == more
     assert again.asked == []
 
@@ -215,7 +218,6 @@ class FakeExport:
 
     folder: Path
     training: Any
-    digest: str = "e"
     asked: list[tuple[str, int]] = field(default_factory=list)
 
     def __call__(self, arch: Architecture, seed: int, metadata: dict[str, Any]) -> Exported:
@@ -225,6 +227,9 @@ class FakeExport:
         (self.folder / path).write_text(str(seed))
         files = ModelFile("onnx", "fp32", path, 1), ModelFile("onnx", "int8", None, None, error="too small")
         return Exported(seed, files, {path: str(seed)})
+
+    def digest(self, arch: Architecture) -> str:
+        return "e"
 
     def is_whole(self, exported: Exported) -> bool:
         paths = {self.folder / name: digest for name, digest in exported.digests.items()}
