@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,7 @@ import numpy as np
 
 from nas.exports.graph import IMAGES, Floats, Run, in_batches
 from nas.exports.onnx_file import as_texts
-from nas.recording.runner.figures import LEAST_RUNS
-from nas.recording.runner.timing import Pace, burst
+from nas.recording.host_timing import time_session
 from nas.resources import replace_file
 from nas.results.member import HostTiming
 
@@ -31,15 +31,12 @@ def open_tflite(model: bytes | Path) -> Run:
 
 def time_tflite(path: Path, resolution: int) -> HostTiming:
     """Milliseconds of the file, one image, one thread."""
-    running, pace = _Running(path.read_bytes()), Pace()
-    pace.learn()
+    running = _Running(path.read_bytes())
     _, height, width, channels = running.shape
     images = np.random.default_rng(0).standard_normal((1, channels, height, width), dtype=np.float32)
     running(images)
-    every, kept = burst(running, {IMAGES: images}, 1.0, pace)
-    runs = kept if len(kept) >= LEAST_RUNS else every
-    low, median, high = np.percentile(runs, [25, 50, 75])
-    return HostTiming(float(median), float(low), float(high), len(runs), 1, f"LiteRT {version('ai-edge-litert')}")
+    timing = time_session(running, {IMAGES: images}, 1, f"LiteRT {version('ai-edge-litert')}")
+    return HostTiming(**asdict(timing))
 
 
 def write_tflite(path: Path, model: Any, metadata: Mapping[str, Any]) -> None:
