@@ -8,6 +8,7 @@ from nas.problem import Problem
 from nas.proxies.base import Failed
 from nas.search.believed import believed
 from nas.search.confirm.network import Confirmed, correct_images
+from nas.search.confirm.posterior import believed_accuracies
 from nas.search.confirm.seeds import Weighed, best_spent
 from nas.search.context import Run
 from nas.search.front import choose_to_confirm, nondominated
@@ -117,11 +118,13 @@ def _weighed(problem: Problem, trial: TrialRecord, trainings: Sequence[Trained] 
 
 
 def _front(problem: Problem, complete: Mapping[str, TrialRecord], done: Trainings) -> list[str]:
-    """The keys of the trained networks that no other beats on the validation split."""
+    """The keys of the trained networks that no other beats by what the validation split lets one believe."""
     good = _succeeded(done)
+    costs = np.array([problem.cost_values(complete[key].measures) for key in good])
+    believed = believed_accuracies([correct_images(trainings) for trainings in good.values()], costs)
     points = [
-        problem.values({**complete[key].measures, "accuracy": np.mean([training.val for training in trainings])})
-        for key, trainings in good.items()
+        problem.values({**complete[key].measures, "accuracy": accuracy})
+        for key, accuracy in zip(good, believed, strict=True)
     ]
     return [list(good)[index] for index in nondominated(points, problem.directions)]
 

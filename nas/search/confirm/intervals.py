@@ -1,10 +1,10 @@
-"""What long trainings say of a network's accuracy, and how surely it is on the front.
+"""What long trainings say of a network's accuracy.
 
 The mean is that over the seeds. Its variance is that of the seeds over their number, plus that of counting on finitely
 many images. Two or three seeds say little of one network's spread, so it is pooled over the networks, as that of the
 logits: accuracies near 0 and 1 spread less. How little even all seeds say of it, Student's t accounts for. All
 networks are judged on the same images and fail on the same hard ones, so the counting errors have the covariance of
-the images. Costs are taken as they are given.
+the images.
 """
 
 import math
@@ -19,23 +19,20 @@ from nas.measures import Interval
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-DRAWS = 4000
-"""Draws from the posterior: a probability of 1/2 is known to 0.008."""
-
 
 def seed_spread(shares: Sequence[Sequence[float]], images: int) -> tuple[float, int]:
     """Variance between seeds of the logits of accuracies, pooled over networks, and its degrees of freedom.
 
     `shares` are each network's accuracies, one a seed, counted on `images`. (0, 0) if no network has two seeds.
     """
-    known = [special.logit(_inside(each, images)) for each in shares if len(each) > 1]
+    known = [special.logit(inside(each, images)) for each in shares if len(each) > 1]
     freedom = sum(len(each) - 1 for each in known)
     return (float(sum(((each - each.mean()) ** 2).sum() for each in known)) / freedom, freedom) if known else (0.0, 0)
 
 
 def slope(shares: npt.ArrayLike, images: int) -> Floats:
     """How much accuracies, counted on `images`, change with their logits: p (1 - p)."""
-    p = _inside(shares, images)
+    p = inside(shares, images)
     return p * (1 - p)
 
 
@@ -52,7 +49,7 @@ def accuracy_intervals(shares: Sequence[Sequence[float]], images: int) -> list[I
         seeds, counting = variance / len(each), 1 / (images * float(slope(mean, images)))
         known = freedom * (1 + counting / seeds) ** 2 if seeds else math.inf
         half = _student(known) * math.sqrt(seeds + counting)
-        low, high = special.expit(special.logit(_inside(mean, images)) + np.array([-half, half]))
+        low, high = special.expit(special.logit(inside(mean, images)) + np.array([-half, half]))
         found.append(Interval(mean, min(mean, float(low)), max(mean, float(high))))
     return found
 
@@ -67,44 +64,11 @@ def counting_covariance(correct: Sequence[Flags]) -> Floats:
     return covariance
 
 
-def draw_accuracies(correct: Sequence[Flags], seed: int = 0) -> Floats:
-    """Draws (`DRAWS`, n) from the posterior over the accuracies of n networks; `correct` as above."""
-    images, rng = correct[0].shape[1], np.random.default_rng(seed)
-    means = np.array([flags.mean() for flags in correct])
-    least = 1e-12 * np.eye(len(correct))  # breaks ties
-    draws: Floats = rng.multivariate_normal(means, counting_covariance(correct) + least, DRAWS, method="eigh")
-    variance, freedom = seed_spread([flags.mean(axis=1) for flags in correct], images)
-    if not freedom:
-        return draws
-    deviations = slope(means, images) * np.sqrt([variance / len(flags) for flags in correct])
-    factors = np.sqrt(freedom / rng.chisquare(freedom, (DRAWS, 1)))  # the variance itself is known by a few seeds only
-    return draws + rng.standard_normal(draws.shape) * factors * deviations
-
-
-def on_front(accuracies: Floats, costs: Floats, rivals: int | None = None) -> Floats:
-    """The share of draws (d, n) in which each network, of costs (n, k), is on the Pareto front.
-
-    Only the first `rivals` networks count as rivals; None for all.
-    """
-    n = accuracies.shape[1]
-    shares = np.ones(n)
-    for i in range(n):
-        cheaper = [j for j in range(n if rivals is None else rivals) if j != i and (costs[j] <= costs[i]).all()]
-        if cheaper:
-            shares[i] = (accuracies[:, i] > accuracies[:, cheaper].max(axis=1)).mean()
-    return shares
-
-
-def probabilities(correct: Sequence[Flags], costs: Floats) -> list[float]:
-    """The probability of each network to be on the front of all of them."""
-    return [float(share) for share in on_front(draw_accuracies(correct), costs)] if correct else []
-
-
 def _student(freedom: float) -> float:
     """The 97.5 % point of Student's t with that many degrees of freedom, of which there may be infinitely many."""
     return float(special.ndtri(0.975) if math.isinf(freedom) else special.stdtrit(freedom, 0.975))
 
 
-def _inside(shares: npt.ArrayLike, images: int) -> Floats:
+def inside(shares: npt.ArrayLike, images: int) -> Floats:
     """Shares of `images`, moved off 0 and 1 by half an image."""
     return (np.asarray(shares, dtype=np.float64) * images + 0.5) / (images + 1)

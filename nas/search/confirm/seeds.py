@@ -10,16 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.search.confirm.intervals import (
-    DRAWS,
-    Flags,
-    Floats,
-    counting_covariance,
-    draw_accuracies,
-    on_front,
-    seed_spread,
-    slope,
-)
+from nas.search.confirm.intervals import Flags, Floats, counting_covariance, seed_spread, slope
+from nas.search.confirm.posterior import DRAWS, on_front, posterior
 
 OPEN = 0.05
 """Membership is settled where the chance to be wrong about it is smaller."""
@@ -56,7 +48,7 @@ def best_spent(trained: Sequence[Weighed], waiting: Sequence[Weighed], seeds: in
     done = np.array([len(flags) for flags in correct])
     variances = between(reached)
     removed = [_share(variances / done - variances / (done + 1), variances / done + counting)]
-    draws = [draw_accuracies(correct)]
+    draws = [posterior(correct, np.array([network.costs for network in trained]))[1]]
     if len(trained) < LEAST:
         waiting = []
     if waiting:

@@ -1,6 +1,6 @@
 """What a run found, as front.json tells it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 
 import numpy as np
@@ -12,8 +12,8 @@ from nas.results.gain import gain_over
 from nas.results.member import Member
 from nas.results.ordering import cost_measure, ordered
 from nas.results.quality import Hypervolume, PredictionErrors
-from nas.search.confirm.intervals import probabilities
 from nas.search.confirm.network import Confirmed, correct_images
+from nas.search.confirm.posterior import on_front, posterior
 from nas.search.context import Run
 from nas.search.front import hypervolume_history, nondominated
 from nas.search.record.trial import TrialRecord, records
@@ -36,12 +36,21 @@ def compose(
 ) -> Front:
     """The result of a run, from its record and the networks that were confirmed and compared with.
 
-    The front is chosen by the validation split; of its networks, those that another beats on the test split as well
-    as in all costs are left out, so that it is a front in the figures that it shows. Its warnings are yet to be said.
+    The front is chosen by what the validation split lets one believe; of its networks, those that another beats on the
+    test split as well as in all costs are left out, so that it is a front in the figures that it shows. Its warnings
+    are yet to be said.
     """
     problem, trials = run.problem, records(run.study)
-    members = _members(problem, confirmed)
-    chosen = _front(problem, members, [each.val_accuracy.value for each in members])
+    costs = [network_costs(problem.candidate(network.architecture), network.measured) for network in confirmed]
+    values = np.array([problem.cost_values(cost_values(each)) for each in costs])
+    believed, draws = posterior([correct_images(network.trainings) for network in confirmed], values)
+    members = [
+        member(network, each, *figures, probability)
+        for network, each, figures, probability in zip(
+            confirmed, costs, accuracies(confirmed), on_front(draws, values).tolist(), strict=True
+        )
+    ]
+    chosen = _front(problem, members, believed)
     chosen = _front(problem, chosen, [each.accuracy.value for each in chosen])
     judged = accuracies([*confirmed, *baselines.values()])[len(confirmed) :]  # the spread of seeds is that of all
     compared = tuple(
@@ -79,18 +88,7 @@ def compose(
     )
 
 
-def _members(problem: Problem, confirmed: Sequence[Confirmed]) -> list[Member]:
-    costs = [network_costs(problem.candidate(network.architecture), network.measured) for network in confirmed]
-    values = [problem.cost_values(cost_values(each)) for each in costs]
-    sure = probabilities([correct_images(network.trainings) for network in confirmed], np.array(values))
-    judged = accuracies(confirmed)
-    return [
-        member(network, each, *figures, probability)
-        for network, each, figures, probability in zip(confirmed, costs, judged, sure, strict=True)
-    ]
-
-
-def _front(problem: Problem, members: Sequence[Member], accuracy: Sequence[float]) -> list[Member]:
+def _front(problem: Problem, members: Sequence[Member], accuracy: Iterable[float]) -> list[Member]:
     """The members that no other beats, by that accuracy of each."""
     points = []
     for each, share in zip(members, accuracy, strict=True):

@@ -109,7 +109,8 @@ def test_networks_trained_to_compare_with_are_confirmed_where_they_are_on_the_fr
     stranger = baseline("mobilenet_v1_w0.25_r32", 1, 10)
 
     def trained(arch: Architecture, val: float) -> Confirmed:
-        return Confirmed(arch, (Trained(7, val, "", 1, 16, 1.0),))
+        correct = np.arange(200) < round(200 * val)
+        return Confirmed(arch, (Trained(7, val, hexadecimal(correct), 200, 16, 1.0),))
 
     training = FakeTraining()
     compared = [trained(networks[cheap], 0.999), trained(networks[expensive], 0.001), trained(stranger, 1.0)]

@@ -1,4 +1,4 @@
-"""What long trainings say of accuracies and of the front, and where further ones go."""
+"""What long trainings say of accuracies, and where further ones go."""
 
 import math
 
@@ -8,16 +8,9 @@ from scipy import special, stats
 
 from benchmarks.proxy_fidelity import draw
 from nas.errors import DataError
-from nas.search.confirm.intervals import (
-    accuracy_intervals,
-    counting_covariance,
-    draw_accuracies,
-    on_front,
-    probabilities,
-    seed_spread,
-    slope,
-)
+from nas.search.confirm.intervals import accuracy_intervals, seed_spread
 from nas.search.confirm.seeds import Weighed, best_spent
+from tests.helpers.answers import flags
 
 
 def logit(share: float, images: int = 100) -> float:
@@ -77,59 +70,6 @@ def test_the_spread_of_some_networks_is_that_of_another() -> None:
         apart = abs(logit(one, 10_000) - logit(two, 10_000))
         held.append(apart <= stats.t.ppf(0.975, freedom) * math.sqrt(2 * variance))
     assert np.mean(held) == pytest.approx(0.95, abs=0.015)
-
-
-def flags(*shares: float, images: int = 400, seed: int = 0) -> np.ndarray:
-    """Independent answers of one training per share, exactly so many of them correct."""
-    rng = np.random.default_rng(seed)
-    return np.stack([rng.permutation(np.arange(images) < round(images * share)) for share in shares])
-
-
-def test_draws_have_the_mean_and_the_spread_of_seeds_and_counting() -> None:
-    correct = [flags(0.9, 0.94, seed=1), flags(0.8, 0.8, 0.86, seed=2)]
-    draws = draw_accuracies(correct)
-    pooled, freedom = seed_spread([[0.9, 0.94], [0.8, 0.8, 0.86]], 400)
-    assert freedom == 3
-    shares = np.stack([each.mean(axis=0) for each in correct])
-    counting = shares.var(axis=1, ddof=1) / 400
-    assert np.diag(counting_covariance(correct)) == pytest.approx(counting)
-    seeds = pooled * slope([0.92, 0.82], 400) ** 2 / np.array([2, 3])
-    expected = np.sqrt(seeds + counting)
-    assert draws.mean(axis=0) == pytest.approx([0.92, 0.82], abs=4 * expected.max() / math.sqrt(len(draws)))
-    inner = np.abs(draws - draws.mean(axis=0)) < expected  # the variance of a t with 3 degrees of freedom is far out
-    assert inner.mean(axis=0) == pytest.approx(stats.t.cdf(1, 6) - stats.t.cdf(-1, 6), abs=0.05)
-    assert (draw_accuracies(correct) == draws).all()
-
-
-def test_failing_on_the_same_images_tells_networks_apart() -> None:
-    """McNemar's point: where both fail on the same images, the few that differ decide."""
-    worse = flags(0.90)
-    alike = worse.copy()
-    alike[0, np.flatnonzero(~worse[0])[:8]] = True  # right wherever the other is, and on 8 images of 400 more
-    other = flags(0.92, seed=5)
-    costs = np.array([[1.0], [1.0]])
-    assert probabilities([worse, alike], costs)[1] > 0.99
-    assert 0.7 < probabilities([worse, other], costs)[1] < 0.95
-
-
-def test_the_probability_of_the_front_is_the_chance_that_no_cheaper_one_is_better() -> None:
-    correct = [flags(0.90, 0.92, seed=1), flags(0.91, 0.93, seed=2), flags(0.5, 0.5, seed=3)]
-    found = probabilities(correct, np.array([[1.0], [2.0], [3.0]]))
-    assert found[0] == 1.0  # nothing is cheaper
-    covariance, (pooled, _) = counting_covariance(correct), seed_spread([[0.90, 0.92], [0.91, 0.93], [0.5, 0.5]], 400)
-    seeds = pooled * (slope([0.91, 0.92], 400) ** 2).sum() / 2
-    spread = math.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1] + seeds)
-    assert found[1] == pytest.approx(stats.norm.cdf(0.01 / spread), abs=0.03)
-    assert found[2] < 0.01
-    assert probabilities([], np.zeros((0, 1))) == []
-    assert sum(probabilities(correct[:2], np.zeros((2, 0)))) == pytest.approx(1)  # accuracy alone: one is best
-
-
-def test_several_costs_and_rivals() -> None:
-    draws = np.tile([0.9, 0.8, 0.7], (10, 1))
-    assert on_front(draws, np.array([[1, 5], [5, 1], [5, 5]])).tolist() == [1, 1, 0]
-    assert on_front(draws[:, ::-1], np.array([[1, 5], [5, 1], [5, 5]])).tolist() == [1, 1, 1]
-    assert on_front(draws, np.array([[1], [2], [3]]), rivals=0).tolist() == [1, 1, 1]
 
 
 # --- where further trainings go -------------------------------------------------------------------
