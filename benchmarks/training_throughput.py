@@ -12,6 +12,7 @@ One of `NETWORKS`, one thread, one epoch over random uint8 images with flips and
     our loop, fp32              the same without lower precision
     plain loop                  Lightning's Trainer over the plain loader, float32, NCHW, what it offers switched off
     plain loop, ready tensors   the same over a TensorDataset of normalised float images, with nothing left to do
+    plain loop, timm's network  the plain loop with the network as timm builds it, where that is installed
 
 The plain loops train torch's own modules alone. All see the same images, batch size, optimizer, schedule and loss.
 Every round runs every row once, in an order drawn anew; ratios are of the same round. Seconds are those of the one
@@ -26,6 +27,8 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -47,6 +50,8 @@ from nas.training.fit import fit
 from nas.training.recipe import Recipe
 
 NETWORKS = {"mobilenet_v2_r32": 128, "efficientnet_lite0_r96": 32, "efficientnet_lite0_r160": 32}  # images in a batch
+TIMM = {"mobilenet_v2": "mobilenetv2_100", "efficientnet_lite0": "efficientnet_lite0"}
+TIMMS = "plain loop, timm's network"
 CLASSES, SHIFT = 10, 4
 RATIOS = (
     ("our loader", "our training"),
@@ -112,7 +117,7 @@ def random_images(count: int, size: int) -> Images:
     return Images(split, split, split, tuple(map(str, range(CLASSES))), 3, size)
 
 
-def train_plainly(arch: Architecture, loader: DataLoader[Any], recipe: Recipe) -> None:
+def train_plainly(net: nn.Module, loader: DataLoader[Any], recipe: Recipe) -> None:
     """One epoch of the plain loop."""
     trainer = pl.Trainer(
         max_epochs=recipe.epochs,
@@ -123,11 +128,11 @@ def train_plainly(arch: Architecture, loader: DataLoader[Any], recipe: Recipe) -
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(PlainModule(plainly(build(arch)), recipe), loader)
+    trainer.fit(PlainModule(net, recipe), loader)
 
 
-def rows(arch: Architecture, count: int, batch_size: int) -> dict[str, Callable[[], object]]:
-    """What is timed, by name: each goes once over `count` images."""
+def rows(arch: Architecture, count: int, batch_size: int, theirs: str = "") -> dict[str, Callable[[], object]]:
+    """What is timed, by name: each goes once over `count` images; `theirs` is the name of `arch` in timm."""
     recipe = Recipe(epochs=1, batch_size=batch_size, learning_rate=0.01)
     images = random_images(count, arch.resolution)
     ours, memory = (kind(images, batch_size=batch_size, flip=True, shift=SHIFT) for kind in (ImageData, InMemory))
@@ -136,15 +141,19 @@ def rows(arch: Architecture, count: int, batch_size: int) -> dict[str, Callable[
     pixels = normalise(each.pixels, images.mean, images.std)
     ready = DataLoader(TensorDataset(pixels, each.labels), batch_size=batch_size, shuffle=True, drop_last=True)
     single = replace(recipe, precision="fp32")
-    return {
+    timed: dict[str, Callable[[], object]] = {
         "our loader": lambda: [None for _ in ours.train_dataloader()],
         "plain loader": lambda: [None for _ in plain],
         "our training": lambda: fit(arch, memory, recipe, 0),
         "our loop": lambda: fit(arch, ours, recipe, 0),
         "our loop, fp32": lambda: fit(arch, ours, single, 0),
-        "plain loop": lambda: train_plainly(arch, plain, recipe),
-        "plain loop, ready tensors": lambda: train_plainly(arch, ready, recipe),
+        "plain loop": lambda: train_plainly(plainly(build(arch)), plain, recipe),
+        "plain loop, ready tensors": lambda: train_plainly(plainly(build(arch)), ready, recipe),
     }
+    if theirs and find_spec("timm"):
+        create = import_module("timm").create_model
+        timed[TIMMS] = lambda: train_plainly(create(theirs, num_classes=CLASSES), plain, recipe)
+    return timed
 
 
 def measure(timed: dict[str, Callable[[], object]], count: int, rounds: int) -> dict[str, list[float]]:
@@ -182,14 +191,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's hints about workers and short epochs
-        speeds = measure(rows(arch, count, batch_size), count, chosen.rounds)
+        speeds = measure(rows(arch, count, batch_size, TIMM[chosen.network.rpartition("_r")[0]]), count, chosen.rounds)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU, one thread"
     print(f"{chosen.network}, batches of {batch_size}, {count} images, {chosen.rounds} rounds, {device}\n")
     print("| images a second | median | lowest | highest |\n|---|---|---|---|")
     for name, values in speeds.items():
         print(f"| {name} | {_cells(values, ',.0f')} |")
     print("\n| ratio within a round | median | lowest | highest |\n|---|---|---|---|")
-    for above, below in RATIOS:
+    for above, below in (*RATIOS, *[("our loop", TIMMS)] * (TIMMS in speeds)):
         ratios = [a / b for a, b in zip(speeds[above], speeds[below], strict=True)]
         print(f"| {above} / {below} | {_cells(ratios, '.2f')} |")
 
