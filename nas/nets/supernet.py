@@ -12,6 +12,7 @@ weights are the small part (4 % of those of the space `separable`); for the same
 and blocks with and without the norm between, since that norm frees a kernel of its scale.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -74,7 +75,7 @@ class Supernet(nn.Module):
         """
         x = images
         for number, (place, block, channels) in enumerate(self._walk(arch)):
-            module = _skeleton(block, channels, self.conventions).train(statistics is None)
+            module = _skeletons.of(block, channels, self.conventions).train(statistics is None)
             state = self._slices(place, module)
             if statistics is not None:
                 state |= {name: statistics[f"{number}.{name}"] for name, _ in module.named_buffers()}
@@ -90,7 +91,7 @@ class Supernet(nn.Module):
         """
         state: dict[str, Tensor] = {}
         for number, (place, block, channels) in enumerate(self._walk(arch)):
-            slices = self._slices(place, _skeleton(block, channels, self.conventions))
+            slices = self._slices(place, _skeletons.of(block, channels, self.conventions))
             state |= {f"{number}.{name}": weight for name, weight in slices.items()}
         last = len(arch.blocks) + 2
         state[f"{last}.weight"] = self._classifier_weight(arch.blocks[-1].out_channels)
@@ -202,15 +203,27 @@ def _covering(members: Sequence[Block]) -> Block:
     return Block(**values)
 
 
-@lru_cache(maxsize=4096)
+class _Skeletons(threading.local):
+    """Modules of blocks without weights, of each thread its own, since calls lend them weights."""
+
+    def __init__(self) -> None:
+        self.of = lru_cache(maxsize=4096)(_skeleton)
+
+
+_building = threading.Lock()
+
+
 def _skeleton(block: Block, channels: int, conventions: Conventions) -> nn.Module:
     """The module of `block` without weights. It keeps no statistics: in training, batch norms see the batch alone."""
-    with torch.device("meta"):
+    with _building, torch.device("meta"):
         module = block_module(block, channels, conventions)
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.track_running_stats = False
     return module
+
+
+_skeletons = _Skeletons()
 
 
 def _by_role(block: nn.Module) -> dict[str, Tensor]:

@@ -124,7 +124,7 @@ class Preparation:
     """What a proxy may use before the first network is evaluated.
 
     `pictures` and `scale` are the images at the proxy's resolution; `long_epochs` are those of a rung `long`; `start`
-    are pretrained weights, if there are any.
+    are pretrained weights, if there are any; this process may use so many `threads`.
     """
 
     problem: Problem
@@ -138,6 +138,7 @@ class Preparation:
     evaluate: EvaluateOnce
     progress: Progress
     start: FittedStart | None = None
+    threads: int = 1
 
     @property
     def training_free(self) -> TrainingFree:

@@ -34,8 +34,8 @@ class SupernetProxy:
 
     name: Literal["supernet"]
     epochs: Positive | None
-    """Passes over the training images, such as 10; every image goes through all networks of its step. null: 20, or from
-    pretrained weights those that make 100,000 images, 40 at most."""
+    """Passes over the training images, such as 10. null: 20, or from pretrained weights those that make 100,000 images,
+    40 at most."""
     minutes: Annotated[float, Gt(0)] | None
     """Wall-clock minutes, such as 5, instead of epochs; such a run does not repeat exactly."""
     resolution: Pixels | Literal["auto"] | None
@@ -45,10 +45,12 @@ class SupernetProxy:
     """Images in a batch."""
     learning_rate: Annotated[float, Gt(0)] | None
     """Peak, such as 0.1, for a batch of 64; scales with the batch size; null: 0.1, or from pretrained weights 0.001."""
-    networks: Positive
-    """Networks at random in each step."""
+    networks: Positive | None
+    """Networks at random in each step, such as 4, each in a thread where there are cores; null: 1, or from pretrained
+    weights 2."""
     sandwich: bool | None
-    """Train the largest and the smallest network in each step, too; null: unless they start from pretrained weights."""
+    """Train the largest and the smallest network in each step, too, all on one batch, whose images are dealt out to the
+    networks else; null: unless they start from pretrained weights."""
     distillation: Annotated[float, Ge(0), Le(1)]
     """Of a sandwich: share of the largest network's soft outputs in what the others learn."""
     drawn: Literal["choices", "macs"]
@@ -89,7 +91,7 @@ class SupernetProxy:
             momentum=training.momentum,
             weight_decay=training.weight_decay,
             label_smoothing=training.label_smoothing,
-            networks=self.networks,
+            networks=self.networks or (2 if pretrained else 1),
             sandwich=not pretrained if self.sandwich is None else self.sandwich,
             distillation=self.distillation,
             drawn=self.drawn,
@@ -207,6 +209,7 @@ def train_shared(preparation: Preparation, weights: SharedWeights, recipe: Share
         weights.checkpoint,
         **_limits(preparation),
         start=weights.start,
+        threads=preparation.threads,
         progress=show,
     )
 

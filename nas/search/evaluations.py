@@ -1,6 +1,7 @@
 """From settings to what judges networks: the images, the rungs of a search, and the long trainings at its end."""
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,7 +116,7 @@ def trainings_for(
     settings: SearchSettings, data: Data, problem: Problem, folder: Path, evaluate: EvaluateOnce, progress: Progress
 ) -> Trainings:
     """The trainings of a search for `problem` whose weights and files go into `folder`."""
-    confirm, init = settings.confirm, absolute(settings.init)
+    confirm, init, cores = settings.confirm, absolute(settings.init), os.cpu_count() or 1
     start = compared = None
     if init != NONE:
         data = data.seen_as(load(init))
@@ -133,6 +134,7 @@ def trainings_for(
         evaluate,
         progress,
         start and replace(start, pictures=data.small, scale=data.proxy_scale),
+        threads=min(settings.workers or cores, cores),
     )
     prepared = settings.proxy.prepare(preparation)
     rungs = tuple(Rung(name, prepared.evaluators[name]) for name in rung_names(settings))

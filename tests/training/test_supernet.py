@@ -232,7 +232,12 @@ class Killed(Exception):
 
 
 def train(
-    path: Path, pictures: ImageView, recipe: SharedRecipe = RECIPE, seed: int = 0, kill_at: int | None = None
+    path: Path,
+    pictures: ImageView,
+    recipe: SharedRecipe = RECIPE,
+    seed: int = 0,
+    kill_at: int | None = None,
+    threads: int = 1,
 ) -> list[Progress]:
     """The progress of a training to `path`, saved after every step and killed after one."""
     seen: list[Progress] = []
@@ -242,7 +247,7 @@ def train(
         if step.step == kill_at:
             raise Killed
 
-    train_supernet(SPACE, pictures, recipe, SCALE, seed, path, progress=progress, save_seconds=0)
+    train_supernet(SPACE, pictures, recipe, SCALE, seed, path, threads=threads, progress=progress, save_seconds=0)
     return seen
 
 
@@ -256,19 +261,20 @@ def saved(path: Path) -> dict[str, Tensor]:
         {},
         {"sandwich": True},
         {"sandwich": True, "distillation": 0.5, "drawn": "macs"},
+        {"networks": 3, "batch_size": 16},  # dealt out as 6, 5 and 5; of the last batch, of 4, each of two gets 2
         {"optimizer": "adamw", "learning_rate": 0.005},
     ],
 )
-def test_a_killed_training_ends_as_an_unbroken_one(
+def test_a_killed_training_ends_as_an_unbroken_one_with_any_number_of_threads(
     changes: dict[str, object], tmp_path: Path, pictures: ImageView
 ) -> None:
     recipe = replace(RECIPE, **changes)  # type: ignore[arg-type]
     whole = train(tmp_path / "whole", pictures, recipe)
-    for kill_at in (3, 6, 9):
+    for threads, kill_at in enumerate((3, 6, 9), start=1):
         with pytest.raises(Killed):
-            train(tmp_path / "broken", pictures, recipe, kill_at=kill_at)
-    rest = train(tmp_path / "broken", pictures, recipe)
-    assert whole[-1].step == rest[-1].step == 12
+            train(tmp_path / "broken", pictures, recipe, kill_at=kill_at, threads=threads)
+    rest = train(tmp_path / "broken", pictures, recipe, threads=2)
+    assert whole[-1].step == rest[-1].step == 2 * -(-180 // recipe.batch_size)
     assert whole[-1].share == 1
     assert [(p.step, p.share, p.loss) for p in whole[-len(rest) :]] == [(p.step, p.share, p.loss) for p in rest]
     first, second = saved(tmp_path / "whole"), saved(tmp_path / "broken")

@@ -1,18 +1,21 @@
 """One training for every network of a space: the shared weights of `nas.nets.supernet`, in one file.
 
-Each step trains several networks on one batch and adds up their gradients. They are networks at random, in which all
-values of a choice take turns; or a sandwich (Yu and Huang 2019, https://arxiv.org/abs/1903.05134): the largest
-network learns the labels, the smallest and some at random its soft outputs (in-place distillation). A plain loop
-rather than a Lightning module: a step has several backward passes over different networks, and all that is random
-is a function of the seed and the step's number, so that a training goes on from weights, optimiser and step alone
-and ends, to the bit, as if never interrupted.
+Each step trains several networks and adds up their gradients. They are networks at random, in which all values of a
+choice take turns, and the images of a batch are dealt out to them; or a sandwich (Yu and Huang 2019,
+https://arxiv.org/abs/1903.05134) of one batch: the largest network learns the labels, the smallest and some at random
+its soft outputs (in-place distillation). A plain loop rather than a Lightning module: a step has several backward
+passes over different networks, each in a thread, and all that is random is a function of the seed and the step's
+number, so that a training goes on from weights, optimiser and step alone and ends, to the bit, as if never
+interrupted, with any number of threads.
 """
 
 import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial, reduce
 from pathlib import Path
 from typing import Literal
 
@@ -47,7 +50,7 @@ class SharedRecipe:
     """
 
     epochs: int | None
-    """Passes over the training images; each image goes through all networks of its step. None: `minutes` decide."""
+    """Passes over the training images; in a sandwich each goes through all networks. None: `minutes` decide."""
     minutes: float | None = None
     """Wall-clock minutes instead of epochs; such a training does not repeat to the bit."""
     batch_size: int = 64
@@ -102,6 +105,7 @@ def train_supernet(
     budget: Budget | None = None,
     costs: NamedCosts | None = None,
     start: FromWeights | None = None,
+    threads: int = 1,
     progress: Callable[[Progress], None] | None = None,
     save_seconds: float = 60.0,
 ) -> float:
@@ -110,7 +114,8 @@ def train_supernet(
     What `path` holds of the same training is continued, every `save_seconds` it is saved; a finished one is left as
     it is. It begins with the pretrained weights of `start`, or from scratch. With a `budget`, only networks inside it
     are trained (`costs` as in `SearchSpace.sample`). Images come at `scale.pixels`, and are made smaller for networks
-    of fewer.
+    of fewer. On a CPU up to so many `threads` train the networks
+    of a step.
 
     Raises:
         RunError: `path` holds something else, or another training.
@@ -134,12 +139,13 @@ def train_supernet(
             return float(content["seconds"])
         training.resume(content)
     saved = time.perf_counter()
-    for step in training.steps():
-        if progress:
-            progress(step)
-        if time.perf_counter() - saved > save_seconds:
-            checkpoint.write(path, made_from, training.state(finished=False))
-            saved = time.perf_counter()
+    with ThreadPoolExecutor(threads if pictures.device.type == "cpu" else 1) as pool:
+        for step in training.steps(pool):
+            if progress:
+                progress(step)
+            if time.perf_counter() - saved > save_seconds:
+                checkpoint.write(path, made_from, training.state(finished=False))
+                saved = time.perf_counter()
     checkpoint.write(path, made_from, training.state(finished=True))
     return training.seconds
 
@@ -166,6 +172,15 @@ def _drawn(
     return NetworkStream(space, seed, even=recipe.drawn == "macs", budget=budget, costs=costs)
 
 
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What one network of a step gives: its share of the loss, that loss's gradients, and the logits."""
+
+    loss: Tensor
+    gradients: tuple[Tensor | None, ...]
+    logits: Tensor
+
+
 class _Training:
     """A training and how far it is."""
 
@@ -181,6 +196,7 @@ class _Training:
         self.drawn, self.pictures, self.recipe, self.scale, self.seed = drawn, pictures, recipe, scale, seed
         self.device = pictures.device
         self.net: Supernet = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.parameters = list(net.parameters())
         self.optimizer = _optimizer(net, recipe)
         self.ends = drawn.ends() if recipe.sandwich else ()
         self.pixels = min(scale.pixels, scale.largest)
@@ -199,13 +215,13 @@ class _Training:
         self.optimizer.load_state_dict(content["optimizer"])  # type: ignore[arg-type]
         self.step, self.seconds = content["step"], content["seconds"]  # type: ignore[assignment]
 
-    def steps(self) -> Iterator[Progress]:
-        """Train from where it is to the end."""
+    def steps(self, pool: Executor) -> Iterator[Progress]:
+        """Train from where it is to the end, the networks of a step in the threads of `pool`."""
         begun = time.perf_counter() - self.seconds
         for images, labels in self._batches():
             if self._share() >= 1:
                 return
-            loss = self._train(images, labels)
+            loss = self._train(images, labels, pool)
             self.step += 1
             self.seconds = time.perf_counter() - begun
             yield Progress(self._share(), self.step, self.seconds, loss)
@@ -229,28 +245,41 @@ class _Training:
         seed = int(np.random.default_rng((self.seed, epoch)).integers(2**31))
         return self.pictures.at(self.pixels, self.recipe.batch_size, seed)
 
-    def _train(self, images: Tensor, labels: Tensor) -> float:
+    def _train(self, images: Tensor, labels: Tensor, pool: Executor) -> float:
         """One step; returns the mean loss of its networks."""
         rate = self.recipe.learning_rate * self.recipe.batch_size / 64 * cosine(max(0.001, self._share()))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         first = self.step * self.recipe.networks
-        archs = [*self.ends, *(self.drawn[first + number] for number in range(self.recipe.networks))]
-        losses, taught = [], None
-        for arch in archs:
-            with autocast(self.recipe.precision, self.device):
-                logits = self.net(resized(images, self.scale(arch)), arch).float()
-            losses.append(self._loss(logits, labels, taught) / len(archs))
-            losses[-1].backward()
-            if self.recipe.sandwich and taught is None:
-                taught = logits.detach().softmax(1)
-        loss = float(torch.stack([loss.detach() for loss in losses]).sum())
+        archs = [self.drawn[first + number] for number in range(self.recipe.networks)]
+        if self.ends:
+            share = 1 / (2 + len(archs))
+            top = self._pass(self.ends[0], images, labels, share)
+            learn = partial(self._pass, images=images, labels=labels, share=share, taught=top.logits.softmax(1))
+            passes = [top, *pool.map(learn, (self.ends[1], *archs))]
+        else:
+            count = max(1, min(len(archs), len(images) // 2))  # batch norm needs two of each network
+            dealt = images.tensor_split(count), labels.tensor_split(count)
+            passes = list(pool.map(self._pass, archs, *dealt, [len(some) / len(images) for some in dealt[0]]))
+        loss = float(torch.stack([each.loss for each in passes]).sum())
         if not math.isfinite(loss):
             raise Diverged(f"the training loss of the shared weights became {loss} in step {self.step + 1}")
+        for parameter, *found in zip(self.parameters, *(each.gradients for each in passes), strict=True):
+            known = [gradient for gradient in found if gradient is not None]
+            parameter.grad = reduce(torch.add, known) if known else None
         nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip)
         self.optimizer.step()
-        self.optimizer.zero_grad()
         return loss
+
+    def _pass(
+        self, arch: Architecture, images: Tensor, labels: Tensor, share: float, taught: Tensor | None = None
+    ) -> _Pass:
+        """One network forward and backward; its loss counts by its `share`."""
+        with autocast(self.recipe.precision, self.device):
+            logits = self.net(resized(images, self.scale(arch)), arch).float()
+        loss = self._loss(logits, labels, taught) * share
+        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        return _Pass(loss.detach(), gradients, logits.detach())
 
     def _loss(self, logits: Tensor, labels: Tensor, taught: Tensor | None) -> Tensor:
         hard = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
@@ -267,5 +296,5 @@ def resized(images: Tensor, pixels: int) -> Tensor:
 def _optimizer(net: nn.Module, recipe: SharedRecipe) -> torch.optim.Optimizer:
     groups = decay_groups(net, recipe.weight_decay)
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999), fused=True)
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
