@@ -205,6 +205,19 @@ def test_draws_repeat_and_keep_to_the_budget() -> None:
         NetworkStream(space, 0, budget=Budget.parse("1M"))
 
 
+@pytest.mark.parametrize("group", [2, 7])
+def test_the_networks_of_a_step_cost_about_the_same(group: int) -> None:
+    """The same networks in another order: groups of those that are next to each other in MACs, and the rest."""
+    space = load_space("nas_bench_macro")
+    alone, drawn = ([NetworkStream(space, 3, group=size)[i] for i in range(240)] for size in (1, group))
+    assert sorted(arch.key for arch in drawn) == sorted(arch.key for arch in alone)
+    macs = np.array([cost(arch).macs for arch in drawn])
+    whole = macs[: 240 - 240 % group].reshape(-1, group)
+    ratios = whole.max(axis=1) / whole.min(axis=1)
+    assert np.median(ratios) < 1 + 0.02 * group
+    assert (np.diff(whole[:, 0]) < 0).any()  # the groups themselves come in any order
+
+
 def test_without_a_budget_the_ends_are_those_of_the_space() -> None:
     space = load_space("tiny")
     largest, smallest = (cost(arch).macs for arch in NetworkStream(space, 0).ends())

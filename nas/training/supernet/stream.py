@@ -17,7 +17,8 @@ class NetworkStream:
     """Networks of `space`, without end, and the same for the same seed.
 
     Without `even`, each choice takes its values in turn (`balanced`). With it, or with a limit, networks are even
-    over the logarithm of their MACs. `costs` and `precision` are as in `SearchSpace.sample`.
+    over the logarithm of their MACs. `costs` and `precision` are as in `SearchSpace.sample`. The `group` networks of a
+    step, which go on side by side, are those that are next to each other in MACs among some hundred.
 
     Raises:
         BudgetError: no network meets the budget.
@@ -32,8 +33,10 @@ class NetworkStream:
         budget: Budget | None = None,
         costs: NamedCosts | None = None,
         precision: str = "fp32",
+        group: int = 1,
     ) -> None:
         self._space = space
+        self._group = group
         self._seed = seed
         self._limits = (budget or Budget(), costs, precision)
         self._balanced = not even and not self._limits[0].limits
@@ -57,9 +60,20 @@ class NetworkStream:
     def _rows(self, number: int) -> Genotypes:
         rng = np.random.default_rng((self._seed, number))
         if self._balanced:
-            return balanced(self._space, rng, _ROUND)
-        budget, costs, precision = self._limits
-        return self._space.sample(rng, _ROUND, budget, evenly="macs", precision=precision, costs=costs)
+            rows = balanced(self._space, rng, _ROUND)
+        else:
+            budget, costs, precision = self._limits
+            rows = self._space.sample(rng, _ROUND, budget, evenly="macs", precision=precision, costs=costs)
+        return self._grouped(rows, rng) if self._group > 1 else rows
+
+    def _grouped(self, rows: Genotypes, rng: np.random.Generator) -> Genotypes:
+        """The same in an order of groups; what is left over comes last."""
+        order = np.argsort([cost(self._space.architecture(row)).macs for row in rows], kind="stable")
+        rest = len(rows) % self._group
+        left = rng.choice(len(rows), rest, replace=False)
+        groups = np.delete(order, left).reshape(-1, self._group)
+        grouped: Genotypes = rows[np.concatenate([rng.permutation(groups).ravel(), order[left]])]
+        return grouped
 
 
 def balanced(space: SearchSpace, rng: np.random.Generator, n: int) -> Genotypes:

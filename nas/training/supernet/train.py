@@ -169,7 +169,7 @@ def largest(
 def _drawn(
     space: SearchSpace, recipe: SharedRecipe, seed: int, budget: Budget | None, costs: NamedCosts | None
 ) -> NetworkStream:
-    return NetworkStream(space, seed, even=recipe.drawn == "macs", budget=budget, costs=costs)
+    return NetworkStream(space, seed, even=recipe.drawn == "macs", budget=budget, costs=costs, group=recipe.networks)
 
 
 @dataclass(frozen=True, slots=True)
