@@ -114,8 +114,7 @@ def train_supernet(
     What `path` holds of the same training is continued, every `save_seconds` it is saved; a finished one is left as
     it is. It begins with the pretrained weights of `start`, or from scratch. With a `budget`, only networks inside it
     are trained (`costs` as in `SearchSpace.sample`). Images come at `scale.pixels`, and are made smaller for networks
-    of fewer. On a CPU up to so many `threads` train the networks
-    of a step.
+    of fewer. On a CPU up to so many `threads` train the networks of a step.
 
     Raises:
         RunError: `path` holds something else, or another training.
