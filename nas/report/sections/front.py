@@ -17,9 +17,9 @@ from nas.results.trials import TrialRow
 _NUMBERS = (
     "Names as in the chart; each leads to the network's own page. Small print under a value is its interval. A "
     "network's accuracy is the mean of its seeds; each of its files holds one of them, the best by the validation "
-    "images, and has an accuracy of its own. Members, and the probability of being on the front, are by accuracy on "
-    "the validation images; the test images were seen once, after that, and a member that another beats on them too "
-    "is left out."
+    "images, and has an accuracy of its own. Members, and the probability of being on the front, are by what the "
+    "validation images say of each network beside the others; the test images were seen once, after that, and a "
+    "member that another beats on them too is left out."
 )
 
 
@@ -35,7 +35,7 @@ def make(front: Front, trials: Sequence[TrialRow]) -> Section:
         members if members.rows else None,
         Text(_NUMBERS + mark, "soft") if members.rows else None,
         Text(int8_said) if int8_said else None,
-        *((Heading("Confirmed, but beaten on the validation images"), beaten) if beaten.rows else ()),
+        *((Heading("Confirmed, but not on the front"), beaten) if beaten.rows else ()),
     )
 
 
