@@ -2,6 +2,8 @@
 
 from functools import cache
 
+import numpy as np
+
 from nas.spaces.architecture import Architecture
 from nas.spaces.space import SearchSpace
 
@@ -91,3 +93,8 @@ AMBIGUOUS = {
 def every(space: SearchSpace) -> dict[str, Architecture]:
     """All networks of a space by key: by brute force, without the automaton."""
     return {arch.key: arch for arch in map(space.architecture, space.genotypes())}
+
+
+def networks(space: SearchSpace, n: int, seed: int = 0) -> list[Architecture]:
+    """`n` networks of `space`, drawn at random."""
+    return [space.architecture(row) for row in space.sample(np.random.default_rng(seed), n)]

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import special
 
+from benchmarks.believed_choice import answers
 from nas.search.confirm.intervals import counting_covariance, seed_spread, slope
 from nas.search.confirm.posterior import DRAWS, believed_accuracies, on_front, posterior
 from tests.helpers.answers import flags
@@ -22,9 +23,7 @@ def made_up(rng: np.random.Generator, images: int) -> tuple[NDArray[np.float64],
     The logits rise by 0.3 where the cost is e times as high, and deviate by 0.1.
     """
     truth = special.expit(1 + 0.3 * np.log(COSTS[:, 0]) + 0.1 * rng.standard_normal(4))
-    hard = rng.standard_normal(images)
-    seen = np.sqrt(0.7) * hard + np.sqrt(0.3) * rng.standard_normal((4, images))
-    return truth, list((seen < special.ndtri(truth)[:, None])[:, None])
+    return truth, answers(truth, images, rng)
 
 
 def test_many_images_are_believed_as_they_were_counted() -> None:
