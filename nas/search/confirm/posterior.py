@@ -25,7 +25,7 @@ EfficientNet-Lite fine-tuned on CIFAR-10 rises by 0.25, NAS-Bench-Macro by 0.4.
 DEVIATION = 0.1
 """The median of what is thought beforehand of the deviations from the line, as logits (half-Cauchy)."""
 
-_LEVEL = 5.0
+_LEVEL = 5.0  # deviation of what is thought beforehand of the height of the line: next to nothing
 _DEVIATIONS = np.geomspace(0.01, 1.0, 25)
 _CHANCES = (np.arange(16) + 0.5) / 16
 
