@@ -8,7 +8,7 @@ from torch import Tensor
 from nas.nets.conventions import Conventions
 from nas.nets.pretrained import family, load
 from nas.nets.pretrained.base import Pretrained
-from nas.nets.reconstruct import reconstructed
+from nas.nets.slices.reconstruct import reconstructed
 from nas.nets.supernet import Supernet, begin_from
 from nas.spaces.architecture import Architecture
 from nas.spaces.space import SearchSpace

@@ -26,9 +26,9 @@ from torch.func import functional_call
 from nas.nets.blocks import block_module
 from nas.nets.build import build
 from nas.nets.conventions import PLAIN, Conventions
-from nas.nets.importance import ordered
 from nas.nets.pretrained.base import Pretrained
-from nas.nets.slices import paste_block, require_alike
+from nas.nets.slices.cut import paste_block, require_alike
+from nas.nets.slices.importance import ordered
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import RULES, Block, weight_kind
 from nas.spaces.layers import places

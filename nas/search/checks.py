@@ -9,7 +9,7 @@ from nas.exports import require_formats
 from nas.latency.profile import HardwareProfile, at_batch, load_profile
 from nas.nets.device import device_of
 from nas.nets.pretrained import NONE, SPACES, absolute, load
-from nas.nets.slices import require_alike
+from nas.nets.slices.cut import require_alike
 from nas.nets.teacher import OnnxTeacher
 from nas.problem import Problem, on_devices
 from nas.proxies.scores import SCORES

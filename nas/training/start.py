@@ -9,7 +9,7 @@ from torch import Tensor
 from nas.data.views import ImageView, TrainingResolution
 from nas.nets.build import build
 from nas.nets.conventions import Conventions
-from nas.nets.reconstruct import images_needed
+from nas.nets.slices.reconstruct import images_needed
 from nas.nets.start import FromWeights
 from nas.spaces.architecture import Architecture
 from nas.training.head import head_in_closed_form
@@ -42,7 +42,7 @@ class FittedStart:
         return self
 
     def __call__(self, arch: Architecture) -> dict[str, Tensor]:
-        """A state dict of `build(arch, conventions)`; raises as `nas.nets.slices.initial` does."""
+        """A state dict of `build(arch, conventions)`; raises as `nas.nets.slices.cut.initial` does."""
         resolution = self.scale(arch)
         wanted = images_needed(arch, resolution)
         images, _ = next(iter(self.pictures.at(resolution, max(2, wanted), seed=0).seen_dataloader(wanted)))

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from nas.nets.build import build
-from nas.nets.importance import ordered
 from nas.nets.pretrained.base import Pretrained
-from nas.nets.reconstruct import POSITIONS, images_needed, reconstructed
-from nas.nets.slices import initial
+from nas.nets.slices.cut import initial
+from nas.nets.slices.importance import ordered
+from nas.nets.slices.reconstruct import POSITIONS, images_needed, reconstructed
 from nas.nets.supernet import recalibrate
 from nas.spaces.architecture import Architecture
 from nas.spaces.load import load_space

@@ -10,9 +10,9 @@ from torch import Tensor
 from nas.errors import ConfigError
 from nas.nets.build import build
 from nas.nets.conventions import TENSORFLOW
-from nas.nets.importance import ordered
 from nas.nets.pretrained.base import Pretrained
-from nas.nets.slices import covered, covers, initial
+from nas.nets.slices.cut import covered, covers, initial
+from nas.nets.slices.importance import ordered
 from nas.nets.supernet import Supernet, begin_from
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline

@@ -11,7 +11,7 @@ from torch import nn
 from nas.errors import ConfigError
 from nas.nets.conventions import PLAIN, TENSORFLOW
 from nas.nets.pretrained import family, load
-from nas.nets.slices import initial
+from nas.nets.slices.cut import initial
 from nas.nets.start import FromWeights
 from nas.problem import Problem
 from nas.proxies.base import Evaluation

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nas.errors import ArchitectureError, ConfigError, ProfileError
 from nas.nets.pretrained import NONE, family, load
-from nas.nets.slices import require_cut
+from nas.nets.slices.cut import require_cut
 from nas.problem import Problem
 from nas.proxies.base import Failed
 from nas.reading.words import short

@@ -15,7 +15,7 @@ from nas.exports.int8.ladder import Bounds
 from nas.identity import digest
 from nas.nets.device import device_of
 from nas.nets.pretrained import NONE, load
-from nas.nets.slices import require_cut
+from nas.nets.slices.cut import require_cut
 from nas.nets.start import FromWeights
 from nas.nets.teacher import FileTeacher, open_teacher
 from nas.reading.plain import readable

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from nas.errors import ConfigError
 from nas.nets.build import build
-from nas.nets.importance import ordered, roles
 from nas.nets.pretrained.base import Pretrained
+from nas.nets.slices.importance import ordered, roles
 from nas.reading.words import listed
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import RULES, Block, weight_kind

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from nas.nets.blocks import Residual
 from nas.nets.build import build
-from nas.nets.importance import ordered
 from nas.nets.pointwise import is_pointwise
 from nas.nets.pretrained.base import Pretrained
-from nas.nets.slices import initial, places_in
+from nas.nets.slices.cut import initial, places_in
+from nas.nets.slices.importance import ordered
 from nas.nets.unit import Unit
 from nas.spaces.architecture import Architecture
 from nas.spaces.layers import Place, places
@@ -78,7 +78,7 @@ def images_needed(arch: Architecture, resolution: int) -> int:
 def reconstructed(
     arch: Architecture, pretrained: Pretrained, images: Tensor, space: SearchSpace | None = None
 ) -> dict[str, Tensor]:
-    """As `nas.nets.slices.initial`, fitted on `images`, N x C x R x R at the network's pixels and normalised.
+    """As `nas.nets.slices.cut.initial`, fitted on `images`, N x C x R x R at the network's pixels and normalised.
 
     A network of the pretrained blocks themselves is left as it is. Raises as `initial` does.
     """
