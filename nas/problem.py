@@ -54,6 +54,7 @@ class Problem:
     """A search problem. `objectives` are names that `nas.measures` knows, accuracy among them, in the study's order.
 
     `others` are the devices beside that of `profile`; `budget` and `objectives` then name devices (`on_devices`).
+    `kept`: for each variable of the space, what its values keep of pretrained weights; empty without any.
     """
 
     space: SearchSpace
@@ -61,6 +62,7 @@ class Problem:
     budget: Budget
     objectives: tuple[str, ...] = ("accuracy", "latency")
     others: tuple[HardwareProfile, ...] = ()
+    kept: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if unknown := [name for name in self.objectives if find_objective(name) is None]:
@@ -163,6 +165,13 @@ class Problem:
         for measure, limit in self.budget.limits.items():
             within &= scores[measure] <= limit
         return within
+
+    def kept_of(self, genotypes: Genotypes) -> npt.NDArray[np.float64]:
+        """What genotypes, shape (n, variables), keep of pretrained weights, as logarithms of shares, shape (n,)."""
+        kept: npt.NDArray[np.float64] = np.zeros(len(genotypes))
+        for logs, chosen in zip(self.kept, genotypes.T, strict=True):
+            kept += np.array(logs)[chosen]
+        return kept
 
     def networks(self) -> tuple[Count, int]:
         """How many networks of the space are inside the budget, and how many it holds."""

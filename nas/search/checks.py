@@ -1,7 +1,7 @@
 """What the settings of a search state, checked as far as can be before any work."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nas.data.prepare import describe
 from nas.errors import ConfigError
@@ -9,7 +9,7 @@ from nas.exports import require_formats
 from nas.latency.profile import HardwareProfile, at_batch, load_profile
 from nas.nets.device import device_of
 from nas.nets.pretrained import NONE, SPACES, absolute, load
-from nas.nets.slices.cut import require_alike
+from nas.nets.slices.kept import kept
 from nas.nets.teacher import OnnxTeacher
 from nas.problem import Problem, on_devices
 from nas.proxies.scores import SCORES
@@ -64,7 +64,7 @@ def check_settings(settings: SearchSettings) -> Checked:
     problem = on_devices(space, profiles, budget, settings.objectives, settings.combine)
     timing = _timing(settings, profiles)
     if settings.init != NONE:
-        require_alike(about.channels, len(space.stages), load(absolute(settings.init)))
+        problem = replace(problem, kept=kept(space, load(absolute(settings.init))))
     networks_to_compare(problem, settings.baselines, absolute(settings.init), pixels)
     return Checked(problem, timing, pixels)
 

@@ -267,6 +267,19 @@ def test_start_is_spread_over_the_known_range() -> None:
     assert np.diff(logs).max() < 0.35 * (high - low)
 
 
+def test_start_is_of_those_it_begins_with_while_any_may_be_proposed() -> None:
+    def wide(rng: np.random.Generator, n: int) -> list[dict[str, Any]]:
+        return [{"depth": d, "width": 64, "op": "sep", "rate": 1.0, "units": 7} for d in (1, 2, 3, 4)]
+
+    study = study_of(known(start=3, begin=wide))
+    advance(study, 8)
+    assert [params["width"] for params in proposals(study)[:3]] == 3 * [64]
+    assert {params["width"] for params in proposals(study)[3:]} - {64}
+    study = study_of(known(start=3, begin=wide, feasible=lambda rows: costs(rows) <= 32))  # which none of them is
+    advance(study, 3)
+    assert max(map(cost, proposals(study))) <= 32
+
+
 def test_start_is_no_design_of_extremes() -> None:
     """Points that differ most by distance would be corners, which say nothing of what lies between."""
     space: dict[str, BaseDistribution] = {f"x{i}": IntDistribution(1, 4) for i in range(7)}

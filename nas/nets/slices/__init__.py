@@ -1,1 +1,1 @@
-"""Networks cut out of pretrained ones: which channels come first, what is taken, and how it is fitted."""
+"""Networks cut out of pretrained ones: which channels come first, what is taken and kept, and how it is fitted."""

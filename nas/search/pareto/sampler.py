@@ -55,6 +55,7 @@ class ParetoSampler(BaseSampler):
         feasible: Which points may be proposed, a mask of shape (n,): the budget.
         key: Points of equal keys are one, and proposed once; without it, each point is its own.
         draw: Random feasible candidates, for a `feasible` that few points meet.
+        begin: Likewise, those that the first trials are chosen from; without it, they are of all.
         space: The parameters, where they are known beforehand (they are for `study.ask(space)`); without
             it, those that all finished trials share, and the first trial is uniformly random.
         ordered: Names of categories whose choices are in order, such as widths: they count as numbers.
@@ -81,6 +82,7 @@ class ParetoSampler(BaseSampler):
         feasible: Values | None = None,
         key: Keys | None = None,
         draw: Draw | None = None,
+        begin: Draw | None = None,
         space: Mapping[str, BaseDistribution] | None = None,
         ordered: Collection[str] = (),
         partial: Partial | None = None,
@@ -100,6 +102,7 @@ class ParetoSampler(BaseSampler):
         self._random_share, self._repeat, self._proposed = random_share, repeat, proposed
         self._known = dict(known_objectives or {})
         self._features, self._feasible, self._key, self._draw = features, feasible, key, draw
+        self._begin = begin
         self._space, self._ordered = None if space is None else dict(space), frozenset(ordered)
         self._partial, self._reference = partial, reference
         self._whole: dict[str, Indices] = {}
@@ -158,7 +161,7 @@ class ParetoSampler(BaseSampler):
         self._check(len(signs))
         begun = int((~history.enqueued).sum())
         starting = begun < self._start or history.finished.sum() < 2
-        pool = self._candidates(grid, rng, history.points[:0] if starting else history.best(PARENTS))
+        pool = self._first(grid, rng) if starting else self._candidates(grid, rng, history.best(PARENTS))
         how: Drawn = "model"
         gains: list[float | None] = [None] * len(trials)
         if starting:
@@ -232,6 +235,14 @@ class ParetoSampler(BaseSampler):
         for new, old in zip(self._costs(grid, some).values(), self._costs(grid, points).values(), strict=True):
             alike &= np.isclose(new[:, None], old, rtol=1e-9, atol=0)
         return points[alike.any(axis=0)]
+
+    def _first(self, grid: Grid, rng: np.random.Generator) -> Indices:
+        """What the first trials are chosen from."""
+        if self._begin is not None:
+            begun = self._allowed(grid, grid.rows(self._begin(rng, self._pool // 2)))
+            if len(begun):
+                return begun
+        return self._candidates(grid, rng, np.zeros((0, len(grid.counts)), dtype=np.int64))
 
     def _candidates(self, grid: Grid, rng: np.random.Generator, parents: Indices) -> Indices:
         """All feasible points of a small space, one of each key; else half drawn, half offspring.

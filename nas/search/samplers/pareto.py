@@ -16,6 +16,7 @@ from nas.search.parameters import distributions, in_order
 from nas.search.pareto.pool import Rows
 from nas.search.pareto.sampler import ParetoSampler
 from nas.search.record.trial import Drawn, note_proposal
+from nas.search.samplers.least_cut import least_cut
 from nas.search.samplers.stopped import estimates
 from nas.spaces.graph_counts import graph_features
 from nas.spaces.space import Genotypes
@@ -44,8 +45,9 @@ class ParetoSettings:
 def pareto_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: bool = True) -> ParetoSampler:
     """Costs are known objectives, the budget is what is feasible, networks are the keys.
 
-    The surrogate sees the choices, the counts of the graph (MACs and params among them) and the latency, and
-    what `stopped` networks reached. Trials note how they were `drawn`, and `expected_gain` as a share of the box.
+    The surrogate sees the choices, the counts of the graph (MACs and params among them) and the latency, what is
+    kept of pretrained weights, and what `stopped` networks reached. Trials note how they were `drawn`, and
+    `expected_gain` as a share of the box.
     """
     space = problem.space
     reference = reference_point(problem, chance=1 / space.classes)
@@ -55,8 +57,8 @@ def pareto_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: 
         return lambda rows: problem.value(name, problem.cost_arrays(rows.indices))
 
     def features(rows: Rows) -> Any:
-        latency = np.log(problem.cost_arrays(rows.indices)["latency_ms"])
-        return np.column_stack([graph_features(space, rows.indices), latency])
+        columns = [graph_features(space, rows.indices), np.log(problem.cost_arrays(rows.indices)["latency_ms"])]
+        return np.column_stack([*columns, problem.kept_of(rows.indices)] if problem.kept else columns)
 
     @lru_cache(maxsize=4096)
     def key(row: tuple[int, ...]) -> str:
@@ -67,6 +69,8 @@ def pareto_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: 
         return problem.draw(np.random.default_rng(seed), SPREAD, evenly="macs")
 
     def draw(rng: np.random.Generator, n: int) -> Genotypes:
+        if problem.kept:  # and their offspring, by which it may go anywhere
+            return least_cut(problem, seed, SPREAD)
         fresh = space.sample(rng, n)
         return np.concatenate([placed_evenly(), fresh[problem.inside(fresh)]])
 
@@ -80,6 +84,7 @@ def pareto_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: 
         feasible=lambda rows: problem.inside(rows.indices),
         key=lambda rows: [key(tuple(row)) for row in rows.indices.tolist()],
         draw=draw,
+        begin=draw if problem.kept else None,
         space=distributions(space),
         ordered=in_order(space),
         partial=partial(estimates, problem) if stopped else None,
