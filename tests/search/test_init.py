@@ -12,6 +12,7 @@ from nas.errors import ConfigError
 from nas.nets.conventions import PLAIN, TENSORFLOW
 from nas.nets.pretrained import family, load
 from nas.nets.slices.cut import initial
+from nas.nets.slices.kept import kept
 from nas.nets.start import FromWeights
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
@@ -83,7 +84,8 @@ def test_trainings_and_baselines_start_from_the_weights(weights: Path, tmp_path:
 def test_shared_weights_begin_in_the_weights_and_get_norms_of_the_images(weights: Path, tmp_path: Path) -> None:
     words = ["proxy=supernet", "proxy.epochs=1", "proxy.joined=false", "proxy.resolution=8", f"init={weights}"]
     settings = settings_of("search_space=tiny", "budget=null", "data.limit=60", *words)
-    run = context(tiny_problem(), in_memory(tiny_problem()), folder=tmp_path)
+    wanted = check_settings(settings).problem
+    run = context(wanted, in_memory(wanted), folder=tmp_path)
     trainings = make_trainings(settings, decode_images(settings, run.problem, 8, tmp_path), run)
     arch = TINY.architecture([0] * len(TINY.variables))
     evaluator = trainings.ladder.rungs[0].evaluator
@@ -102,6 +104,13 @@ def test_shared_weights_begin_in_the_weights_and_get_norms_of_the_images(weights
     assert torch.equal(whole(of_own)["0.0.weight"], trainings.baseline.start(of_own)["0.0.weight"])
     assert trainings.long.digest(of_own) == trainings.baseline.digest(of_own)  # so it is trained once
     assert trainings.long.digest(arch) != trainings.baseline.digest(arch)
+
+
+def test_a_search_knows_what_its_networks_keep_of_the_weights(weights: Path) -> None:
+    found = check_settings(settings_of(*QUICK, f"init={weights}")).problem
+    assert found.kept == kept(found.space, load(str(weights)))
+    assert found.kept_of(found.space.genotype(replace(ARCH, in_channels=1, classes=10))[None]) == [0]
+    assert check_settings(settings_of(*QUICK)).problem.kept == ()
 
 
 def test_without_init_nothing_changes(tmp_path: Path) -> None:

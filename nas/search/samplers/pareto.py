@@ -11,12 +11,12 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from nas.nets.slices.least_cut import least_cut
 from nas.problem import Problem, reference_point
 from nas.search.parameters import distributions, in_order
 from nas.search.pareto.pool import Rows
 from nas.search.pareto.sampler import ParetoSampler
 from nas.search.record.trial import Drawn, note_proposal
-from nas.search.samplers.least_cut import least_cut
 from nas.search.samplers.stopped import estimates
 from nas.spaces.graph_counts import graph_features
 from nas.spaces.space import Genotypes
@@ -70,7 +70,7 @@ def pareto_sampler(problem: Problem, seed: int, start: int, pool: int, stopped: 
 
     def draw(rng: np.random.Generator, n: int) -> Genotypes:
         if problem.kept:  # and their offspring, by which it may go anywhere
-            return least_cut(problem, seed, SPREAD)
+            return least_cut(problem, seed)
         fresh = space.sample(rng, n)
         return np.concatenate([placed_evenly(), fresh[problem.inside(fresh)]])
 

@@ -1,4 +1,4 @@
-"""Where a search from pretrained weights looks: networks that keep the most of them at their cost."""
+"""Networks that keep the most of pretrained weights at their cost, and searches that begin there."""
 
 from dataclasses import replace
 
@@ -7,9 +7,8 @@ import numpy as np
 from nas.nets.conventions import TENSORFLOW
 from nas.nets.pretrained.base import Pretrained
 from nas.nets.slices.kept import kept
+from nas.nets.slices.least_cut import least_cut
 from nas.search.parameters import decode
-from nas.search.samplers.least_cut import least_cut
-from nas.search.samplers.pareto import SPREAD
 from nas.spaces.baselines import baseline
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
@@ -50,7 +49,7 @@ def test_a_search_begins_among_them_and_goes_on_to_others() -> None:
     study = in_memory(PROBLEM)
     go(PROBLEM, study, "pareto", trials=16)
     keys = [decode(LITE, trial.params).key for trial in study.trials]
-    among = {LITE.architecture(row).key for row in least_cut(PROBLEM, 0, SPREAD)}
+    among = {LITE.architecture(row).key for row in least_cut(PROBLEM, 0)}
     assert set(keys[:6]) <= among
     assert set(keys) - among
     assert len(set(keys)) == 16

@@ -1,4 +1,4 @@
-"""Where a search from pretrained weights looks: networks of any cost that keep the most of them at their own."""
+"""The networks of a space that keep the most of pretrained weights at their pixels and milliseconds."""
 
 from functools import lru_cache
 
@@ -6,28 +6,30 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.problem import Problem
-from nas.search.parameters import distributions, in_order
-from nas.search.pareto.pool import Grid
 from nas.spaces.space import Genotypes
 
-ROUNDS = 8
+ROUNDS = 12
 """Generations of offspring; more find little that keeps more."""
 CHILDREN = 4
-"""Offspring of each network in a generation."""
+"""Offspring of each network in a generation: half cross two of them, then one to three choices are drawn anew."""
+NETWORKS = 2048
+"""How many there are, unless something else is asked for."""
 BINS = 24
 """Networks are alike in cost when they are in the same one of so many bins of milliseconds."""
 
 
 @lru_cache(maxsize=4)
-def least_cut(problem: Problem, seed: int, n: int) -> Genotypes:
+def least_cut(problem: Problem, seed: int, n: int = NETWORKS) -> Genotypes:
     """About `n` networks inside the budget that keep the most of the weights (`Problem.kept_of`) among those of their
     resolution and their milliseconds, as many of each; made once for equal arguments: not to be changed.
     """
-    rng = np.random.default_rng(seed)
-    grid = Grid(distributions(problem.space), in_order(problem.space))
+    rng, counts = np.random.default_rng(seed), np.array(problem.space.choices.counts)
     rows = problem.draw(rng, n, evenly="macs")
     for _ in range(ROUNDS):
-        children = grid.offspring(rng, rows, CHILDREN * n)
+        first, second = rows[rng.integers(len(rows), size=(2, CHILDREN * n))]
+        crossed = (rng.random(len(first)) < 0.5)[:, None] & (rng.random(first.shape) < 0.5)
+        changed = rng.random(first.shape) < rng.integers(1, 4, (len(first), 1)) / len(counts)
+        children = np.where(changed, rng.integers(0, counts, first.shape), np.where(crossed, second, first))
         rows = np.unique(np.concatenate([rows, children[problem.inside(children)]]), axis=0)
         rows = rows[_foremost(problem, rows, n)]
     return rows
