@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Le
 from nas.errors import ConfigError
 from nas.identity import digest
 from nas.nets.device import use_one_thread
+from nas.nets.slices.least_cut import least_cut
 from nas.proxies.base import Evaluation, Evaluator, Failed, Preparation, Prepared
 from nas.proxies.score import RUNG, draw_population, population_of, score_networks
 from nas.proxies.scores.evaluate import TrainingFree
@@ -217,4 +218,5 @@ def train_shared(preparation: Preparation, weights: SharedWeights, recipe: Share
 def _limits(preparation: Preparation) -> dict[str, Any]:
     """The networks that a supernet is trained on, as `train_supernet` takes them."""
     problem = preparation.problem
-    return {"budget": problem.budget if problem.budget.limits else None, "costs": problem.costs}
+    among = least_cut(problem, preparation.seed) if problem.kept else None
+    return {"budget": problem.budget if problem.budget.limits else None, "costs": problem.costs, "among": among}

@@ -9,10 +9,12 @@ import torch
 from torch import nn
 
 from nas.errors import ConfigError
+from nas.identity import digest
 from nas.nets.conventions import PLAIN, TENSORFLOW
 from nas.nets.pretrained import family, load
 from nas.nets.slices.cut import initial
 from nas.nets.slices.kept import kept
+from nas.nets.slices.least_cut import least_cut
 from nas.nets.start import FromWeights
 from nas.problem import Problem
 from nas.proxies.base import Evaluation
@@ -91,6 +93,8 @@ def test_shared_weights_begin_in_the_weights_and_get_norms_of_the_images(weights
     evaluator = trainings.ladder.rungs[0].evaluator
     assert isinstance(evaluator, SharedAccuracy)
     found, cut = evaluator.weights.subnet(arch).state_dict(), initial(arch, load(str(weights)), TINY)
+    content = torch.load(evaluator.weights.checkpoint, weights_only=True)
+    assert content["made_from"]["among"] == digest(least_cut(wanted, settings.seed).tolist(), version=1)
     moved = (found["0.0.weight"] - cut["0.0.weight"]).abs().max()
     assert 0 < moved < 0.05  # trained at a low rate, from there
     assert not torch.allclose(found["0.1.running_mean"], cut["0.1.running_mean"], atol=0.01)

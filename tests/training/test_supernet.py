@@ -70,6 +70,20 @@ def test_the_networks_of_a_step_cost_about_the_same(group: int) -> None:
     assert (np.diff(whole[:, 0]) < 0).any()  # the groups themselves come in any order
 
 
+def test_some_networks_alone_are_drawn_evenly_over_macs() -> None:
+    space = load_space("nas_bench_macro")
+    rows = space.sample(np.random.default_rng(0), 400)
+    some = [cost(space.architecture(row)).macs for row in rows]
+    wide = rows[np.argsort(some)[-300:]], rows[np.argsort(some)[:20]]
+    among = np.concatenate(wide)
+    drawn = [NetworkStream(space, 3, among=among, group=2)[number] for number in range(480)]
+    assert {arch.key for arch in drawn} <= {space.architecture(row).key for row in among}
+    least = max(cost(space.architecture(row)).macs for row in wide[1])
+    assert np.mean([cost(arch).macs <= least for arch in drawn]) > 0.1  # 20 of 320 are
+    stream = NetworkStream(space, 3, among=among)
+    assert {arch.key for arch in stream.ends()} <= {space.architecture(row).key for row in among}
+
+
 def test_without_a_budget_the_ends_are_those_of_the_space() -> None:
     space = load_space("tiny")
     largest, smallest = (cost(arch).macs for arch in NetworkStream(space, 0).ends())

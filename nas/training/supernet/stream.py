@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
@@ -11,14 +12,16 @@ from nas.spaces.networks.additive import NamedCosts
 from nas.spaces.space import Genotypes, SearchSpace
 
 _ROUND = 240  # genotypes drawn at a time: whole turns of 2, 3, 4, 5 and 6 values
+_BINS = 20
 
 
 class NetworkStream:
     """Networks of `space`, without end, and the same for the same seed.
 
     Without `even`, each choice takes its values in turn (`balanced`). With it, or with a limit, networks are even
-    over the logarithm of their MACs. `costs` and `precision` are as in `SearchSpace.sample`. The `group` networks of a
-    step, which go on side by side, are those that are next to each other in MACs among some hundred.
+    over the logarithm of their MACs; so are those of genotypes `among`, shape (n, variables), and no others then.
+    `costs` and `precision` are as in `SearchSpace.sample`. The `group` networks of a step, which go on side by side,
+    are those that are next to each other in MACs among some hundred.
 
     Raises:
         BudgetError: no network meets the budget.
@@ -34,12 +37,14 @@ class NetworkStream:
         costs: NamedCosts | None = None,
         precision: str = "fp32",
         group: int = 1,
+        among: Genotypes | None = None,
     ) -> None:
         self._space = space
         self._group = group
+        self._among = None if among is None else (among, _even_over_macs(space, among))
         self._seed = seed
         self._limits = (budget or Budget(), costs, precision)
-        self._balanced = not even and not self._limits[0].limits
+        self._balanced = among is None and not even and not self._limits[0].limits
         self._round = (0, self._rows(0))
 
     def __getitem__(self, number: int) -> Architecture:
@@ -59,7 +64,10 @@ class NetworkStream:
 
     def _rows(self, number: int) -> Genotypes:
         rng = np.random.default_rng((self._seed, number))
-        if self._balanced:
+        if self._among:
+            rows, shares = self._among
+            rows = rows[rng.choice(len(rows), _ROUND, p=shares)]
+        elif self._balanced:
             rows = balanced(self._space, rng, _ROUND)
         else:
             budget, costs, precision = self._limits
@@ -74,6 +82,15 @@ class NetworkStream:
         groups = np.delete(order, left).reshape(-1, self._group)
         grouped: Genotypes = rows[np.concatenate([rng.permutation(groups).ravel(), order[left]])]
         return grouped
+
+
+def _even_over_macs(space: SearchSpace, rows: Genotypes) -> NDArray[np.float64]:
+    """The probability of each, by which draws are even over the logarithm of MACs, in so many bins."""
+    logs = np.log([cost(space.architecture(row)).macs for row in rows])
+    bins = np.digitize(logs, np.linspace(logs.min(), logs.max(), _BINS + 1)[1:-1])
+    _, place, count = np.unique(bins, return_inverse=True, return_counts=True)
+    shares: NDArray[np.float64] = 1 / count[place] / len(count)
+    return shares
 
 
 def balanced(space: SearchSpace, rng: np.random.Generator, n: int) -> Genotypes:

@@ -27,12 +27,13 @@ from torch import Tensor, nn
 from nas.data.batches import ImageData, resize
 from nas.data.views import ImageView, TrainingResolution
 from nas.errors import ConfigError
+from nas.identity import digest
 from nas.nets.start import FromWeights
 from nas.nets.supernet import Supernet
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from nas.spaces.networks.additive import NamedCosts
-from nas.spaces.space import SearchSpace
+from nas.spaces.space import Genotypes, SearchSpace
 from nas.training.divergence import Diverged
 from nas.training.precision import autocast, lightning_precision
 from nas.training.recipe import decay_groups
@@ -104,6 +105,7 @@ def train_supernet(
     *,
     budget: Budget | None = None,
     costs: NamedCosts | None = None,
+    among: Genotypes | None = None,
     start: FromWeights | None = None,
     threads: int = 1,
     progress: Callable[[Progress], None] | None = None,
@@ -113,20 +115,22 @@ def train_supernet(
 
     What `path` holds of the same training is continued, every `save_seconds` it is saved; a finished one is left as
     it is. It begins with the pretrained weights of `start`, or from scratch. With a `budget`, only networks inside it
-    are trained (`costs` as in `SearchSpace.sample`). Images come at `scale.pixels`, and are made smaller for networks
-    of fewer. On a CPU up to so many `threads` train the networks of a step.
+    are trained (`costs` as in `SearchSpace.sample`), and of genotypes `among`, shape (n, variables), only theirs.
+    Images come at `scale.pixels`, and are made smaller for networks of fewer. On a CPU up to so many `threads` train
+    the networks of a step.
 
     Raises:
         RunError: `path` holds something else, or another training.
         BudgetError: no network meets the budget.
         Diverged: the loss stopped being finite.
     """
-    drawn = _drawn(space, recipe, seed, budget, costs)
+    drawn = _drawn(space, recipe, seed, budget, costs, among)
     made_from = checkpoint.facts(space, pictures, scale, start) | asdict(recipe)
     made_from |= {
         "precision": lightning_precision(recipe.precision, pictures.device),
         "seed": seed,
         "budget": str(budget),
+        "among": None if among is None else digest(among.tolist(), version=1),
     }
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -156,19 +160,26 @@ def largest(
     *,
     budget: Budget | None = None,
     costs: NamedCosts | None = None,
+    among: Genotypes | None = None,
 ) -> Architecture:
     """The network of the most MACs among those that `train_supernet` trains with the same arguments.
 
     Raises:
         BudgetError: no network meets the budget.
     """
-    return _drawn(space, recipe, seed, budget, costs).ends()[0]
+    return _drawn(space, recipe, seed, budget, costs, among).ends()[0]
 
 
 def _drawn(
-    space: SearchSpace, recipe: SharedRecipe, seed: int, budget: Budget | None, costs: NamedCosts | None
+    space: SearchSpace,
+    recipe: SharedRecipe,
+    seed: int,
+    budget: Budget | None,
+    costs: NamedCosts | None,
+    among: Genotypes | None,
 ) -> NetworkStream:
-    return NetworkStream(space, seed, even=recipe.drawn == "macs", budget=budget, costs=costs, group=recipe.networks)
+    even, group = recipe.drawn == "macs", recipe.networks
+    return NetworkStream(space, seed, even=even, budget=budget, costs=costs, group=group, among=among)
 
 
 @dataclass(frozen=True, slots=True)
