@@ -61,7 +61,8 @@ def test_draws_repeat_and_keep_to_the_budget() -> None:
 def test_the_networks_of_a_step_cost_about_the_same(group: int) -> None:
     """The same networks in another order: groups of those that are next to each other in MACs, and the rest."""
     space = load_space("nas_bench_macro")
-    alone, drawn = ([NetworkStream(space, 3, group=size)[i] for i in range(240)] for size in (1, group))
+    streams = [NetworkStream(space, 3, group=size) for size in (1, group)]
+    alone, drawn = ([stream[i] for i in range(240)] for stream in streams)
     assert sorted(arch.key for arch in drawn) == sorted(arch.key for arch in alone)
     macs = np.array([cost(arch).macs for arch in drawn])
     whole = macs[: 240 - 240 % group].reshape(-1, group)
@@ -76,11 +77,11 @@ def test_some_networks_alone_are_drawn_evenly_over_macs() -> None:
     some = [cost(space.architecture(row)).macs for row in rows]
     wide = rows[np.argsort(some)[-300:]], rows[np.argsort(some)[:20]]
     among = np.concatenate(wide)
-    drawn = [NetworkStream(space, 3, among=among, group=2)[number] for number in range(480)]
+    stream = NetworkStream(space, 3, among=among, group=2)
+    drawn = [stream[number] for number in range(480)]
     assert {arch.key for arch in drawn} <= {space.architecture(row).key for row in among}
     least = max(cost(space.architecture(row)).macs for row in wide[1])
     assert np.mean([cost(arch).macs <= least for arch in drawn]) > 0.1  # 20 of 320 are
-    stream = NetworkStream(space, 3, among=among)
     assert {arch.key for arch in stream.ends()} <= {space.architecture(row).key for row in among}
 
 
