@@ -11,6 +11,7 @@ from nas.nets.build import build
 from nas.nets.conventions import PLAIN, TENSORFLOW, Conventions
 from nas.nets.pretrained.base import Pretrained
 from nas.spaces.architecture import Architecture
+from nas.spaces.baselines import baseline
 
 
 def trained(arch: Architecture, conventions: Conventions = PLAIN, seed: int = 0) -> nn.Module:
@@ -33,6 +34,11 @@ def pretrained(arch: Architecture, conventions: Conventions = TENSORFLOW, *, hea
     state = trained(arch, conventions).state_dict()
     half = (0.5,) * arch.in_channels
     return Pretrained("made_up", arch, state, conventions, half, half, head, "a test", "MIT", len(state))
+
+
+def without_tensors(name: str) -> Pretrained:
+    """Weights of the baseline `name` of which only the network counts."""
+    return Pretrained(name, baseline(name), {}, TENSORFLOW, None, None, True, "a test", None, 0)
 
 
 def as_torchvision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -6,29 +6,24 @@ import numpy as np
 import pytest
 
 from nas.errors import ConfigError
-from nas.nets.conventions import TENSORFLOW
-from nas.nets.pretrained.base import Pretrained
 from nas.nets.slices.kept import OTHER_OP, STREAM, WEIGHTS, kept
 from nas.spaces.baselines import baseline
 from nas.spaces.load import load_space
 from nas.spaces.space import SearchSpace
 from tests.helpers.refusal import refusal
+from tests.helpers.weights import pretrained, without_tensors
 
 LITE = load_space("lite")
 
 
-def empty(name: str) -> Pretrained:
-    return Pretrained(name, baseline(name), {}, TENSORFLOW, None, None, True, "a test", None, 0)
-
-
 def by_name(space: SearchSpace, weights: str) -> dict[str, dict[object, float]]:
-    tables = zip(space.variables, kept(space, empty(weights)), strict=True)
+    tables = zip(space.variables, kept(space, without_tensors(weights)), strict=True)
     return {variable.name: dict(zip(variable.values, logs, strict=True)) for variable, logs in tables}
 
 
 @pytest.mark.parametrize("size", range(3))
 def test_the_network_of_the_weights_keeps_all_at_any_resolution(size: int) -> None:
-    tables = kept(LITE, empty(f"efficientnet_lite{size}"))
+    tables = kept(LITE, without_tensors(f"efficientnet_lite{size}"))
     for pixels in (64, 224):
         row = LITE.genotype(baseline(f"efficientnet_lite{size}_r{pixels}"))
         assert sum(logs[chosen] for logs, chosen in zip(tables, row, strict=True)) == 0
@@ -73,5 +68,11 @@ def test_another_op_is_a_loss_and_a_stage_left_out_as_half_a_block() -> None:
     assert found[f"{stage.name}.depth"][0] == pytest.approx(WEIGHTS["depth"] * np.log(0.5))
 
 
+def test_whole_alternatives_for_a_block_count_nothing() -> None:
+    space = load_space("nas_bench_macro")
+    arch = space.architecture([0] * len(space.variables))
+    assert {value for logs in kept(space, pretrained(arch)) for value in logs} == {0}
+
+
 def test_weights_of_other_stages_are_refused() -> None:
-    assert "choose a search_space" in refusal(ConfigError, kept, load_space("tiny"), empty("mobilenet_v2"))
+    assert "choose a search_space" in refusal(ConfigError, kept, load_space("tiny"), without_tensors("mobilenet_v2"))

@@ -4,19 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from nas.nets.conventions import TENSORFLOW
-from nas.nets.pretrained.base import Pretrained
 from nas.nets.slices.kept import kept
 from nas.nets.slices.least_cut import least_cut
 from nas.search.parameters import decode
-from nas.spaces.baselines import baseline
 from nas.spaces.budget import Budget
 from nas.spaces.load import load_space
 from tests.helpers.search import go, in_memory, problem
+from tests.helpers.weights import without_tensors
 
 LITE = load_space("lite").with_data(3, 10)
-WEIGHTS = Pretrained("lite0", baseline("efficientnet_lite0"), {}, TENSORFLOW, None, None, True, "a test", None, 0)
-PROBLEM = replace(problem(Budget.parse("9ms"), space=LITE), kept=kept(LITE, WEIGHTS))
+PROBLEM = replace(problem(Budget.parse("9ms"), space=LITE), kept=kept(LITE, without_tensors("efficientnet_lite0")))
 N = 512
 
 

@@ -18,7 +18,7 @@ from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
 from nas.spaces.load import load_space
 from tests.helpers.refusal import refusal
-from tests.helpers.weights import pretrained
+from tests.helpers.weights import pretrained, without_tensors
 
 WIDE = Architecture.from_notation(
     "32x3 conv3/2-16 mb3e1-16 mb5e4/2-24x3:se0.5 sep3/2-32x2 sep5-48:nobn mb3e3/2-40x2 conv1-64 fc7"
@@ -164,21 +164,17 @@ def test_networks_of_a_space_start_from_their_own_stages() -> None:
 
 def test_covers_says_which_choices_the_weights_reach() -> None:
     space = load_space("lite").with_data(3, 5)
-    nothing = {size: _empty(f"efficientnet_lite{size}") for size in (0, 2)}
+    nothing = {size: without_tensors(f"efficientnet_lite{size}") for size in (0, 2)}
     assert all(not each.beyond for each in covers(space, nothing[2]))
     assert covered(space, nothing[2]).endswith("they reach all of lite")
     beyond = {each.choice: each.beyond for each in covers(space, nothing[0]) if each.beyond}
     assert beyond["stage2.depth"] == (3,)
     assert beyond["stage3.out_channels"] == (48,)
     assert "stage1.depth" not in beyond
-    v2 = covers(load_space("mobilenet_v2").with_data(3, 5), _empty("mobilenet_v2"))
+    v2 = covers(load_space("mobilenet_v2").with_data(3, 5), without_tensors("mobilenet_v2"))
     assert {each.choice: each.beyond for each in v2 if each.beyond}["stage2.kernel"] == (5, 7)
-    mixed = {each.choice: each.beyond for each in covers(load_space("separable"), _empty("mobilenet_v2"))}
+    mixed = {each.choice: each.beyond for each in covers(load_space("separable"), without_tensors("mobilenet_v2"))}
     assert mixed["stage2.op"] == ("sep",)
-
-
-def _empty(name: str) -> Pretrained:
-    return Pretrained(name, baseline(name), {}, TENSORFLOW, None, None, True, "a test", None, 0)
 
 
 def test_other_networks_and_images_are_refused(weights: Pretrained) -> None:

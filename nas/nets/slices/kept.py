@@ -28,7 +28,7 @@ def kept(space: SearchSpace, pretrained: Pretrained) -> tuple[tuple[float, ...],
     """For each variable of `space` the logarithms of what its values keep of the weights, 0 for all of them.
 
     Summed over a genotype they say what is left of what a slice is cut out of. Pixels count nothing: networks are to
-    be compared at equal ones.
+    be compared at equal ones. Nor do whole alternatives for a block.
 
     Raises:
         ConfigError: they have other numbers of stages, or take other images.
@@ -51,12 +51,12 @@ def kept(space: SearchSpace, pretrained: Pretrained) -> tuple[tuple[float, ...],
         add(f"{stage.name}.depth", WEIGHTS["depth"] * _logs(stage.depth, depths[number]))
         add(name, stream * _logs(of_choice, theirs.out_channels))
         add("width", stream * _logs(of_width, theirs.out_channels))
-        for field in ("kernel", "expansion"):
+        for field in stage.fields.keys() & {"kernel", "expansion", "op"}:
+            values, own = stage.fields[field], getattr(theirs, field)
+            lost = -OTHER_OP * (np.array(values) != own) if field == "op" else WEIGHTS[field] * _logs(values, own)
             names = {stage.variable(field, index) for index in range(max(stage.depth))}
-            for each in names if field in stage.fields else ():
-                add(each, WEIGHTS[field] / len(names) * _logs(stage.fields[field], getattr(theirs, field)))
-        for each in {stage.variable("op", index) for index in range(max(stage.depth))}:
-            add(each, -OTHER_OP * np.array([value != theirs.op for value in stage.fields["op"]]))
+            for each in names:
+                add(each, lost / len(names))
     return tuple(tuple(logs.tolist()) for logs in found.values())
 
 
