@@ -55,7 +55,7 @@ class ParetoSampler(BaseSampler):
         feasible: Which points may be proposed, a mask of shape (n,): the budget.
         key: Points of equal keys are one, and proposed once; without it, each point is its own.
         draw: Random feasible candidates, for a `feasible` that few points meet.
-        begin: Likewise, those that the first trials are chosen from; without it, they are of all.
+        begin: Likewise, those that the first trials are chosen from; of all without it, or if none is feasible.
         space: The parameters, where they are known beforehand (they are for `study.ask(space)`); without
             it, those that all finished trials share, and the first trial is uniformly random.
         ordered: Names of categories whose choices are in order, such as widths: they count as numbers.

@@ -5,14 +5,15 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.latency.batch import costs as costs_of
 from nas.spaces.architecture import Architecture
 from nas.spaces.budget import Budget
 from nas.spaces.cost import cost
 from nas.spaces.networks.additive import NamedCosts
+from nas.spaces.networks.draw import BINS
 from nas.spaces.space import Genotypes, SearchSpace
 
 _ROUND = 240  # genotypes drawn at a time: whole turns of 2, 3, 4, 5 and 6 values
-_BINS = 20
 
 
 class NetworkStream:
@@ -76,7 +77,7 @@ class NetworkStream:
 
     def _grouped(self, rows: Genotypes, rng: np.random.Generator) -> Genotypes:
         """The same in an order of groups; what is left over comes last."""
-        order = np.argsort([cost(self._space.architecture(row)).macs for row in rows], kind="stable")
+        order = np.argsort(costs_of(self._space, rows).macs, kind="stable")
         rest = len(rows) % self._group
         left = rng.choice(len(rows), rest, replace=False)
         groups = np.delete(order, left).reshape(-1, self._group)
@@ -86,8 +87,8 @@ class NetworkStream:
 
 def _even_over_macs(space: SearchSpace, rows: Genotypes) -> NDArray[np.float64]:
     """The probability of each, by which draws are even over the logarithm of MACs, in so many bins."""
-    logs = np.log([cost(space.architecture(row)).macs for row in rows])
-    bins = np.digitize(logs, np.linspace(logs.min(), logs.max(), _BINS + 1)[1:-1])
+    logs = np.log(costs_of(space, rows).macs)
+    bins = np.digitize(logs, np.linspace(logs.min(), logs.max(), BINS + 1)[1:-1])
     _, place, count = np.unique(bins, return_inverse=True, return_counts=True)
     shares: NDArray[np.float64] = 1 / count[place] / len(count)
     return shares
