@@ -55,7 +55,8 @@ class SupernetProxy:
     distillation: Annotated[float, Ge(0), Le(1)]
     """Of a sandwich: share of the largest network's soft outputs in what the others learn."""
     drawn: Literal["choices", "macs"]
-    """choices: all values of a choice equally often; macs: even over MACs, as with any budget."""
+    """choices: all values of a choice equally often; macs: even over MACs, as with any budget, and always from
+    pretrained weights, among the networks that keep the most of them."""
     calibration: Positive
     """Batches of training images for the batch norms of each network judged."""
     validation: Positive | None
