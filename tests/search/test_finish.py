@@ -10,12 +10,15 @@ import torch
 import yaml
 
 import nas.train
+from nas.commandline import parse
+from nas.commandline.composing import compose, read_arguments
 from nas.data.settings import DataSettings
 from nas.nets.build import build
 from nas.results.finished import with_finished
 from nas.results.front import Front
 from nas.results.run_folder import read_front
-from nas.search.finish.settings import AugmentSettings
+from nas.search.finish.settings import AugmentSettings, TrainSettings
+from nas.search.finish.subject import subject_of
 from nas.spaces.architecture import Architecture
 from tests.helpers.calls import call, check_refused
 from tests.helpers.images import write_classes
@@ -114,6 +117,15 @@ def test_files_name_what_a_training_starts_from(run: Path, monkeypatch: pytest.M
     front = read_front(run)
     assert json.loads(texts["run"]) == {"space": front.search_space, "search_seed": front.seed}
     assert texts["version"].startswith("0.")
+
+
+def test_the_space_by_which_networks_are_cut_is_the_runs_whatever_they_start_from(run: Path) -> None:
+    told = {"data": DATA, "search_space": "auto", "init": "efficientnet_lite1"}
+    (run / ".hydra" / "config.yaml").write_text(yaml.safe_dump(told))
+    (config,) = compose("train", TrainSettings, read_arguments(["run=run", "member=2", "init=mine.pth"]))
+    found = subject_of(parse(config, TrainSettings), run)
+    assert found.space is not None
+    assert (found.init, found.space.name) == ("mine.pth", "lite")
 
 
 def _without(front: Front) -> tuple[nas.results.member.Member, ...]:

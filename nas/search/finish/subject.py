@@ -81,7 +81,7 @@ def _of_run(settings: TrainSettings, run: str) -> Subject:
     if data is None:
         raise ConfigError(f"{cut(str(path), 200)} is not there, which says how images are read; give data=…")
     init = settings.init or (config.init if config else NONE)
-    space = _space(config, front, init) if config and init != NONE else None
+    space = _space(config, front) if config and init != NONE else None
     return Subject(
         folder.resolve(),
         {name: each.architecture for name, each in networks.items()},
@@ -107,10 +107,10 @@ def _read(path: Path) -> RunConfig:
     return checked(RunConfig, parse_yaml(read_text(path, ConfigError), where, ConfigError), where, ConfigError)
 
 
-def _space(config: RunConfig, front: Front, init: str) -> SearchSpace:
-    """The run's search space, by which its networks were cut out of the weights."""
+def _space(config: RunConfig, front: Front) -> SearchSpace:
+    """The run's search space, by which its networks are cut out of weights."""
     pixels = front.data.native_resolution
     chosen = config.search_space
-    space = load_space((SPACES.get(init) or space_for(pixels)) if chosen == AUTO else chosen)
+    space = load_space((SPACES.get(config.init) or space_for(pixels)) if chosen == AUTO else chosen)
     (channels,) = {each.architecture.in_channels for each in front.confirmed[:1]}
     return space.with_data(channels, len(front.data.classes), pixels)
