@@ -13,6 +13,7 @@ import argparse
 import csv
 import json
 import os
+import shutil
 import sys
 import time
 import zipfile
@@ -120,7 +121,12 @@ def photographs(cache: Path) -> Path:
         part = cache / f"cifar10.{os.getpid()}.part"
         with zipfile.ZipFile(data_file("cifar10/cifar10_25k.zip")) as archive:
             archive.extractall(part)
-        part.rename(folder)
+        try:
+            part.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            shutil.rmtree(part)  # another process was first
     return next(folder.rglob("train")).parent
 
 

@@ -1,6 +1,7 @@
 """The fidelity benchmark: what it draws, how it scores, that it goes on where it was interrupted, what it prints."""
 
 import math
+import zipfile
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import benchmarks.proxy_fidelity
 from benchmarks.fidelity_table import NEAR, Network, columns, near_tau, surrogate_taus, table
-from benchmarks.proxy_fidelity import Measurement, draw, measure, read
+from benchmarks.proxy_fidelity import Measurement, draw, measure, photographs, read
 from benchmarks.tables import data_file
 from nas.errors import DataError
 from nas.spaces.architecture import Architecture
@@ -126,3 +128,22 @@ def test_networks_are_distinct_and_their_draw_is_repeatable() -> None:
     assert all(20 < accuracy < 95 for network in networks for accuracy in network.seeds)
     with pytest.raises(DataError, match="has 3969 distinct networks, 4000 were asked for"):
         draw(4000, 0)
+
+
+def test_images_that_two_processes_unpack_at_once_are_there_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, cache = tmp_path / "images.zip", tmp_path / "cache"
+    with zipfile.ZipFile(archive, "w") as written:
+        written.writestr("all/train/cat/1.png", "of this process")
+
+    def unpacked_by_another(_name: str) -> Path:
+        image = cache / "cifar10" / "all" / "train" / "cat" / "1.png"
+        image.parent.mkdir(parents=True)
+        image.write_text("of another")
+        return archive
+
+    monkeypatch.setattr(benchmarks.proxy_fidelity, "data_file", unpacked_by_another)
+    assert photographs(cache) == cache / "cifar10" / "all"
+    assert [path.read_text() for path in cache.rglob("*.png")] == ["of another"]
+    assert list(cache.iterdir()) == [cache / "cifar10"]
