@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from nas.measures import MEASURES, find_objective
 from nas.report.drawing import BLUE, GREY, VERMILLION, bars, draw_legend, draw_title, new_figure, plain_ticks
-from nas.report.networks import bounds
+from nas.report.networks import BEATEN, bounds
 from nas.report.text import configuration_text, how_text
 from nas.results.front import Front
 from nas.results.quality import WithoutModel
@@ -76,7 +76,7 @@ def fidelity_figure(front: Front, trials: Sequence[TrialRow]) -> Figure:
     figure, axes = new_figure(_SIZE)
     cheap = {row.key: row for row in trials if row.state == "complete" and not row.ranked_only}
     percent, members = MEASURES["accuracy"].scale, {member.key for member in front.front}
-    for on_front, colour, label in ((True, VERMILLION, "on the front"), (False, BLUE, "confirmed, but beaten")):
+    for on_front, colour, label in ((True, VERMILLION, "on the front"), (False, BLUE, BEATEN)):
         known = [each for each in front.confirmed if each.key in cheap and (each.key in members) is on_front]
         pairs = [(cheap[each.key].accuracy, each.val_accuracy) for each in known]
         drawn = [(percent * x, y.scaled(percent)) for x, y in pairs if x is not None]

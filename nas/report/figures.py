@@ -30,7 +30,7 @@ from nas.report.drawing import (
     plain_ticks,
     png,
 )
-from nas.report.networks import bounds, cost_measure, dominated
+from nas.report.networks import BEATEN, beaten, bounds, cost_measure
 from nas.report.text import budget_text, budget_words, configuration_text, how_text
 from nas.results.choice import is_wide
 from nas.results.front import Front
@@ -65,7 +65,7 @@ def draw_front(axes: Axes, front: Front, trials: Sequence[TrialRow]) -> None:
     measure = cost_measure(front)
     _draw_trials(axes, trials, measure)
     _draw_baselines(axes, front.baselines, measure)
-    _draw_confirmed(axes, dominated(front), measure, "confirmed, but dominated", VERMILLION, "o", hollow=True)
+    _draw_confirmed(axes, beaten(front), measure, BEATEN, VERMILLION, "o", hollow=True)
     members = ordered(front.front, measure)
     name = "confirmed" if front.learned is False else "front, confirmed"
     _draw_confirmed(axes, members, measure, f"{name} ({len(members)})", VERMILLION, "o", step=True)

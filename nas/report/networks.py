@@ -6,6 +6,9 @@ from nas.results.front import Front
 from nas.results.member import Accuracy, FileAccuracy, HostTiming, Member
 from nas.results.ordering import cost_measure as measure_of
 
+BEATEN = "confirmed, beaten in validation"
+"""What legends call networks that are `beaten`."""
+
 
 def cost_measure(front: Front) -> Measure:
     """The cost the figure's x axis shows."""
@@ -17,8 +20,8 @@ def bounds(found: Accuracy | FileAccuracy | DeviceFigure) -> Interval:
     return Interval(found.value, found.low, found.high)
 
 
-def dominated(front: Front) -> list[Member]:
-    """Confirmed networks that are not on the front."""
+def beaten(front: Front) -> list[Member]:
+    """Confirmed networks that are not on the front, which is chosen by the validation images."""
     members = {member.key for member in front.front}
     return [member for member in front.confirmed if member.key not in members]
 

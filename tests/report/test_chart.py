@@ -181,7 +181,7 @@ def test_cheap_accuracies_are_set_beside_the_confirmed() -> None:
         for row, member in zip(sample_trials(len(front.confirmed)), front.confirmed, strict=False)
     ]
     axes = fidelity_figure(front, rows).axes[0]
-    assert list(axes.get_legend_handles_labels()[1]) == ["on the front", "confirmed, but beaten"]
+    assert list(axes.get_legend_handles_labels()[1]) == ["on the front", "confirmed, beaten in validation"]
 
 
 # Several runs

@@ -37,7 +37,7 @@ def test_front_figure_shows_every_trial_member_and_baseline() -> None:
         "evaluated (30), short training",
         "MobileNetV1, short training",
         "MobileNetV2, short training",
-        "confirmed, but dominated",
+        "confirmed, beaten in validation",
         "front, confirmed (6)",
     ]
     assert len(axes.collections[0].get_offsets()) == 30

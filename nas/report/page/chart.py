@@ -12,7 +12,7 @@ from nas.reading.plain import one_line
 from nas.report.devices import device_names
 from nas.report.figures import family_name
 from nas.report.network_row import short_how
-from nas.report.networks import bounds, cost_measure, dominated
+from nas.report.networks import BEATEN, beaten, bounds, cost_measure
 from nas.report.page.packing import packed_numbers, packed_texts
 from nas.report.text import how_text
 from nas.results.choice import is_wide
@@ -45,14 +45,10 @@ def front_chart(front: Front, trials: Sequence[TrialRow], most: int) -> Json:
     costs = [_axis(each, _values(_networks(front), drawn[0], each), [front]) for each in measures]
     names = member_names(front)
     learned = front.learned is not False
-    beaten = dominated(front)
+    others = beaten(front)
     series = [
         *_baseline_series(front, measures),
-        *(
-            [_series("confirmed, beaten in validation", "vermillion", beaten, names, measures, hollow=True)]
-            if beaten
-            else []
-        ),
+        *([_series(BEATEN, "vermillion", others, names, measures, hollow=True)] if others else []),
         _series("front" if learned else "confirmed", "vermillion", _in_order(front), names, measures, step=learned),
     ]
     groups = [

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nas.report.blocks import Chart, Heading, Networks, Section, Text, section
 from nas.report.figures import front_figure
 from nas.report.network_row import network_row
-from nas.report.networks import cost_measure, dominated, host_timing
+from nas.report.networks import beaten, cost_measure, host_timing
 from nas.report.page.chart import front_chart
 from nas.report.text import plural
 from nas.results.front import Front
@@ -26,7 +26,7 @@ _NUMBERS = (
 def make(front: Front, trials: Sequence[TrialRow]) -> Section:
     """The section."""
     int8_said = int8(front)
-    members, beaten = _networks(front, front.front), _networks(front, dominated(front))
+    members, others = _networks(front, front.front), _networks(front, beaten(front))
     mark = " * extrapolates beyond the measured networks." if any(row.extrapolated for row in members.rows) else ""
     alt = "Accuracy against cost: trials, confirmed front and curves of the baselines"
     return section(
@@ -35,7 +35,7 @@ def make(front: Front, trials: Sequence[TrialRow]) -> Section:
         members if members.rows else None,
         Text(_NUMBERS + mark, "soft") if members.rows else None,
         Text(int8_said) if int8_said else None,
-        *((Heading("Confirmed, but not on the front"), beaten) if beaten.rows else ()),
+        *((Heading("Confirmed, but not on the front"), others) if others.rows else ()),
     )
 
 
