@@ -16,7 +16,7 @@ from rich.console import Console
 
 from nas.commandline import Invocation, command
 from nas.nets.pretrained import NONE, SPACES, absolute, load
-from nas.nets.slices.cut import covered
+from nas.nets.slices.reach import covered
 from nas.problem import Problem, reference_point
 from nas.reading.plain import one_line
 from nas.report.card import write_cards

@@ -1,24 +1,28 @@
 """Networks cut out of pretrained ones: the order of channels, front slices, kernels, depths, and what is new."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+import nas.nets
 from nas.errors import ConfigError
 from nas.nets.build import build
 from nas.nets.conventions import TENSORFLOW
+from nas.nets.pretrained import load
 from nas.nets.pretrained.base import Pretrained
-from nas.nets.slices.cut import covered, covers, initial
+from nas.nets.slices.cut import initial
 from nas.nets.slices.importance import ordered
+from nas.nets.slices.reach import covered, reached
 from nas.nets.supernet import Supernet, begin_from
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
 from nas.spaces.load import load_space
 from tests.helpers.refusal import refusal
-from tests.helpers.weights import pretrained, without_tensors
+from tests.helpers.weights import pretrained, trained, without_tensors
 
 WIDE = Architecture.from_notation(
     "32x3 conv3/2-16 mb3e1-16 mb5e4/2-24x3:se0.5 sep3/2-32x2 sep5-48:nobn mb3e3/2-40x2 conv1-64 fc7"
@@ -165,23 +169,32 @@ def test_networks_of_a_space_start_from_their_own_stages() -> None:
 def test_covers_says_which_choices_the_weights_reach() -> None:
     space = load_space("lite").with_data(3, 5)
     nothing = {size: without_tensors(f"efficientnet_lite{size}") for size in (0, 2)}
-    assert all(not each.beyond for each in covers(space, nothing[2]))
+    assert all(not each.beyond for each in reached(space, nothing[2]))
     assert covered(space, nothing[2]).endswith("they reach all of lite")
-    beyond = {each.choice: each.beyond for each in covers(space, nothing[0]) if each.beyond}
+    beyond = {each.choice: each.beyond for each in reached(space, nothing[0]) if each.beyond}
     assert beyond["stage2.depth"] == (3,)
     assert beyond["stage3.out_channels"] == (48,)
     assert "stage1.depth" not in beyond
-    v2 = covers(load_space("mobilenet_v2").with_data(3, 5), without_tensors("mobilenet_v2"))
+    v2 = reached(load_space("mobilenet_v2").with_data(3, 5), without_tensors("mobilenet_v2"))
     assert {each.choice: each.beyond for each in v2 if each.beyond}["stage2.kernel"] == (5, 7)
-    mixed = {each.choice: each.beyond for each in covers(load_space("separable"), without_tensors("mobilenet_v2"))}
+    mixed = {each.choice: each.beyond for each in reached(load_space("separable"), without_tensors("mobilenet_v2"))}
     assert mixed["stage2.op"] == ("sep",)
+
+
+def test_what_weights_reach_is_told_by_their_name_too(tmp_path: Path) -> None:
+    space, path = load_space("tiny").with_data(3, 7), tmp_path / "mine.pth"
+    torch.save({"state_dict": trained(OF_TINY).state_dict(), "notation": OF_TINY.notation}, path)
+    found = {each.choice: each for each in nas.nets.covers(space, str(path))}
+    assert tuple(found.values()) == reached(space, load(str(path)))
+    assert (found["stage2.kernel"].reached, found["stage2.kernel"].beyond) == ((3,), (5,))
+    assert refusal(ConfigError, nas.nets.covers, space, "nothing").startswith("unknown init 'nothing'")
 
 
 def test_other_networks_and_images_are_refused(weights: Pretrained) -> None:
     short = Architecture.from_notation("32x3 conv3/2-16 mb3e1-16 fc7")
     assert refusal(ConfigError, initial, short, weights).startswith("init=made_up has 7 stages, stem and head among")
     assert "takes images of 3 channels, got 4" in refusal(ConfigError, initial, replace(WIDE, in_channels=4), weights)
-    assert "choose a search_space" in refusal(ConfigError, covers, load_space("tiny"), weights)
+    assert "choose a search_space" in refusal(ConfigError, reached, load_space("tiny"), weights)
 
 
 @pytest.mark.parametrize("channels", [3, 1])

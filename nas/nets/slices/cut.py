@@ -7,8 +7,6 @@ all else starts as `nas.nets.build` draws it.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
@@ -16,12 +14,10 @@ from nas.errors import ConfigError
 from nas.nets.build import build
 from nas.nets.pretrained.base import Pretrained
 from nas.nets.slices.importance import ordered, roles
-from nas.reading.words import listed
 from nas.spaces.architecture import Architecture
-from nas.spaces.block import RULES, Block, weight_kind
+from nas.spaces.block import weight_kind
 from nas.spaces.layers import Place, places
 from nas.spaces.space import SearchSpace
-from nas.spaces.stage import Stage
 
 
 def initial(arch: Architecture, pretrained: Pretrained, space: SearchSpace | None = None) -> dict[str, Tensor]:
@@ -75,52 +71,6 @@ def require_alike(in_channels: int, stages: int, pretrained: Pretrained) -> None
             f"init={pretrained.name} has {theirs} stages, stem and head among them, and the networks asked for have "
             f"{stages}; choose a search_space that begins from it, such as lite or mobilenet_v2"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """Which values of a choice, `stage2.kernel` say, pretrained weights reach, and which are `beyond` them."""
-
-    choice: str
-    reached: tuple[Any, ...]
-    beyond: tuple[Any, ...]
-
-    def __str__(self) -> str:
-        return f"{self.choice} {', '.join(map(str, self.beyond))}"
-
-
-def covers(space: SearchSpace, pretrained: Pretrained) -> tuple[Reached, ...]:
-    """Which part of a space the weights reach, choice by choice.
-
-    Raises:
-        ConfigError: they have other numbers of stages, or take other images.
-    """
-    require_alike(space.in_channels, len(space.stages), pretrained)
-    blocks = dict(zip(places(pretrained.arch), pretrained.arch.blocks, strict=True))
-    found = []
-    for number, stage in enumerate(space.stages):
-        depth = sum(place[0] == number for place in blocks)
-        for name, values in {"depth": stage.depth, **stage.fields}.items():
-            reached = tuple(v for v in values if _reaches(stage, name, v, blocks[number, 0], depth, max(space.width)))
-            found.append(Reached(f"{stage.name}.{name}", reached, tuple(v for v in values if v not in reached)))
-    return tuple(found)
-
-
-def covered(space: SearchSpace, pretrained: Pretrained) -> str:
-    """What was taken, and what of the space the weights do not reach, in a line for the user; raises as `covers`."""
-    beyond = [str(each) for each in covers(space, pretrained) if each.beyond]
-    part = f"all of {space.name} but {listed(beyond)}, of which the rest is new" if beyond else f"all of {space.name}"
-    return f"init: {pretrained.told}; they reach {part}"
-
-
-def _reaches(stage: Stage, name: str, value: Any, block: Block, depth: int, width: float) -> bool:
-    if name == "depth":
-        return bool(value <= depth)
-    if name == "out_channels":
-        value = stage.out_channels({stage.variable(name, 0): value}, width)
-    theirs, rules = getattr(block, name), RULES[name]
-    alike = rules.apart is None or block.op not in rules.ops or rules.apart(value) == rules.apart(theirs)
-    return alike and (not rules.slices or value <= theirs)
 
 
 def _stages(arch: Architecture) -> int:
