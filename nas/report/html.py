@@ -26,6 +26,7 @@ from nas.report.drawing import themed_svg
 from nas.report.page.comparing import comparison
 from nas.report.page.ship import ship
 from nas.report.sections import SECTIONS
+from nas.report.sections.devices import gains
 from nas.report.text import address, budget_words, configuration_text
 from nas.results.front import Front
 from nas.results.run_folder import read_front, write_text
@@ -73,6 +74,7 @@ def report_html(front: Front, trials: Sequence[TrialRow], folder: Path | None = 
         title=f"{devices_text(front)}, {budget_words(front)}",
         subtitle="; ".join(configuration_text(view) for view in views(front)),
         headline=summary.headline(front),
+        gains=() if front.several else gains(front),
         ship=found,
         opened=found.key if found else "",
         tiles=summary.tiles(front),

@@ -26,11 +26,11 @@ _AGAINST = (
 
 
 def make(front: Front, trials: Sequence[TrialRow]) -> Section:
-    """The section, without blocks where there is no front."""
+    """The section, without blocks where there is no front; what is gained on one device stands at the top."""
     said = comparability(front)
     return section(
         "Against published networks",
-        *(Text(sentence) for sentence in gains(front)),
+        *(Text(sentence) for sentence in gains(front) if front.several),
         Text(said, "soft") if said else None,
         Table(_BASELINES, _baselines(front)) if front.baselines else None,
         *((Heading("The front against each"), Table(_AGAINST, _against(front))) if front.gain.each else ()),
