@@ -8,7 +8,7 @@ from nas.errors import ConfigError
 from nas.exports import require_formats
 from nas.latency.profile import HardwareProfile, at_batch, load_profile
 from nas.nets.device import device_of
-from nas.nets.pretrained import NONE, SPACES, absolute, load
+from nas.nets.pretrained import NONE, absolute, auto_space, load
 from nas.nets.slices.kept import kept
 from nas.nets.teacher import OnnxTeacher
 from nas.problem import Problem, on_devices
@@ -22,7 +22,7 @@ from nas.search.evaluations import rung_names
 from nas.search.rungs import check_rungs
 from nas.search.settings import SearchSettings
 from nas.spaces.budget import Budget
-from nas.spaces.load import AUTO, load_space, space_for
+from nas.spaces.load import AUTO, load_space
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def check_settings(settings: SearchSettings) -> Checked:
     if settings.training.teacher is not None:
         OnnxTeacher(settings.training.teacher).require(about.channels, len(about.classes))
     pixels = about.native_resolution
-    space = (space or load_space(SPACES.get(settings.init) or space_for(pixels))).with_data(
+    space = (space or load_space(auto_space(settings.init, pixels))).with_data(
         about.channels, len(about.classes), pixels
     )
     problem = on_devices(space, profiles, budget, settings.objectives, settings.combine)

@@ -9,6 +9,7 @@ from nas.nets.pretrained import efficientnet_lite, file, hub
 from nas.nets.pretrained.base import Pretrained
 from nas.nets.pretrained.reading import SUFFIXES
 from nas.reading.words import short
+from nas.spaces.load import space_for
 
 NONE = "none"
 
@@ -48,6 +49,11 @@ def load(init: str) -> Pretrained:
         known = ", ".join((NONE, *NAMED))
         raise ConfigError(f"unknown init {short(init)}; known: {known}, hub:NAME, or a file .pth, .pt, .safetensors")
     return file.load(init)
+
+
+def auto_space(init: str, pixels: int) -> str:
+    """The shipped space that `search_space=auto` is: made of the weights of `init`, or for images of so many pixels."""
+    return SPACES.get(init) or space_for(pixels)
 
 
 def is_file(init: str) -> bool:

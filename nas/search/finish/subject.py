@@ -7,7 +7,7 @@ from pathlib import Path
 from nas.data.prepare import describe
 from nas.data.settings import DataSettings
 from nas.errors import ArchitectureError, ConfigError
-from nas.nets.pretrained import NONE, SPACES, absolute
+from nas.nets.pretrained import NONE, absolute, auto_space
 from nas.reading.checks import checked
 from nas.reading.files import read_text
 from nas.reading.words import cut, short
@@ -18,7 +18,7 @@ from nas.results.named import ALL, find_architecture, find_member, run_of
 from nas.results.run_folder import read_front
 from nas.search.finish.settings import TrainSettings
 from nas.spaces.architecture import Architecture
-from nas.spaces.load import AUTO, load_space, space_for
+from nas.spaces.load import AUTO, load_space
 from nas.spaces.space import SearchSpace
 
 
@@ -111,6 +111,6 @@ def _space(config: RunConfig, front: Front) -> SearchSpace:
     """The run's search space, by which its networks are cut out of weights."""
     pixels = front.data.native_resolution
     chosen = config.search_space
-    space = load_space((SPACES.get(config.init) or space_for(pixels)) if chosen == AUTO else chosen)
+    space = load_space(auto_space(config.init, pixels) if chosen == AUTO else chosen)
     (channels,) = {each.architecture.in_channels for each in front.confirmed[:1]}
     return space.with_data(channels, len(front.data.classes), pixels)
