@@ -1,7 +1,6 @@
 """From settings to what judges networks: the images, the rungs of a search, and the long trainings at its end."""
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from nas.problem import Problem
 from nas.proxies.base import EvaluateOnce, Failed, Preparation, Progress
 from nas.search.confirm.export import Export
 from nas.search.context import AGAIN, Run
+from nas.search.executors.base import usable_cores
 from nas.search.record import jobs
 from nas.search.record.jobs import Job
 from nas.search.rungs import Ladder, Rung
@@ -116,7 +116,7 @@ def trainings_for(
     settings: SearchSettings, data: Data, problem: Problem, folder: Path, evaluate: EvaluateOnce, progress: Progress
 ) -> Trainings:
     """The trainings of a search for `problem` whose weights and files go into `folder`."""
-    confirm, init, cores = settings.confirm, absolute(settings.init), os.cpu_count() or 1
+    confirm, init, cores = settings.confirm, absolute(settings.init), usable_cores()
     start = compared = None
     if init != NONE:
         data = data.seen_as(load(init))

@@ -222,4 +222,15 @@ def test_local_deals_out_gpus_among_workers_and_takes_several_trials_on_each(mon
     assert replace(settings, gpus=None).slots(None) == 6
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert "needs GPUs" in refusal(ConfigError, replace(settings, gpus=None).slots, None)
-    assert settings_of("local").slots(None) == os.cpu_count()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system keeps no process to some of its cores")
+def test_workers_are_as_many_as_the_cores_that_this_process_may_use() -> None:
+    settings, before = settings_of("local"), os.sched_getaffinity(0)
+    assert settings.slots(None) == len(before)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert settings.slots(None) == 1
+        assert "starts here, 8" in refusal(ConfigError, settings.slots, 9)
+    finally:
+        os.sched_setaffinity(0, before)

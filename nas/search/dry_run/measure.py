@@ -1,6 +1,5 @@
 """Each step of a search tried once, on one network and in a folder that is removed afterwards."""
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -63,7 +62,7 @@ def measure(settings: SearchSettings, checked: Checked) -> Estimate:
     return Estimate(
         arch.notation,
         own.macs,
-        settings.workers or os.cpu_count() or 1,
+        settings.executor.slots(settings.workers),
         decode_s,
         tuple(preparations),
         tuple(evaluations),

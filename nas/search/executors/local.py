@@ -11,7 +11,7 @@ from annotated_types import Ge, Le
 
 from nas.errors import ConfigError, RunError
 from nas.nets.device import visible_gpus
-from nas.search.executors.base import Executor, at_most
+from nas.search.executors.base import Executor, at_most, usable_cores
 from nas.search.executors.spawned import Spawned
 from nas.search.executors.worker_process import start_worker
 from nas.search.executors.workers import Workers
@@ -33,12 +33,12 @@ class LocalSettings:
     among the GPUs, however many they are."""
 
     def slots(self, workers: int | None) -> int:
-        """One for each core, or as many as the GPUs take; at most eight a core, each of which needs some 300 MB.
+        """One for each core that may be used, or as many as the GPUs take; at most eight a core, of some 300 MB each.
 
         Raises:
             ConfigError: `workers` are more, or there is no GPU for them.
         """
-        cores = os.cpu_count() or 1
+        cores = usable_cores()
         if self.trials_per_gpu is None:
             return at_most(workers or cores, 8 * cores, self.name, "null is one for each core")
         gpus = len(visible_gpus() if self.gpus is None else self.gpus)

@@ -20,7 +20,7 @@ from annotated_types import Ge, Gt, Le
 from nas.errors import ConfigError, RunFailed
 from nas.nets.device import visible_gpus
 from nas.reading.words import cut, short
-from nas.search.executors.base import Executor, at_most
+from nas.search.executors.base import Executor, at_most, usable_cores
 from nas.search.executors.shipped import Mirror, Outcome, Parcel, Shipping
 from nas.search.executors.worker_process import start_worker
 from nas.search.executors.workers import Workers
@@ -81,7 +81,7 @@ class RaySettings:
                 raise ConfigError(f"executor.gpus={self.gpus:g} is more than the {found} GPUs here; give fewer, or 0")
             most = int(found / self.gpus)
             return at_most(workers or most, most, self.name, f"lower executor.gpus={self.gpus:g}")
-        cores = os.cpu_count() or 1
+        cores = usable_cores()
         most = max(1, 8 * cores // self.cpus)
         return at_most(workers or max(1, cores // self.cpus), most, self.name, "null is one for each core")
 

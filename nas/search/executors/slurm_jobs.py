@@ -24,7 +24,7 @@ from annotated_types import Ge, Gt, Le
 from nas.errors import ConfigError, RunError
 from nas.reading.words import cut, short
 from nas.resources import replace_file
-from nas.search.executors.base import Executor, at_most
+from nas.search.executors.base import Executor, at_most, usable_cores
 from nas.search.executors.inline import InlineExecutor
 from nas.search.executors.worker_process import start_worker, through_pickle
 from nas.search.executors.workers import Workers
@@ -76,7 +76,7 @@ class SubmititSettings:
         if self.cluster == "debug":
             return at_most(workers or 1, 1, self.name, "executor.cluster=debug runs one at a time")
         if self.cluster == "local":
-            cores = os.cpu_count() or 1
+            cores = usable_cores()
             return at_most(workers or cores, 8 * cores, self.name, "null is one for each core")
         if missing := [program for program in ("sbatch", "srun") if shutil.which(program) is None]:
             raise ConfigError(f"executor.cluster=slurm: there is no {missing[0]} here; run it where jobs are submitted")
