@@ -94,7 +94,7 @@ class BaselineSettings:
     networks: tuple[str, ...] = ()
     """More networks, such as [fbnet_c,my.json], over the budget or not: names, JSON files, notations; names without _s
     and _r take the space's total stride and resolution; with init, such as can be cut out of the same weights.
-    `baselines=[fbnet_c,my.json]` is short for it."""
+    `baselines=[fbnet_c,my.json]` is short for it, and `baselines=[]` for none of any kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +224,9 @@ class SearchSettings:
         chosen = any(word.lstrip("+").startswith("experiment=") for word in words)
         found = [] if chosen else implied_proxy(words, NONE)
         for word in words:
+            if word == "baselines=[]":
+                found += [f"baselines.{kind}=[]" for kind in ("widths", "resolutions", "networks")]
+                continue
             start = next((start for start in short if word.startswith(start)), "")
             found.append(short.get(start, "") + word.removeprefix(start))
         return found

@@ -51,6 +51,11 @@ def test_dictionaries_lists_and_names_are_what_is_dotted_on_the_command_line(her
     assert found.tracker["project"] == "it's mine"
 
 
+def test_no_baselines_are_none_of_any_kind(here: Path) -> None:
+    found = settings(baselines=[]).baselines
+    assert (found.widths, found.resolutions, found.networks) == ((), (), ())
+
+
 def test_a_proxy_is_implied_by_its_settings_as_on_the_command_line(here: Path) -> None:
     assert settings(proxy={"minutes": 2}).proxy.name == "supernet"
     assert settings().proxy.name == "short"

@@ -81,6 +81,11 @@ def test_a_list_is_short_for_the_networks() -> None:
     assert SearchSettings.meant(words) == ["proxy=short", "baselines.networks=[a,b.json]", *words[1:]]
 
 
+def test_an_empty_list_is_short_for_none_of_any_kind() -> None:
+    none = ["baselines.widths=[]", "baselines.resolutions=[]", "baselines.networks=[]"]
+    assert SearchSettings.meant(["baselines=[]", "trials=1"]) == ["proxy=short", *none, "trials=1"]
+
+
 def test_a_file_is_known_by_what_it_holds(tmp_path: Path) -> None:
     one, other = tmp_path / "one.json", tmp_path / "other.json"
     for file in (one, other):
