@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le
 
 from nas.errors import ConfigError
 from nas.identity import digest
-from nas.nets.device import use_one_thread
+from nas.nets.device import release_memory, use_one_thread
 from nas.nets.slices.least_cut import least_cut
 from nas.proxies.base import Evaluation, Evaluator, Failed, Preparation, Prepared
 from nas.proxies.score import RUNG, draw_population, population_of, score_networks
@@ -202,7 +202,7 @@ def train_shared(preparation: Preparation, weights: SharedWeights, recipe: Share
             shown += 1
             preparation.progress.advance()
 
-    return train_supernet(
+    seconds = train_supernet(
         preparation.problem.space,
         weights.pictures,
         recipe,
@@ -214,6 +214,8 @@ def train_shared(preparation: Preparation, weights: SharedWeights, recipe: Share
         threads=preparation.threads,
         progress=show,
     )
+    release_memory()  # this process trains no more, and its workers are about to
+    return seconds
 
 
 def _limits(preparation: Preparation) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from nas.search.context import Run
 from nas.search.display import Display
 from nas.search.doubtful import doubts, remarks
 from nas.search.dry_run.measure import measure
+from nas.search.dry_run.memory import workers_for
 from nas.search.evaluations import Data, decode_images, make_trainings
 from nas.search.identity import identity
 from nas.search.loop import Stopping
@@ -119,7 +120,8 @@ def searched(settings: SearchSettings, invocation: Invocation, display: Display)
             )
             stack.callback(close_study, study)
             describe(study, *_names_and_facts(checked.problem, settings))
-            executor = settings.executor.start(settings.executor.slots(settings.workers))
+            workers = workers_for(settings, checked)
+            executor = settings.executor.start(settings.executor.slots(workers.count))
             stack.callback(executor.close)
         if settings.search_space == AUTO:
             why = f"init={settings.init}" if settings.init in SPACES else f"the images have {checked.pixels} pixels"
@@ -128,6 +130,8 @@ def searched(settings: SearchSettings, invocation: Invocation, display: Display)
             display.message(line)
         if settings.init != NONE:
             display.message(covered(checked.problem.space, load(absolute(settings.init))))
+        if workers.said:
+            (display.warning if workers.doubtful else display.message)(workers.said)
         for doubt in doubts(settings, checked.problem, data):
             display.warning(doubt)
         if not executor.shared_files:
@@ -156,6 +160,8 @@ def dry_run(settings: SearchSettings, invocation: Invocation) -> None:
     found = measure(settings, checked)
     for line in outlook_lines(found, checked.problem, invocation.folder, settings.storage):
         print(f"{place.mark if place else ''}{line}")
+    if said := workers_for(settings, checked).said:
+        print(f"{place.mark if place else ''}{said}")
 
 
 def _search(settings: SearchSettings, checked: Checked, this: Run, images: Data, about: About) -> Front:

@@ -20,7 +20,7 @@ from nas.problem import Problem
 from nas.proxies.base import EvaluateOnce, Failed, Preparation, Progress
 from nas.search.confirm.export import Export
 from nas.search.context import AGAIN, Run
-from nas.search.executors.base import usable_cores
+from nas.search.executors.machine import usable_cores
 from nas.search.record import jobs
 from nas.search.record.jobs import Job
 from nas.search.rungs import Ladder, Rung

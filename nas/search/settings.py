@@ -142,8 +142,8 @@ class SearchSettings:
     seed: Annotated[int, Ge(0), Le(10**9)]
     """Of all that is random."""
     workers: Free[Positive | None]
-    """Evaluations at a time, such as 4: on this machine at most eight per core; null: one per core, or as the executor
-    says."""
+    """Evaluations at a time, such as 4: on this machine at most eight per core; null: one per core that has memory for
+    its training, or as the executor says."""
     accelerator: Free[Literal["auto", "cpu", "gpu"]]
     """Where networks are trained; auto: on a GPU where there is one."""
     storage: Free[str | None]

@@ -70,7 +70,7 @@ HOMES = {
     ),
     "pandas": ("nas/api/frames.py",),
     "sklearn": ("nas/data/", "nas/training/"),
-    "joblib": ("nas/search/executors/base.py",),
+    "joblib": ("nas/search/executors/machine.py",),
     "PIL": ("nas/data/",),
     "imagehash": ("nas/data/survey/looking.py",),
     "datasets": ("nas/data/sources/hf.py",),

@@ -19,6 +19,7 @@ from nas.proxies.supernet import SupernetProxy
 from nas.search.checks import Checked
 from nas.search.confirm.baselines import networks_to_compare
 from nas.search.dry_run.estimate import Estimate, Step, reaching
+from nas.search.dry_run.memory import workers_for
 from nas.search.evaluations import Data, Trainings, decode_images, trainings_for
 from nas.search.settings import SearchSettings
 from nas.spaces.architecture import Architecture
@@ -62,7 +63,7 @@ def measure(settings: SearchSettings, checked: Checked) -> Estimate:
     return Estimate(
         arch.notation,
         own.macs,
-        settings.executor.slots(settings.workers),
+        settings.executor.slots(workers_for(settings, checked).count),
         decode_s,
         tuple(preparations),
         tuple(evaluations),

@@ -68,10 +68,3 @@ def at_most(workers: int, most: int, name: str, remedy: str) -> int:
     if workers > most:
         raise ConfigError(f"workers={workers} is more than executor={name} starts here, {most}; {remedy}")
     return workers
-
-
-def usable_cores() -> int:
-    """The cores that this process may use: fewer than the machine's under an affinity or in a limited container."""
-    from joblib import cpu_count  # imported only where something is run
-
-    return int(cpu_count())

@@ -11,7 +11,8 @@ from annotated_types import Ge, Le
 
 from nas.errors import ConfigError, RunError
 from nas.nets.device import visible_gpus
-from nas.search.executors.base import Executor, at_most, usable_cores
+from nas.search.executors.base import Executor, at_most
+from nas.search.executors.machine import usable_cores
 from nas.search.executors.spawned import Spawned
 from nas.search.executors.worker_process import start_worker
 from nas.search.executors.workers import Workers

@@ -20,7 +20,8 @@ from annotated_types import Ge, Gt, Le
 from nas.errors import ConfigError, RunFailed
 from nas.nets.device import visible_gpus
 from nas.reading.words import cut, short
-from nas.search.executors.base import Executor, at_most, usable_cores
+from nas.search.executors.base import Executor, at_most
+from nas.search.executors.machine import usable_cores
 from nas.search.executors.shipped import Mirror, Outcome, Parcel, Shipping
 from nas.search.executors.worker_process import start_worker
 from nas.search.executors.workers import Workers

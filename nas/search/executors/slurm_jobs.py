@@ -24,8 +24,9 @@ from annotated_types import Ge, Gt, Le
 from nas.errors import ConfigError, RunError
 from nas.reading.words import cut, short
 from nas.resources import replace_file
-from nas.search.executors.base import Executor, at_most, usable_cores
+from nas.search.executors.base import Executor, at_most
 from nas.search.executors.inline import InlineExecutor
+from nas.search.executors.machine import usable_cores
 from nas.search.executors.worker_process import start_worker, through_pickle
 from nas.search.executors.workers import Workers
 
