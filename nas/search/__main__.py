@@ -157,11 +157,12 @@ def dry_run(settings: SearchSettings, invocation: Invocation) -> None:
         print(f"{place.mark}{place}", flush=True)
     checked, _ = _checked(settings)
     checked.problem.require_feasible()
-    found = measure(settings, checked)
+    workers = workers_for(settings, checked)
+    found = measure(settings, checked, settings.executor.slots(workers.count))
     for line in outlook_lines(found, checked.problem, invocation.folder, settings.storage):
         print(f"{place.mark if place else ''}{line}")
-    if said := workers_for(settings, checked).said:
-        print(f"{place.mark if place else ''}{said}")
+    if workers.said:
+        print(f"{place.mark if place else ''}{workers.said}")
 
 
 def _search(settings: SearchSettings, checked: Checked, this: Run, images: Data, about: About) -> Front:

@@ -6,16 +6,16 @@ import pytest
 
 from nas.search.checks import check_settings
 from nas.search.dry_run import memory
-from nas.search.dry_run.memory import Workers, workers_for
+from nas.search.dry_run.memory import WorkerCount, workers_for
 from nas.search.executors import machine
 from tests.helpers.calls import call
 from tests.whole.test_run_folder import settings_of
 
 PHOTOS = ("search_space=mobilenet_v2", "data=digits", "budget=300M")
-"""Trainings of up to 2.9 GB: MobileNetV2 at 224 pixels."""
+"""Trainings of up to 2.7 GB: MobileNetV2 at 224 pixels."""
 
 
-def workers(*words: str) -> Workers:
+def workers(*words: str) -> WorkerCount:
     settings = settings_of(*PHOTOS, *words)
     return workers_for(settings, check_settings(settings))
 
@@ -31,7 +31,7 @@ def gigabytes(monkeypatch: pytest.MonkeyPatch, count: float) -> None:
 
 def test_left_open_they_are_as_many_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     gigabytes(monkeypatch, 64)
-    assert workers() == Workers(None)
+    assert workers() == WorkerCount(None)
     gigabytes(monkeypatch, 16)
     found = workers()
     assert found.count in (4, 5)
@@ -42,7 +42,7 @@ def test_left_open_they_are_as_many_as_there_is_room_for(monkeypatch: pytest.Mon
 
 def test_asked_for_they_are_as_many_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     gigabytes(monkeypatch, 16)
-    assert workers("workers=2") == Workers(2)
+    assert workers("workers=2") == WorkerCount(2)
     found = workers("workers=12")
     assert (found.count, found.doubtful) == (12, True)
     assert found.said.endswith(" fit, and workers=12 may run out of it")
@@ -59,7 +59,7 @@ def test_where_there_is_room_for_none_there_is_one_and_what_helps_is_said(monkey
 
 def test_where_the_machine_does_not_say_cores_alone_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "usable_memory", lambda: None)
-    assert workers() == Workers(None)
+    assert workers() == WorkerCount(None)
 
 
 def test_a_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

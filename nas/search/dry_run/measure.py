@@ -19,7 +19,6 @@ from nas.proxies.supernet import SupernetProxy
 from nas.search.checks import Checked
 from nas.search.confirm.baselines import networks_to_compare
 from nas.search.dry_run.estimate import Estimate, Step, reaching
-from nas.search.dry_run.memory import workers_for
 from nas.search.evaluations import Data, Trainings, decode_images, trainings_for
 from nas.search.settings import SearchSettings
 from nas.spaces.architecture import Architecture
@@ -35,8 +34,8 @@ _RECORDED = 4_000  # bytes of a trial in the journal and in trials.csv
 _FILES = 4 + 1 + 4  # bytes of a parameter: ONNX in fp32 and int8, and the trained weights
 
 
-def measure(settings: SearchSettings, checked: Checked) -> Estimate:
-    """What the search of `settings` would take here.
+def measure(settings: SearchSettings, checked: Checked, workers: int) -> Estimate:
+    """What the search of `settings` would take here, with so many `workers`.
 
     Raises:
         NasError: the search could not be done.
@@ -63,7 +62,7 @@ def measure(settings: SearchSettings, checked: Checked) -> Estimate:
     return Estimate(
         arch.notation,
         own.macs,
-        settings.executor.slots(workers_for(settings, checked).count),
+        workers,
         decode_s,
         tuple(preparations),
         tuple(evaluations),

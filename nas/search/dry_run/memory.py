@@ -20,7 +20,7 @@ _SEARCH = 1.5e9
 
 
 @dataclass(frozen=True, slots=True)
-class Workers:
+class WorkerCount:
     """How many evaluations to ask the executor for; `said`: of the memory they take; `doubtful`: too little."""
 
     count: int | None
@@ -28,7 +28,7 @@ class Workers:
     doubtful: bool = False
 
 
-def workers_for(settings: SearchSettings, checked: Checked) -> Workers:
+def workers_for(settings: SearchSettings, checked: Checked) -> WorkerCount:
     """As many as the settings say; where it is left open, no more than trainings have room at the same time.
 
     That is asked where they run on the CPUs of this machine, of the largest of the networks to compare with and of some
@@ -36,19 +36,19 @@ def workers_for(settings: SearchSettings, checked: Checked) -> Workers:
     """
     here = isinstance(settings.executor, LocalSettings) and device_of(settings.accelerator).type == "cpu"
     if not here or (memory := usable_memory()) is None:
-        return Workers(settings.workers)
+        return WorkerCount(settings.workers)
     each = _largest_training(settings, checked)
     wanted, room = settings.workers or usable_cores(), max(0, int((memory - _SEARCH) / each))
     if wanted <= room:
-        return Workers(settings.workers)
+        return WorkerCount(settings.workers)
     said = f"a training takes up to {each / 1e9:.1f} GB of memory, and there are {memory / 1e9:.1f} GB"
     if not room:
-        return Workers(
+        return WorkerCount(
             settings.workers or 1, f"{said}; lower confirm.batch_size, or take smaller images", doubtful=True
         )
     if settings.workers:
-        return Workers(wanted, f"{said}; workers={room} fit, and workers={wanted} may run out of it", doubtful=True)
-    return Workers(room, f"{said}: so {room} of {wanted} cores work at a time; workers=N takes N")
+        return WorkerCount(wanted, f"{said}; workers={room} fit, and workers={wanted} may run out of it", doubtful=True)
+    return WorkerCount(room, f"{said}: so {room} of {wanted} cores work at a time; workers=N takes N")
 
 
 def _largest_training(settings: SearchSettings, checked: Checked) -> float:
