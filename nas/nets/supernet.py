@@ -27,7 +27,7 @@ from nas.nets.blocks import block_module
 from nas.nets.build import build
 from nas.nets.conventions import PLAIN, Conventions
 from nas.nets.pretrained.base import Pretrained
-from nas.nets.slices.cut import paste_block, require_alike
+from nas.nets.slices.cut import paste_block, require_alike, slice_kind
 from nas.nets.slices.importance import ordered
 from nas.spaces.architecture import Architecture
 from nas.spaces.block import RULES, Block, weight_kind
@@ -137,7 +137,7 @@ def begin_from(net: Supernet, pretrained: Pretrained) -> None:
     source, stages = ordered(pretrained), net.space.stages
     require_alike(net.space.in_channels, len(stages), source)
     for number, ((stage, index), block) in enumerate(zip(places(source.arch), source.arch.blocks, strict=True)):
-        key = f"{stages[stage].name}-{index}-{weight_kind(block)}"
+        key = f"{stages[stage].name}-{index}-{slice_kind(block)}"
         if key in net.blocks:
             paste_block(_by_role(net.blocks[key]), source, number, net.space.in_channels)
 

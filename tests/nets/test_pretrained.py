@@ -188,7 +188,7 @@ def test_ours_say_which_network_they_are(tmp_path: Path) -> None:
     assert "of others, give a 'notation'" in refused(saved(tmp_path, state, "bare.pth"))
     assert "eps must be between" in refused(saved(tmp_path, {**beside, "eps": "x"}, "eps.pth"))
     assert "cannot read" in refused(saved(tmp_path, {**beside, "notation": "nonsense"}, "word.pth"))
-    for words in ("fire3h8-16", "mb3e3-16:dw5", "conv3-16:g4", "mb3h20-16"):
+    for words in ("fire3h8-16", "mb3e3-16:dw5", "conv3-16:g4"):
         odd = f"32x3 conv3/2-8 {words} fc5"
         assert "block 1, " in refused(saved(tmp_path, {**beside, "notation": odd}, "odd.pth"))
     other = SMALL.notation.replace("mb3e3", "mb5e3")
@@ -216,10 +216,20 @@ def test_what_timm_says_beside_a_file_decides_between_two_kinds_of_weights(tmp_p
         assert told in refused(path)
 
 
+def test_fbnet_c_is_read_under_the_names_of_timm(tmp_path: Path) -> None:
+    """Its narrow blocks have a 1x1 convolution to as many channels, and its norms the epsilon of TensorFlow."""
+    arch = baseline("fbnet_c", classes=3)
+    state = trained(arch, Conventions(1e-3)).state_dict()
+    found = load(saved(tmp_path, as_timm(state)))
+    assert (found.name, found.arch, found.conventions, found.taken) == ("mine", arch, Conventions(1e-3), len(state))
+    assert found.state["1.body.expand.0.weight"].shape == (16, 16, 1, 1)
+    assert all(torch.equal(found.state[name], tensor) for name, tensor in state.items() if tensor.ndim)
+
+
 @pytest.mark.parametrize("names", [dict, as_torchvision, as_timm])
-@pytest.mark.parametrize("network", ["mobilenet_v2_w0.35", "mobilenet_v1_w0.25", "efficientnet_lite0"])
+@pytest.mark.parametrize("network", ["mobilenet_v2_w0.35", "mobilenet_v1_w0.25", "efficientnet_lite0", "fbnet_c"])
 def test_names_alone_give_the_order(network: str, names: Any) -> None:
-    if (names, network) != (as_torchvision, "mobilenet_v1_w0.25"):
+    if names is not as_torchvision or network not in ("mobilenet_v1_w0.25", "fbnet_c"):  # it has neither
         with torch.device("meta"):
             expected = list(names(build(baseline(network)).state_dict()))
         shuffled = random.Random(0).sample(expected, len(expected))

@@ -17,6 +17,7 @@ from nas.nets.pretrained.base import Pretrained
 from nas.nets.slices.cut import initial
 from nas.nets.slices.importance import ordered
 from nas.nets.slices.reach import covered, reached
+from nas.nets.slices.reconstruct import reconstructed
 from nas.nets.supernet import Supernet, begin_from
 from nas.spaces.architecture import Architecture
 from nas.spaces.baselines import baseline
@@ -166,6 +167,24 @@ def test_networks_of_a_space_start_from_their_own_stages() -> None:
         assert torch.equal(state[f"{last}.0.weight"][:, :width], source["17.0.weight"][:rows, :width])
 
 
+def test_a_narrow_expansion_is_the_front_of_a_wider_one() -> None:
+    given = pretrained(Architecture.from_notation("32x3 conv3/2-8 mb3h8-8 mb3e2/2-12 mb3h18-12x2 conv1-24 fc5"))
+    source, arch = ordered(given).state, Architecture.from_notation("32x3 conv3/2-8 mb3e2-8 mb3e2/2-12x2 conv1-24 fc5")
+    state, again = initial(arch, given), initial(arch, given)
+    for number, hidden in ((1, 8), (3, 18)):
+        for name in ("expand.0.weight", "depthwise.0.weight"):
+            name = f"{number}.body.{name}"
+            assert torch.equal(state[name][:hidden], source[name])
+            assert not torch.equal(state[name][hidden:], again[name][hidden:])  # new
+        assert torch.equal(
+            state[f"{number}.body.project.0.weight"][:, :hidden], source[f"{number}.body.project.0.weight"]
+        )
+    none = replace(arch, blocks=(arch.blocks[0], replace(arch.blocks[1], expansion=1), *arch.blocks[2:]))
+    assert not torch.equal(initial(none, given)["1.body.depthwise.0.weight"], source["1.body.depthwise.0.weight"])
+    whole = reconstructed(given.arch, given, IMAGES)
+    assert all(torch.equal(whole[name], source[name]) for name in whole if whole[name].ndim)
+
+
 def test_covers_says_which_choices_the_weights_reach() -> None:
     space = load_space("lite").with_data(3, 5)
     nothing = {size: without_tensors(f"efficientnet_lite{size}") for size in (0, 2)}
@@ -177,6 +196,9 @@ def test_covers_says_which_choices_the_weights_reach() -> None:
     assert "stage1.depth" not in beyond
     v2 = reached(load_space("mobilenet_v2").with_data(3, 5), without_tensors("mobilenet_v2"))
     assert {each.choice: each.beyond for each in v2 if each.beyond}["stage2.kernel"] == (5, 7)
+    narrow = {each.choice: each for each in reached(space, without_tensors("fbnet_c"))}
+    assert (narrow["stage1.expansion"].reached, narrow["stage1.expansion"].beyond) == ((), (1,))
+    assert narrow["stage2.expansion"].reached == (2, 3, 4, 6)
     mixed = {each.choice: each.beyond for each in reached(load_space("separable"), without_tensors("mobilenet_v2"))}
     assert mixed["stage2.op"] == ("sep",)
 

@@ -5,6 +5,7 @@ those of `build`; safetensors have the same in their metadata.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from nas.reading.files import read_text
 from nas.reading.json_text import parse_json
 from nas.reading.words import cut, short
 from nas.spaces.architecture import Architecture
-from nas.spaces.block import is_searched
+from nas.spaces.block import OPS, is_searched
 
 CONFIG = "config.json"
 """What timm writes beside the weights that it publishes."""
@@ -69,7 +70,7 @@ def _ours(read: Read) -> _Facts | None:
         raise ConfigError("eps must be between 0 and 1, padding symmetric or same")
     arch = Architecture.from_notation(notation)
     for number, block in enumerate(arch.blocks):
-        if not is_searched(block):
+        if block.op not in OPS or not is_searched(replace(block, hidden=0)):
             raise ConfigError(
                 f"block {number}, {block.op}, is none that a space chooses, so no network is cut out of it"
             )

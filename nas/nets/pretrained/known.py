@@ -35,4 +35,5 @@ def known() -> Iterator[Known]:
     for width in (0.5, 0.75, 1.0, 1.3, 1.4):
         yield Known(f"mnasnet_w{width:g}", baseline(f"mnasnet_b1_w{width}"))
     yield Known("spnasnet", baseline("spnasnet"))
-    yield Known("proxylessnas_mobile", baseline("proxylessnas_mobile"), Conventions(1e-3))
+    for name in ("proxylessnas_mobile", "fbnet_c"):
+        yield Known(name, baseline(name), Conventions(1e-3))

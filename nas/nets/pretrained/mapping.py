@@ -61,8 +61,8 @@ def recognised(tensors: Tensors) -> Known:
     kernels = sum(len(shape) == 4 for _, shape in form)
     raise ConfigError(
         f"its {len(form)} tensors, {kernels} convolutions among them, are in order, role and shape those of no network "
-        "known here: MobileNetV1, MobileNetV2, MnasNet, Single-Path NAS, ProxylessNAS, EfficientNet-Lite; of others, "
-        "give a 'notation' beside the 'state_dict'"
+        "known here: MobileNetV1, MobileNetV2, MnasNet, Single-Path NAS, ProxylessNAS, FBNet-C, EfficientNet-Lite; of "
+        "others, give a 'notation' beside the 'state_dict'"
     )
 
 

@@ -7,6 +7,7 @@ all else starts as `nas.nets.build` draws it.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from nas.nets.build import build
 from nas.nets.pretrained.base import Pretrained
 from nas.nets.slices.importance import ordered, roles
 from nas.spaces.architecture import Architecture
-from nas.spaces.block import weight_kind
+from nas.spaces.block import Block, weight_kind
 from nas.spaces.layers import Place, places
 from nas.spaces.space import SearchSpace
 
@@ -37,7 +38,7 @@ def initial(arch: Architecture, pretrained: Pretrained, space: SearchSpace | Non
     mine_at = places_in(space, arch) if space else places(arch)
     for number, (place, block) in enumerate(zip(mine_at, arch.blocks, strict=True)):
         origin = at.get(place)
-        if origin is None or weight_kind(block) != weight_kind(source.arch.blocks[origin]):
+        if origin is None or slice_kind(block) != slice_kind(source.arch.blocks[origin]):
             continue
         mine = {role: state[name] for role, name in roles(state, number).items()}
         paste_block(mine, source, origin, arch.in_channels)
@@ -84,6 +85,18 @@ def places_in(space: SearchSpace, arch: Architecture) -> Iterator[Place]:
     for stage, _ in space.choices.blocks(space.choices.chosen(space.genotype(arch))):
         yield numbers[stage.name], running[stage.name]
         running[stage.name] += 1
+
+
+def slice_kind(block: Block) -> str:
+    """The name that blocks share which can be slices of one another: as `weight_kind`, of expansions to any width."""
+    return weight_kind(replace(block, hidden=0, expansion=2) if block.op == "mbconv" and block.hidden else block)
+
+
+def first_blocks(arch: Architecture) -> tuple[tuple[Block, int], ...]:
+    """Of each stage the first block, and the channels that reach it."""
+    channels = (arch.in_channels, *(block.out_channels for block in arch.blocks))
+    walk = zip(places(arch), arch.blocks, channels, strict=False)
+    return tuple((block, before) for (_, index), block, before in walk if index == 0)
 
 
 def paste_block(targets: Mapping[str, Tensor], source: Pretrained, number: int, in_channels: int) -> None:

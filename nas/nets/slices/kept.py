@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.nets.pretrained.base import Pretrained
-from nas.nets.slices.cut import require_alike
+from nas.nets.slices.cut import first_blocks, require_alike
+from nas.spaces.chain import hidden_channels
 from nas.spaces.layers import places
 from nas.spaces.space import SearchSpace
 
@@ -34,16 +35,15 @@ def kept(space: SearchSpace, pretrained: Pretrained) -> tuple[tuple[float, ...],
         ConfigError: they have other numbers of stages, or take other images.
     """
     require_alike(space.in_channels, len(space.stages), pretrained)
-    blocks = dict(zip(places(pretrained.arch), pretrained.arch.blocks, strict=True))
-    depths = Counter(stage for stage, _ in blocks)
+    depths = Counter(stage for stage, _ in places(pretrained.arch))
     found = {variable.name: np.zeros(len(variable.values)) for variable in space.variables}
 
     def add(name: str, logs: npt.NDArray[np.float64]) -> None:
         if name in found:  # a variable of one value is none
             found[name] += logs
 
-    for number, stage in enumerate(space.stages):
-        theirs, channels, widest = blocks[number, 0], stage.fields["out_channels"], max(space.width)
+    for number, (stage, (theirs, before)) in enumerate(zip(space.stages, first_blocks(pretrained.arch), strict=True)):
+        channels, widest = stage.fields["out_channels"], max(space.width)
         stream = STREAM if depths[number] > 1 else WEIGHTS["out_channels"]
         name = stage.variable("out_channels", 0)
         of_choice = [stage.out_channels({name: value}, widest) for value in channels]
@@ -52,7 +52,8 @@ def kept(space: SearchSpace, pretrained: Pretrained) -> tuple[tuple[float, ...],
         add(name, stream * _logs(of_choice, theirs.out_channels))
         add("width", stream * _logs(of_width, theirs.out_channels))
         for field in stage.fields.keys() & {"kernel", "expansion", "op"}:
-            values, own = stage.fields[field], getattr(theirs, field)
+            values = stage.fields[field]
+            own = hidden_channels(theirs, before) / before if field == "expansion" else getattr(theirs, field)
             lost = -OTHER_OP * (np.array(values) != own) if field == "op" else WEIGHTS[field] * _logs(values, own)
             names = {stage.variable(field, index) for index in range(max(stage.depth))}
             for each in names:

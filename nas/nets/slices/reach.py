@@ -1,11 +1,12 @@
 """Which part of a space pretrained weights reach: what lies beyond is drawn anew, or padded."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from nas.nets.pretrained import load
 from nas.nets.pretrained.base import Pretrained
-from nas.nets.slices.cut import require_alike
+from nas.nets.slices.cut import first_blocks, require_alike
 from nas.reading.words import listed
 from nas.spaces.block import RULES, Block
 from nas.spaces.layers import places
@@ -41,12 +42,11 @@ def reached(space: SearchSpace, pretrained: Pretrained) -> tuple[Reached, ...]:
         ConfigError: they have other numbers of stages, or take other images.
     """
     require_alike(space.in_channels, len(space.stages), pretrained)
-    blocks = dict(zip(places(pretrained.arch), pretrained.arch.blocks, strict=True))
+    depths = Counter(stage for stage, _ in places(pretrained.arch))
     found = []
-    for number, stage in enumerate(space.stages):
-        depth = sum(place[0] == number for place in blocks)
+    for number, (stage, theirs) in enumerate(zip(space.stages, first_blocks(pretrained.arch), strict=True)):
         for name, values in {"depth": stage.depth, **stage.fields}.items():
-            have = tuple(v for v in values if _reaches(stage, name, v, blocks[number, 0], depth, max(space.width)))
+            have = tuple(v for v in values if _reaches(stage, name, v, theirs, depths[number], max(space.width)))
             found.append(Reached(f"{stage.name}.{name}", have, tuple(v for v in values if v not in have)))
     return tuple(found)
 
@@ -58,7 +58,10 @@ def covered(space: SearchSpace, pretrained: Pretrained) -> str:
     return f"init: {pretrained.told}; they reach {part}"
 
 
-def _reaches(stage: Stage, name: str, value: Any, block: Block, depth: int, width: float) -> bool:
+def _reaches(stage: Stage, name: str, value: Any, first: tuple[Block, int], depth: int, width: float) -> bool:
+    block, before = first
+    if name == "expansion" and block.hidden:
+        return bool(1 < value <= block.hidden / before)
     if name == "depth":
         return bool(value <= depth)
     if name == "out_channels":
