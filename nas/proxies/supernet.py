@@ -64,8 +64,9 @@ class SupernetProxy:
     joined: bool | None
     """Rank by shared weights and training-free scores (score.names) together; null: unless they start from pretrained
     weights, of which the scores know nothing."""
-    start: bool
-    """Begin the long trainings of candidates with their shared weights."""
+    start: bool | None
+    """Begin the long trainings of candidates with their shared weights; null: unless these start from pretrained ones,
+    whose slices, fitted to the images, end as better networks."""
 
     def __post_init__(self) -> None:
         if self.epochs is not None and self.minutes is not None:
@@ -116,7 +117,8 @@ class SupernetProxy:
         teacher = None
         if given.training.distillation.teacher == SUPERNET:
             teacher = TaughtByShared(weights, largest(space, recipe, given.seed, **_limits(given)), made_by)
-        start = FromShared(weights, made_by) if self.start else None
+        begins = begun is None if self.start is None else self.start
+        start = FromShared(weights, made_by) if begins else None
         return Prepared({"score": given.training_free, "supernet": evaluator}, start, teacher)
 
 

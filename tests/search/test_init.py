@@ -83,18 +83,30 @@ def test_trainings_and_baselines_start_from_the_weights(weights: Path, tmp_path:
     assert long.digest(ARCH) != trainings_of(tmp_path, "confirm.resolution=16", "proxy.resolution=8").long.digest(ARCH)
 
 
+def shared_weights(weights: Path, folder: Path, *words: str) -> tuple[Problem, Trainings]:
+    """What proxy=supernet makes ready, trained for a moment from `weights`."""
+    own = ["proxy=supernet", "proxy.epochs=1", "proxy.resolution=8", f"init={weights}"]
+    settings = settings_of("search_space=tiny", "budget=null", "data.limit=60", "seed=0", *own, *words)
+    problem = check_settings(settings).problem
+    run = context(problem, in_memory(problem), folder=folder)
+    return problem, make_trainings(settings, decode_images(settings, problem, 8, folder), run)
+
+
+def test_long_trainings_start_from_fitted_slices_unless_asked_otherwise(weights: Path, tmp_path: Path) -> None:
+    _, trainings = shared_weights(weights, tmp_path)
+    assert isinstance(trainings.long.start, FittedStart)
+    arch = TINY.architecture([0] * len(TINY.variables))
+    assert trainings.long.digest(arch) == trainings.baseline.digest(arch)
+
+
 def test_shared_weights_begin_in_the_weights_and_get_norms_of_the_images(weights: Path, tmp_path: Path) -> None:
-    words = ["proxy=supernet", "proxy.epochs=1", "proxy.joined=false", "proxy.resolution=8", f"init={weights}"]
-    settings = settings_of("search_space=tiny", "budget=null", "data.limit=60", *words)
-    wanted = check_settings(settings).problem
-    run = context(wanted, in_memory(wanted), folder=tmp_path)
-    trainings = make_trainings(settings, decode_images(settings, run.problem, 8, tmp_path), run)
+    wanted, trainings = shared_weights(weights, tmp_path, "proxy.start=true")
     arch = TINY.architecture([0] * len(TINY.variables))
     evaluator = trainings.ladder.rungs[0].evaluator
     assert isinstance(evaluator, SharedAccuracy)
     found, cut = evaluator.weights.subnet(arch).state_dict(), initial(arch, load(str(weights)), TINY)
     content = torch.load(evaluator.weights.checkpoint, weights_only=True)
-    assert content["made_from"]["among"] == digest(least_cut(wanted, settings.seed).tolist(), version=1)
+    assert content["made_from"]["among"] == digest(least_cut(wanted, 0).tolist(), version=1)
     moved = (found["0.0.weight"] - cut["0.0.weight"]).abs().max()
     assert 0 < moved < 0.05  # trained at a low rate, from there
     assert not torch.allclose(found["0.1.running_mean"], cut["0.1.running_mean"], atol=0.01)
