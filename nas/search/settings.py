@@ -224,7 +224,7 @@ class SearchSettings:
         chosen = any(word.lstrip("+").startswith("experiment=") for word in words)
         found = [] if chosen else implied_proxy(words, NONE)
         for word in words:
-            if word == "baselines=[]":
+            if word.replace(" ", "") == "baselines=[]":
                 found += [f"baselines.{kind}=[]" for kind in ("widths", "resolutions", "networks")]
                 continue
             start = next((start for start in short if word.startswith(start)), "")

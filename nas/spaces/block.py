@@ -309,12 +309,6 @@ def weight_kind(block: Block) -> str:
     return "".join(kept)
 
 
-def is_searched(block: Block) -> bool:
-    """Whether a space may choose `block`: its op, and nothing that published networks alone have."""
-    own = (name for name, rules in RULES.items() if not rules.searched)
-    return block.op in OPS and all(getattr(block, name) == DEFAULTS[name] for name in own)
-
-
 def applies(name: str, op: str) -> bool:
     """Whether blocks of `op` have the field `name`."""
     return op in RULES[name].ops

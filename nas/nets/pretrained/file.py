@@ -5,7 +5,6 @@ those of `build`; safetensors have the same in their metadata.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +19,7 @@ from nas.reading.files import read_text
 from nas.reading.json_text import parse_json
 from nas.reading.words import cut, short
 from nas.spaces.architecture import Architecture
-from nas.spaces.block import OPS, is_searched
+from nas.spaces.block import DEFAULTS, OPS, RULES, Block
 
 CONFIG = "config.json"
 """What timm writes beside the weights that it publishes."""
@@ -70,11 +69,17 @@ def _ours(read: Read) -> _Facts | None:
         raise ConfigError("eps must be between 0 and 1, padding symmetric or same")
     arch = Architecture.from_notation(notation)
     for number, block in enumerate(arch.blocks):
-        if block.op not in OPS or not is_searched(replace(block, hidden=0)):
+        if not _can_be_cut(block):
             raise ConfigError(
                 f"block {number}, {block.op}, is none that a space chooses, so no network is cut out of it"
             )
     return arch, Conventions(eps, padding), None, None
+
+
+def _can_be_cut(block: Block) -> bool:
+    """Whether it is as a space may choose it, but for expansions to any number of channels."""
+    own = (name for name, rules in RULES.items() if not rules.searched and name != "hidden")
+    return block.op in OPS and all(getattr(block, name) == DEFAULTS[name] for name in own)
 
 
 def _published(tensors: Tensors, config: Mapping[str, Any]) -> _Facts:

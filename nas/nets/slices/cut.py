@@ -92,11 +92,12 @@ def slice_kind(block: Block) -> str:
     return weight_kind(replace(block, hidden=0, expansion=2) if block.op == "mbconv" and block.hidden else block)
 
 
-def first_blocks(arch: Architecture) -> tuple[tuple[Block, int], ...]:
-    """Of each stage the first block, and the channels that reach it."""
+def first_blocks(arch: Architecture) -> tuple[tuple[Block, int, int], ...]:
+    """Of each stage the first block, the channels that reach it, and how many blocks it has."""
     channels = (arch.in_channels, *(block.out_channels for block in arch.blocks))
+    depths = Counter(stage for stage, _ in places(arch))
     walk = zip(places(arch), arch.blocks, channels, strict=False)
-    return tuple((block, before) for (_, index), block, before in walk if index == 0)
+    return tuple((block, before, depths[stage]) for (stage, index), block, before in walk if index == 0)
 
 
 def paste_block(targets: Mapping[str, Tensor], source: Pretrained, number: int, in_channels: int) -> None:

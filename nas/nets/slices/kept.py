@@ -1,6 +1,5 @@
 """How much of pretrained weights the networks of a space keep, told by their choices alone."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy.typing as npt
 from nas.nets.pretrained.base import Pretrained
 from nas.nets.slices.cut import first_blocks, require_alike
 from nas.spaces.chain import hidden_channels
-from nas.spaces.layers import places
 from nas.spaces.space import SearchSpace
 
 WEIGHTS: Mapping[str, float] = {"depth": 1 / 3, "out_channels": 1 / 3, "expansion": 1.0, "kernel": 2 / 3}
@@ -35,20 +33,19 @@ def kept(space: SearchSpace, pretrained: Pretrained) -> tuple[tuple[float, ...],
         ConfigError: they have other numbers of stages, or take other images.
     """
     require_alike(space.in_channels, len(space.stages), pretrained)
-    depths = Counter(stage for stage, _ in places(pretrained.arch))
     found = {variable.name: np.zeros(len(variable.values)) for variable in space.variables}
 
     def add(name: str, logs: npt.NDArray[np.float64]) -> None:
         if name in found:  # a variable of one value is none
             found[name] += logs
 
-    for number, (stage, (theirs, before)) in enumerate(zip(space.stages, first_blocks(pretrained.arch), strict=True)):
+    for stage, (theirs, before, depth) in zip(space.stages, first_blocks(pretrained.arch), strict=True):
         channels, widest = stage.fields["out_channels"], max(space.width)
-        stream = STREAM if depths[number] > 1 else WEIGHTS["out_channels"]
+        stream = STREAM if depth > 1 else WEIGHTS["out_channels"]
         name = stage.variable("out_channels", 0)
         of_choice = [stage.out_channels({name: value}, widest) for value in channels]
         of_width = [stage.out_channels({name: max(channels)}, width) for width in space.width]
-        add(f"{stage.name}.depth", WEIGHTS["depth"] * _logs(stage.depth, depths[number]))
+        add(f"{stage.name}.depth", WEIGHTS["depth"] * _logs(stage.depth, depth))
         add(name, stream * _logs(of_choice, theirs.out_channels))
         add("width", stream * _logs(of_width, theirs.out_channels))
         for field in stage.fields.keys() & {"kernel", "expansion", "op"}:

@@ -1,6 +1,5 @@
 """Which part of a space pretrained weights reach: what lies beyond is drawn anew, or padded."""
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,6 @@ from nas.nets.pretrained.base import Pretrained
 from nas.nets.slices.cut import first_blocks, require_alike
 from nas.reading.words import listed
 from nas.spaces.block import RULES, Block
-from nas.spaces.layers import places
 from nas.spaces.space import SearchSpace
 from nas.spaces.stage import Stage
 
@@ -42,11 +40,10 @@ def reached(space: SearchSpace, pretrained: Pretrained) -> tuple[Reached, ...]:
         ConfigError: they have other numbers of stages, or take other images.
     """
     require_alike(space.in_channels, len(space.stages), pretrained)
-    depths = Counter(stage for stage, _ in places(pretrained.arch))
     found = []
-    for number, (stage, theirs) in enumerate(zip(space.stages, first_blocks(pretrained.arch), strict=True)):
+    for stage, theirs in zip(space.stages, first_blocks(pretrained.arch), strict=True):
         for name, values in {"depth": stage.depth, **stage.fields}.items():
-            have = tuple(v for v in values if _reaches(stage, name, v, theirs, depths[number], max(space.width)))
+            have = tuple(v for v in values if _reaches(stage, name, v, theirs, max(space.width)))
             found.append(Reached(f"{stage.name}.{name}", have, tuple(v for v in values if v not in have)))
     return tuple(found)
 
@@ -58,8 +55,8 @@ def covered(space: SearchSpace, pretrained: Pretrained) -> str:
     return f"init: {pretrained.told}; they reach {part}"
 
 
-def _reaches(stage: Stage, name: str, value: Any, first: tuple[Block, int], depth: int, width: float) -> bool:
-    block, before = first
+def _reaches(stage: Stage, name: str, value: Any, first: tuple[Block, int, int], width: float) -> bool:
+    block, before, depth = first
     if name == "expansion" and block.hidden:
         return bool(1 < value <= block.hidden / before)
     if name == "depth":

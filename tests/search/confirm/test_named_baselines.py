@@ -83,7 +83,8 @@ def test_a_list_is_short_for_the_networks() -> None:
 
 def test_an_empty_list_is_short_for_none_of_any_kind() -> None:
     none = ["baselines.widths=[]", "baselines.resolutions=[]", "baselines.networks=[]"]
-    assert SearchSettings.meant(["baselines=[]", "trials=1"]) == ["proxy=short", *none, "trials=1"]
+    for word in ("baselines=[]", "baselines=[ ]"):
+        assert SearchSettings.meant([word, "trials=1"]) == ["proxy=short", *none, "trials=1"]
 
 
 def test_a_file_is_known_by_what_it_holds(tmp_path: Path) -> None:
