@@ -9,6 +9,7 @@ number, so that a training goes on from weights, optimiser and step alone and en
 interrupted, with any number of threads.
 """
 
+import copy
 import itertools
 import math
 import time
@@ -206,7 +207,7 @@ class _Training:
         self.drawn, self.pictures, self.recipe, self.scale, self.seed = drawn, pictures, recipe, scale, seed
         self.device = pictures.device
         self.net: Supernet = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.parameters = list(net.parameters())
+        self.twins = [twin(self.net) for _ in range(recipe.networks + recipe.sandwich)]  # one a network of a step
         self.optimizer = _optimizer(net, recipe)
         self.ends = drawn.ends() if recipe.sandwich else ()
         self.pixels = min(scale.pixels, scale.largest)
@@ -264,17 +265,18 @@ class _Training:
         archs = [self.drawn[first + number] for number in range(self.recipe.networks)]
         if self.ends:
             share = 1 / (2 + len(archs))
-            top = self._pass(self.ends[0], images, labels, share)
+            top = self._pass(self.twins[0], self.ends[0], images, labels, share)
             learn = partial(self._pass, images=images, labels=labels, share=share, taught=top.logits.softmax(1))
-            passes = [top, *pool.map(learn, (self.ends[1], *archs))]
+            passes = [top, *pool.map(learn, self.twins, (self.ends[1], *archs))]
         else:
             count = max(1, min(len(archs), len(images) // 2))  # batch norm needs two of each network
             dealt = images.tensor_split(count), labels.tensor_split(count)
-            passes = list(pool.map(self._pass, archs, *dealt, [len(some) / len(images) for some in dealt[0]]))
+            shares = [len(some) / len(images) for some in dealt[0]]
+            passes = list(pool.map(self._pass, self.twins, archs, *dealt, shares))
         loss = float(torch.stack([each.loss for each in passes]).sum())
         if not math.isfinite(loss):
             raise Diverged(f"the training loss of the shared weights became {loss} in step {self.step + 1}")
-        for parameter, *found in zip(self.parameters, *(each.gradients for each in passes), strict=True):
+        for parameter, *found in zip(self.net.parameters(), *(each.gradients for each in passes), strict=True):
             known = [gradient for gradient in found if gradient is not None]
             parameter.grad = reduce(torch.add, known) if known else None
         nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip)
@@ -282,13 +284,19 @@ class _Training:
         return loss
 
     def _pass(
-        self, arch: Architecture, images: Tensor, labels: Tensor, share: float, taught: Tensor | None = None
+        self,
+        net: Supernet,
+        arch: Architecture,
+        images: Tensor,
+        labels: Tensor,
+        share: float,
+        taught: Tensor | None = None,
     ) -> _Pass:
-        """One network forward and backward; its loss counts by its `share`."""
+        """One network of a twin forward and backward; its loss counts by its `share`."""
         with autocast(self.recipe.precision, self.device):
-            logits = self.net(resized(images, self.scale(arch)), arch).float()
+            logits = net(resized(images, self.scale(arch)), arch).float()
         loss = self._loss(logits, labels, taught) * share
-        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        gradients = torch.autograd.grad(loss, list(net.parameters()), allow_unused=True)
         return _Pass(loss.detach(), gradients, logits.detach())
 
     def _loss(self, logits: Tensor, labels: Tensor, taught: Tensor | None) -> Tensor:
@@ -296,6 +304,16 @@ class _Training:
         if taught is None:
             return hard
         return torch.lerp(hard, F.cross_entropy(logits, taught), self.recipe.distillation)
+
+
+def twin(net: Supernet) -> Supernet:
+    """A network whose weights are those of `net`, in the same memory, and whose gradients are its own.
+
+    Two threads that both build a graph on one parameter can wait for each other without end (torch 2.13): the one
+    holds that parameter's lock and wants the interpreter's, which the other holds and wants the parameter's.
+    """
+    own = {id(each): nn.Parameter(each.detach()) for each in net.parameters()}
+    return copy.deepcopy(net, own | {id(net.space): net.space})
 
 
 def resized(images: Tensor, pixels: int) -> Tensor:
