@@ -95,8 +95,9 @@ def slice_kind(block: Block) -> str:
 def first_blocks(arch: Architecture) -> tuple[tuple[Block, int, int], ...]:
     """Of each stage the first block, the channels that reach it, and how many blocks it has."""
     channels = (arch.in_channels, *(block.out_channels for block in arch.blocks))
-    depths = Counter(stage for stage, _ in places(arch))
-    walk = zip(places(arch), arch.blocks, channels, strict=False)
+    numbers = tuple(places(arch))
+    depths = Counter(stage for stage, _ in numbers)
+    walk = zip(numbers, arch.blocks, channels, strict=False)
     return tuple((block, before, depths[stage]) for (stage, index), block, before in walk if index == 0)
 
 
